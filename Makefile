@@ -1,0 +1,40 @@
+# The doors of the project. `make demo` and `make test` need nothing before them
+# but Python 3.11 or newer, git and make.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+export NUMBA_CACHE_DIR ?= $(CURDIR)/.cache/kernels
+
+.PHONY: demo test lint bench docs fuzz clean setup setup-dev
+demo: setup
+	$(BIN)/wardwatch demo --out out/demo
+
+test: setup-dev
+	$(BIN)/python -m pytest
+
+lint: setup-dev
+	$(BIN)/ruff check src tests bench docs
+	$(BIN)/ruff format --check src tests bench docs
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell src tests docs bench README.md CHANGELOG.md
+
+bench: setup-dev
+	$(BIN)/python -m bench
+
+docs: setup-dev
+	$(BIN)/python -m docs.build
+
+fuzz: setup-dev
+	$(BIN)/python -m tests.fuzz
+
+setup: $(VENV)/.runtime
+setup-dev: $(VENV)/.dev
+
+$(VENV)/.runtime: requirements.lock pyproject.toml tools/setup.sh
+	tools/setup.sh runtime "$(PYTHON)"
+$(VENV)/.dev: requirements-dev.lock pyproject.toml tools/setup.sh $(VENV)/.runtime
+	tools/setup.sh dev "$(PYTHON)"
+
+clean:
+	rm -rf $(VENV) .cache out build

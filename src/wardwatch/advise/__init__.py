@@ -1,0 +1,1 @@
+"""Which published advisory applies to which device."""

@@ -1,0 +1,113 @@
+"""The one decorator that owns how kernels are compiled, and where their object code is kept.
+
+Kernels live in :mod:`wardwatch.decode.kernels` and :mod:`wardwatch.capture.records`. Each is a
+loop over arrays it was given: no allocation, no exceptions, plain byte shifts, so that its
+object code can be loaded without the compiler later. Where Numba is not to be had (musl,
+Intel macOS) the same functions run as plain Python: slow, and correct.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+PLAIN = os.environ.get("WARDWATCH_PLAIN") == "1"
+"""Set ``WARDWATCH_PLAIN=1`` to run every kernel as plain Python."""
+
+
+def cache_folder() -> Path | None:
+    """Folder for compiled kernels, made if need be; ``None`` where nothing can be written.
+
+    In order: ``NUMBA_CACHE_DIR``, the user's cache folder, a private folder (0700, ours) in
+    the temporary directory. A read-only install without HOME thus still works
+    (numba issues 4908, 5566).
+    """
+    named = os.environ.get("NUMBA_CACHE_DIR")
+    if named:
+        return Path(named)
+    candidates: list[Path] = []
+    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
+    if base:
+        candidates.append(Path(base) / "wardwatch" / "kernels")
+    home = os.environ.get("HOME") or os.environ.get("USERPROFILE")
+    if home:
+        candidates.append(Path(home) / ".cache" / "wardwatch" / "kernels")
+    owner = os.getuid() if hasattr(os, "getuid") else 0
+    candidates.append(Path(tempfile.gettempdir()) / f"wardwatch-kernels-{owner}")
+    return next((c for c in candidates if _usable(c)), None)
+
+
+def _usable(folder: Path) -> bool:
+    """Whether ``folder`` is ours, private and writable: compiled code is loaded from it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        stat = folder.lstat()
+        if hasattr(os, "getuid") and (stat.st_uid != os.getuid() or stat.st_mode & 0o022):
+            return False
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def kernel(function: F) -> F:
+    """Compile ``function`` with our flags; ``.py_func`` stays as the plain Python."""
+    njit = _njit()
+    if njit is None:
+        plain = cast("Any", function)
+        plain.py_func = function
+        return function
+    return cast(
+        "F", njit(cache=_CACHED, nogil=True, boundscheck=False, error_model="numpy")(function)
+    )
+
+
+def helper(function: F) -> F:
+    """Compile a small function that other kernels call; inlined by LLVM, no wrapper cached."""
+    njit = _njit()
+    if njit is None:
+        plain = cast("Any", function)
+        plain.py_func = function
+        return function
+    return cast(
+        "F", njit(nogil=True, boundscheck=False, error_model="numpy", inline="never")(function)
+    )
+
+
+_CACHED = False
+_NJIT: Callable[..., Any] | None = None
+_LOOKED = False
+
+
+def _njit() -> Callable[..., Any] | None:
+    """Numba's ``njit``, imported once and only when a kernel is first defined."""
+    global _CACHED, _NJIT, _LOOKED
+    if _LOOKED:
+        return _NJIT
+    _LOOKED = True
+    if PLAIN:
+        return None
+    folder = cache_folder()
+    if folder is not None:
+        os.environ["NUMBA_CACHE_DIR"] = str(folder)
+        _CACHED = True
+        try:
+            fresh = not any(folder.iterdir())
+        except OSError:
+            fresh = True
+        if fresh and sys.stderr.isatty():
+            sys.stderr.write("wardwatch: compiling its packet kernels for this machine, once …\n")
+    try:
+        from numba import njit
+    except ImportError:
+        return None
+    _NJIT = njit
+    return njit

@@ -1,0 +1,1 @@
+"""Bytes to columns and messages: no sockets, no files, no clock."""

@@ -1,0 +1,91 @@
+"""PacketColumns: what the header kernel knows of each packet, one array a field.
+
+Filled by :mod:`wardwatch.decode.kernels.headers`; read by the other kernels and by ``observe``.
+"""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+DECODED, SKIPPED, MALFORMED = 0, 1, 2
+
+# Kinds: which parser a packet that carries an answer belongs to. 0 none.
+KIND_NONE, KIND_ARP, KIND_DHCP, KIND_DNS, KIND_TCP, KIND_ICMP, KIND_ICMP6, KIND_DHCPV6 = range(8)
+KIND_REDUNDANCY, KIND_SNMP, KIND_TFTP, KIND_LLDP, KIND_CDP, KIND_CONTROL, KIND_WIFI = range(8, 15)
+KIND_FRAGMENT = 15
+
+
+class PacketColumns(msgspec.Struct):
+    """Columns of one block, ``size`` rows; those of ``block.n`` count. Innermost header wins."""
+
+    outcome: NDArray[np.uint8]
+    """DECODED, SKIPPED or MALFORMED."""
+    reason: NDArray[np.uint16]
+    """Index into ``headers.REASONS``."""
+    kind: NDArray[np.uint8]
+    """One of the KIND_ numbers: which parser may want it."""
+    has_mac: NDArray[np.uint8]
+    """1 when ``src_mac`` and ``dst_mac`` are set (Ethernet, 802.11 data)."""
+    src_mac: NDArray[np.uint64]
+    """48 bits, first octet highest; innermost frame."""
+    dst_mac: NDArray[np.uint64]
+    vlan: NDArray[np.int32]
+    """Innermost 802.1Q VID of the innermost frame; -1 untagged."""
+    tunnel: NDArray[np.uint8]
+    """Index into ``headers.TUNNELS``; 0 none; the innermost tunnel."""
+    tunnel_id: NDArray[np.int64]
+    """VNI, session, first label …; -1 none."""
+    ethertype: NDArray[np.int32]
+    """Ethertype reached; for 802.3 LLC frames -1."""
+    net: NDArray[np.uint8]
+    """4, 6, or 0 without IP."""
+    src_hi: NDArray[np.uint64]
+    """High 64 bits of the IPv6 address; 0 for IPv4."""
+    src_lo: NDArray[np.uint64]
+    """Low 64 bits of the IPv6 address; the IPv4 address."""
+    dst_hi: NDArray[np.uint64]
+    dst_lo: NDArray[np.uint64]
+    proto: NDArray[np.int16]
+    """IP protocol behind extension headers; -1 without IP."""
+    ttl: NDArray[np.uint8]
+    """TTL or hop limit."""
+    ip_id: NDArray[np.int64]
+    """IPv4 identification, or of the IPv6 fragment header; -1 none."""
+    ip_bytes: NDArray[np.int32]
+    """Length of the IP packet by its header (0 and offload: what is left)."""
+    fragment: NDArray[np.int32]
+    """Fragment offset·2 + more-fragments, in bytes·2; -1 not a fragment."""
+    src_port: NDArray[np.int32]
+    """-1 without ports; ICMP type."""
+    dst_port: NDArray[np.int32]
+    """-1 without ports; ICMP code."""
+    flags: NDArray[np.uint16]
+    """TCP flags."""
+    seq: NDArray[np.uint32]
+    ack: NDArray[np.uint32]
+    window: NDArray[np.uint16]
+    payload: NDArray[np.int64]
+    """Index in the arena of the first byte behind the transport header (ICMP: of the ICMP header;
+    ARP, LLDP, CDP, control: of the first byte behind the link header; 802.11: of the MAC
+    header; a fragment: behind the IP header); -1 none."""
+    payload_len: NDArray[np.int32]
+    """Bytes of it captured and claimed (link padding excluded)."""
+    payload_claimed: NDArray[np.int32]
+    """Bytes of it by the IP (or UDP) header; more than ``payload_len`` where the capture is cut."""
+    conversation: NDArray[np.int64]
+    """Row of the conversation table; -1 none. Filled by the conversation kernel."""
+    from_orig: NDArray[np.uint8]
+    """1 from the originator. Filled by the conversation kernel."""
+
+    @classmethod
+    def of_size(cls, size: int) -> PacketColumns:
+        """Columns for ``size`` packets; the kernel fills every row."""
+        kinds = {
+            f"NDArray[np.{t}]": t
+            for t in ("uint8", "uint16", "uint32", "uint64", "int16", "int32", "int64")
+        }
+        return cls(
+            *(np.zeros(size, kinds[str(cls.__annotations__[f])]) for f in cls.__struct_fields__)
+        )

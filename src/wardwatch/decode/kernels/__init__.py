@@ -1,0 +1,1 @@
+"""Compiled loops over packet blocks: columns in, columns out."""

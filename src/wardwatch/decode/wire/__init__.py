@@ -1,0 +1,1 @@
+"""One sans-io parser per protocol: bytes in, message and anomalies out."""

@@ -1,0 +1,1 @@
+"""One file per technique; TECHNIQUES is the whole list."""

@@ -1,0 +1,1 @@
+"""Which device is this, how sure are we, and why."""

@@ -1,0 +1,1 @@
+"""The vocabulary: frozen values every stage speaks."""

@@ -1,0 +1,1 @@
+"""Facts: what was seen, when, between whom, in which packets."""

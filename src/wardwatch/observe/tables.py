@@ -1,0 +1,216 @@
+"""The evidence tables: filled row by row or column by column, asked in SQL.
+
+:class:`Spool` is what observing writes to: it keeps at most ``FLUSH_ROWS`` rows of a table in
+memory and appends the rest to Parquet files. :class:`Tables` is what every question is asked
+of: Parquet in a folder or Arrow in memory, through DuckDB in process.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import namedtuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wardwatch.model.columns import BY_NAME, EMPTY, TABLES, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import duckdb
+    import pyarrow as pa
+
+FLUSH_ROWS = 32_768
+"""Rows of one table kept in memory before they go to disk: bounds memory, 30 tables × some MB."""
+
+
+def arrow_schema(table: Table) -> pa.Schema:
+    """The Arrow schema of a registered table; meanings travel as field metadata."""
+    import pyarrow as pa
+
+    kinds: dict[str, pa.DataType] = {
+        "i64": pa.int64(),
+        "i32": pa.int32(),
+        "f64": pa.float64(),
+        "bool": pa.bool_(),
+        "str": pa.string(),
+        "[i64]": pa.list_(pa.int64()),
+        "[str]": pa.list_(pa.string()),
+    }
+    return pa.schema(
+        [
+            pa.field(
+                c.name,
+                kinds[c.type],
+                nullable=False,
+                metadata={"meaning": c.meaning, "unit": c.unit},
+            )
+            for c in table.columns
+        ],
+        metadata={"table": table.name, "caption": table.caption},
+    )
+
+
+class Spool:
+    """Rows in, Parquet out; what is not named in a row is "none" as the registry spells it."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        """Write to ``folder`` (made, 0700), or to a temporary one that lives as long as the spool."""
+        self._temporary = None if folder else tempfile.TemporaryDirectory(prefix="wardwatch-")
+        self.folder = folder or Path(self._temporary.name)  # type: ignore[union-attr]
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._rows: dict[str, list[tuple[Any, ...]]] = {t.name: [] for t in TABLES}
+        self._writers: dict[str, Any] = {}
+        self._none = {t.name: {c.name: EMPTY[c.type] for c in t.columns} for t in TABLES}
+        self._schemas = {t.name: arrow_schema(t) for t in TABLES}
+        self.counts: dict[str, int] = {t.name: 0 for t in TABLES}
+
+    def add(self, table: str, row: Mapping[str, Any]) -> None:
+        """Append one row; a name the registry does not know is our bug and raises ``KeyError``."""
+        none = self._none[table]
+        if not row.keys() <= none.keys():
+            raise KeyError(f"{table}: {sorted(row.keys() - none.keys())}")
+        merged = {**none, **row}
+        rows = self._rows[table]
+        rows.append(tuple(merged.values()))
+        self.counts[table] += 1
+        if len(rows) >= FLUSH_ROWS:
+            self._flush(table)
+
+    def extend(self, table: str, columns: Mapping[str, Any]) -> None:
+        """Append many rows given as columns (NumPy or Arrow arrays, lists); missing ones are "none"."""
+        import pyarrow as pa
+
+        schema = self._schemas[table]
+        unknown = columns.keys() - set(schema.names)
+        if unknown:
+            raise KeyError(f"{table}: {sorted(unknown)}")
+        size = len(next(iter(columns.values())))
+        if not size:
+            return
+        arrays = []
+        for field in schema:
+            given = columns.get(field.name)
+            if given is None:
+                none = self._none[table][field.name]
+                none = list(none) if isinstance(none, tuple) else none
+                arrays.append(pa.repeat(pa.scalar(none, field.type), size))
+            elif isinstance(given, pa.Array):
+                arrays.append(given if given.type == field.type else given.cast(field.type))
+            else:
+                arrays.append(pa.array(given, field.type, from_pandas=False))
+        self._flush(table)
+        self._write(table, pa.Table.from_arrays(arrays, schema=schema))
+        self.counts[table] += size
+
+    def close(self) -> Tables:
+        """Write what is left (an empty file for an empty table) and open it for questions."""
+        for table in TABLES:
+            self._flush(table.name, even_empty=True)
+            self._writers.pop(table.name).close()
+        return Tables(folder=self.folder, keep=self._temporary)
+
+    def _flush(self, table: str, *, even_empty: bool = False) -> None:
+        import pyarrow as pa
+
+        rows = self._rows[table]
+        if not rows and not (even_empty and table not in self._writers):
+            return
+        schema = self._schemas[table]
+        columns = list(zip(*rows, strict=True)) if rows else [()] * len(schema)
+        arrays = [
+            pa.array(list(column), field.type)
+            for column, field in zip(columns, schema, strict=True)
+        ]
+        self._write(table, pa.Table.from_arrays(arrays, schema=schema))
+        rows.clear()
+
+    def _write(self, table: str, data: pa.Table) -> None:
+        import pyarrow.parquet as pq
+
+        if table not in self._writers:
+            self._writers[table] = pq.ParquetWriter(
+                self.folder / f"{table}.parquet", self._schemas[table], compression="zstd"
+            )
+        self._writers[table].write_table(data)
+
+
+class Tables:
+    """The evidence of a run, to be asked; rows come back as named tuples."""
+
+    def __init__(
+        self,
+        folder: Path | None = None,
+        memory: Mapping[str, pa.Table] | None = None,
+        keep: object = None,
+    ) -> None:
+        """Over Parquet files in ``folder``, or Arrow tables in ``memory``; ``keep`` is held alive."""
+        self.folder = folder
+        self._memory = dict(memory or {})
+        self._keep = keep
+        self._connection: duckdb.DuckDBPyConnection | None = None
+
+    @classmethod
+    def of(cls, **rows: Iterable[Mapping[str, Any]]) -> Tables:
+        """Tables in memory from rows by table name, for tests and notebooks; the rest is empty."""
+        import pyarrow as pa
+
+        memory = {}
+        for table in TABLES:
+            schema = arrow_schema(table)
+            none = {
+                c.name: list(e) if isinstance(e := EMPTY[c.type], tuple) else e
+                for c in table.columns
+            }
+            merged = []
+            for row in rows.get(table.name, ()):
+                if not row.keys() <= none.keys():
+                    raise KeyError(f"{table.name}: {sorted(row.keys() - none.keys())}")
+                merged.append({**none, **row})
+            memory[table.name] = pa.Table.from_pylist(merged, schema=schema)
+        if unknown := rows.keys() - BY_NAME.keys():
+            raise KeyError(sorted(unknown))
+        return cls(memory=memory)
+
+    def arrow(self, table: str) -> pa.Table:
+        """One whole table as Arrow."""
+        import pyarrow.parquet as pq
+
+        if table in self._memory:
+            return self._memory[table]
+        if self.folder is None:
+            raise KeyError(table)
+        return pq.read_table(self.folder / f"{table}.parquet")
+
+    def relation(self, table: str) -> duckdb.DuckDBPyRelation:
+        """One table as a DuckDB relation, for notebooks."""
+        return self.connection().table(table)
+
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """The DuckDB connection in which every table is a view under its own name."""
+        if self._connection is None:
+            import duckdb
+
+            connection = duckdb.connect(
+                ":memory:",
+                config={
+                    "autoinstall_known_extensions": "false",  # never reach for the network
+                    "autoload_known_extensions": "false",
+                    "threads": 2,
+                },
+            )
+            for table in TABLES:
+                if table.name in self._memory:
+                    connection.register(table.name, self._memory[table.name])
+                elif self.folder is not None:
+                    path = str(self.folder / f"{table.name}.parquet").replace("'", "''")
+                    source = f"read_parquet('{path}')"
+                    connection.execute(f'CREATE VIEW "{table.name}" AS FROM {source}')
+            self._connection = connection
+        return self._connection
+
+    def ask(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        """Rows of a question as named tuples; ``?`` marks take ``parameters``."""
+        cursor = self.connection().execute(sql, list(parameters))
+        row = namedtuple("Row", [d[0] for d in cursor.description or ()], rename=True)  # type: ignore[misc]
+        return [row(*values) for values in cursor.fetchall()]

@@ -1,0 +1,1 @@
+"""Ground truth: a ward that writes captures whose truth is known."""

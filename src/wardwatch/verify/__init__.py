@@ -1,0 +1,1 @@
+"""One file per recommended measure; CHECKS is the whole list."""
