@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from wardwatch.errors import OutputError
 from wardwatch.model.advisory import Advisory, Match
 from wardwatch.model.device import Device
 from wardwatch.model.judgement import Finding, State, Verdict
@@ -14,7 +16,6 @@ from wardwatch.observe.tables import Tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
 
 class Audit(msgspec.Struct, frozen=True):
@@ -28,7 +29,7 @@ class Audit(msgspec.Struct, frozen=True):
     findings: tuple[Finding, ...]
     site: Site
     assumed: tuple[str, ...]
-    """What was assumed for lack of a confirmed site file, a sentence each."""
+    """What was assumed for lack of a confirmed site file, and what could not be read, a sentence each."""
     key_note: str = ""
     """Where the key of secrets came from, when it is good for this run only."""
     packets: int = 0
@@ -36,7 +37,9 @@ class Audit(msgspec.Struct, frozen=True):
     skipped: int = 0
     malformed: int = 0
     damaged: bool = False
-    """Whether a file was cut or damaged."""
+    """Whether a file was cut, damaged or refused."""
+    parser_calls: int = 0
+    """How many messages a Python parser read; the rest were read by kernels."""
 
     @property
     def broken(self) -> tuple[Verdict, ...]:
@@ -66,5 +69,97 @@ def audit(
     key_file: str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Audit:
-    """Read captures and answer: which devices, which advisories, which measures, who attacks."""
-    raise AssertionError("joined once the stages have landed")
+    """Read captures and answer: which devices, which advisories, which measures, who attacks.
+
+    ``site`` is a ``site.toml`` (or the value read from one), ``inventory`` the hospital's own
+    list as CSV, ``out`` a folder whose ``evidence/`` receives the tables as Parquet (without it
+    they live in a temporary folder as long as the value does). ``progress`` is called with
+    (bytes read, bytes in all or -1).
+
+    Raises :class:`~wardwatch.errors.CaptureError` when no file could be read at all,
+    :class:`~wardwatch.errors.SiteError` and :class:`~wardwatch.errors.InventoryError` for the
+    other two files.
+    """
+    from wardwatch.advise import advise
+    from wardwatch.detect import detect
+    from wardwatch.inventory.identify import inventory as identify
+    from wardwatch.inventory.register import read_list
+    from wardwatch.inventory.scene import Scene
+    from wardwatch.inventory.site_file import read_site
+    from wardwatch.observe.engine import observe
+    from wardwatch.verify import verify
+
+    stated = site if isinstance(site, Site) else read_site(site) if site is not None else Site()
+    listed, complaints = read_list(inventory) if inventory is not None else ((), ())
+    folder = None if out is None else private_folder(Path(out)) / "evidence"
+    seen = observe(
+        paths, out=folder, key_file=key_file, progress=progress, known_secrets=stated.secret
+    )
+    devices = identify(seen.tables, listed)
+    end = seen.tables.ask("SELECT max(last_ts) AS t FROM captures WHERE packets > 0")[0].t
+    scene = Scene(tables=seen.tables, devices=devices, site=stated, now=end or 0)
+    advisories, matches = advise(devices)
+    return Audit(
+        tables=seen.tables,
+        devices=devices,
+        advisories=advisories,
+        matches=matches,
+        verdicts=verify(scene),
+        findings=detect(scene),
+        site=stated,
+        assumed=(
+            *_assumptions(stated, given=site is not None),
+            *complaints,
+            *(str(refusal) for refusal in seen.refused),
+        ),
+        key_note=seen.key_note,
+        packets=seen.packets,
+        decoded=seen.decoded,
+        skipped=seen.skipped,
+        malformed=seen.malformed,
+        damaged=seen.damaged or bool(seen.refused),
+        parser_calls=seen.parser_calls,
+    )
+
+
+def private_folder(folder: Path) -> Path:
+    """Make ``folder`` (0700) for output, or tighten ours; a name in the way is an error."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.chmod(0o700)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise OutputError(f"{folder}: is a file; name a folder with --out") from error
+    except OSError as error:
+        raise OutputError(
+            f"{folder}: cannot be written ({error.strerror}); name another folder with --out"
+        ) from error
+    return folder
+
+
+def _assumptions(site: Site, *, given: bool) -> tuple[str, ...]:
+    """What the judgement had to assume, for a person to confirm."""
+    said: list[str] = []
+    if not given:
+        said.append(
+            "No site file was given: no server, zone or peer counts as permitted, so nothing that "
+            "needs a confirmed list can hold. `wardwatch learn CAPTURE > site.toml` proposes one."
+        )
+    lines = [
+        *site.zone, *site.server, *site.peer, *site.window, *site.scanner,
+        *site.attestation, *site.root, *site.secret,
+    ]  # fmt: skip
+    inert = sum(not line.confirmed for line in lines)
+    if inert:
+        said.append(
+            f"{inert} of {len(lines)} lines of the site file carry no confirmed_by and date: they were "
+            "treated as not said."
+        )
+    for role, what in (
+        ("dhcp", "DHCP server"),
+        ("dns", "resolver"),
+        ("router", "router"),
+        ("pump_server", "pump server"),
+    ):
+        if given and not site.servers(role):
+            said.append(f"The site file confirms no {what}.")
+    return tuple(said)

@@ -1,0 +1,252 @@
+"""The command line: one command a question, errors in one line, ``--json`` for machines."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+import wardwatch
+from wardwatch.errors import UsageError, WardwatchError
+
+if TYPE_CHECKING:
+    from wardwatch.model.report import Report
+
+app = typer.Typer(
+    name="wardwatch",
+    help="Packet captures in, evidence out. wardwatch watches over wireless infusion pumps and other "
+    "networked medical devices. It only listens.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Captures = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="CAPTURE...",
+        help="Capture files (pcap, pcapng, also .gz .zst .xz), or - for a pipe.",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of tables.")]
+KeyFile = Annotated[
+    Path | None,
+    typer.Option(help="File of 32 random bytes that keys the digests of secrets (made if absent)."),
+]
+SiteFile = Annotated[
+    Path | None,
+    typer.Option("--site", help="site.toml: what the hospital confirms of its network."),
+]
+ListFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--inventory",
+        help="The hospital's own list of devices, CSV: MAC or serial, model, version, ward.",
+    ),
+]
+
+
+def main() -> None:
+    """Run the command line; the exit status is the answer (see ``wardwatch audit --help``)."""
+    try:
+        app()
+    except WardwatchError as error:
+        sys.stderr.write(f"wardwatch: {printable(str(error))}\n")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.stderr.write("wardwatch: stopped\n")
+        sys.exit(2)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader went away; nothing more can be said to it
+        sys.exit(2)
+
+
+def printable(text: str) -> str:
+    """Text from outside for a terminal: control characters shown, never obeyed."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+@app.callback(invoke_without_command=True)
+def version(
+    show: Annotated[bool, typer.Option("--version", help="Show the version and leave.")] = False,
+) -> None:
+    """Packet captures in, evidence out. It only listens."""
+    if show:
+        typer.echo(f"wardwatch {wardwatch.__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def audit(
+    captures: Captures,
+    site: SiteFile = None,
+    inventory: ListFile = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for report.html, report.json and the evidence tables (made 0700)."
+        ),
+    ] = None,
+    key_file: KeyFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Answer the advisory: which pumps, what is wrong, which measures hold, who attacks.
+
+    Exit status 0: no finding and no broken measure in an input that was whole (never a claim
+    that measures hold); 1: a finding or a broken measure; 2: not done; 3: none in what could be
+    read, but the input was damaged or nothing was observable.
+    """
+    from wardwatch.ui.progress import progress_bar
+    from wardwatch.watch import audit as run
+
+    _not_beside_the_key(out, key_file)
+    with progress_bar("reading") as progress:
+        result = run(
+            captures, site=site, inventory=inventory, out=out, key_file=key_file, progress=progress
+        )
+    report = _write_report(result, out)
+    if as_json:
+        from wardwatch.ui.render import report_json
+
+        sys.stdout.write(report_json(report) + "\n")
+    else:
+        from wardwatch.ui.render import print_summary
+
+        print_summary(report, out)
+    raise typer.Exit(result.exit_status)
+
+
+@app.command()
+def evidence(
+    captures: Captures,
+    table: Annotated[str | None, typer.Option(help="Show the rows of this table.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the tables as Parquet (made 0700).")
+    ] = None,
+    key_file: KeyFile = None,
+    as_json: AsJson = False,
+    limit: Annotated[int, typer.Option(help="Rows shown at most; 0 for all.")] = 40,
+) -> None:
+    """Show the facts: the evidence tables of captures, without any judgement."""
+    from wardwatch.model.columns import BY_NAME
+    from wardwatch.observe.engine import observe
+    from wardwatch.ui.progress import progress_bar
+    from wardwatch.ui.render import print_counts, print_table, table_json
+    from wardwatch.watch import private_folder
+
+    if table is not None and table not in BY_NAME:
+        raise UsageError(f"no table {table!r}; there are: {', '.join(BY_NAME)}")
+    _not_beside_the_key(out, key_file)
+    folder = private_folder(out) if out is not None else None
+    with progress_bar("reading") as progress:
+        seen = observe(captures, out=folder, key_file=key_file, progress=progress)
+    for refusal in seen.refused:
+        typer.echo(f"wardwatch: {printable(str(refusal))}", err=True)
+    if table is None and as_json:
+        sys.stdout.write(table_json(seen.tables, None, limit) + "\n")
+    elif table is None:
+        print_counts(seen.tables, out)
+    elif as_json:
+        sys.stdout.write(table_json(seen.tables, table, limit) + "\n")
+    else:
+        print_table(seen.tables, table, limit)
+    raise typer.Exit(3 if seen.damaged or seen.refused else 0)
+
+
+@app.command()
+def preflight(captures: Captures, as_json: AsJson = False) -> None:
+    """Say in seconds for which verdicts a capture is good enough, and where to put the mirror port."""
+    from wardwatch.observe.engine import observe
+    from wardwatch.observe.preflight import preflight as judge
+    from wardwatch.ui.progress import progress_bar
+    from wardwatch.ui.render import preflight_json, print_preflight
+
+    with progress_bar("reading") as progress:
+        seen = observe(captures, progress=progress)
+    rows = judge(seen.tables)
+    if as_json:
+        sys.stdout.write(preflight_json(rows) + "\n")
+    else:
+        print_preflight(rows)
+    raise typer.Exit(0 if any(row.good for row in rows) else 3)
+
+
+@app.command()
+def learn(captures: Captures, inventory: ListFile = None) -> None:
+    """Propose site.toml from captures, each line with its evidence and inert until confirmed."""
+    from wardwatch.inventory.identify import inventory as identify
+    from wardwatch.inventory.learn import learn as propose
+    from wardwatch.inventory.register import read_list
+    from wardwatch.observe.engine import observe
+    from wardwatch.ui.progress import progress_bar
+
+    listed, _ = read_list(inventory) if inventory is not None else ((), ())
+    with progress_bar("reading") as progress:
+        seen = observe(captures, progress=progress)
+    sys.stdout.write(propose(seen.tables, identify(seen.tables, listed)))
+    if sys.stdout.isatty():
+        typer.echo("nothing above counts until you fill in confirmed_by and confirmed_on", err=True)
+
+
+@app.command()
+def explain(
+    name: Annotated[
+        str | None, typer.Argument(help="A measure, technique or table; none lists them all.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a measure asks, what a technique looks for, what a table and its columns mean."""
+    from wardwatch.ui.explain import explain_json, explain_text
+
+    sys.stdout.write(explain_json(name) if as_json else explain_text(name))
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the captures and the reports.")] = Path(
+        "out/demo"
+    ),
+    seed: Annotated[
+        int, typer.Option(help="Seed of the ward; the same seed makes the same bytes.")
+    ] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Try it on a known truth: a day on the twin's ward, attacked and clean, both audited.
+
+    Exit status 0 when every verdict and finding equals the truth; 1 when one does not.
+    """
+    from wardwatch.ui.demo import run_demo
+
+    raise typer.Exit(run_demo(out, seed, as_json=as_json))
+
+
+def _write_report(result: object, out: Path | None) -> Report:
+    """Build the report and, with a folder, write report.html and report.json into it."""
+    from typing import cast
+
+    from wardwatch.ui.render import write_report
+    from wardwatch.ui.report import build
+
+    report = build(cast("wardwatch.Audit", result))
+    if out is not None:
+        write_report(report, out)
+    return report
+
+
+def _not_beside_the_key(out: Path | None, key_file: Path | None) -> None:
+    """The key of secrets never lies beside the output that holds their digests."""
+    if (
+        out is not None
+        and key_file is not None
+        and key_file.resolve().is_relative_to(out.resolve())
+    ):
+        raise UsageError(
+            f"{key_file}: the key may not lie in the output folder; name another place"
+        )
+
+
+if __name__ == "__main__":
+    main()

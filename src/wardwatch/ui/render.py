@@ -1,0 +1,267 @@
+"""What people see: the summary on the terminal, tables, JSON, and the page."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from wardwatch.errors import OutputError
+from wardwatch.model.device import Confidence
+from wardwatch.model.judgement import MEASURES, TECHNIQUES, Certainty, State
+from wardwatch.model.values import utc_text
+from wardwatch.ui import picture
+from wardwatch.ui.report import certainty_order, device_name, packets_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from wardwatch.model.report import Report
+    from wardwatch.observe.preflight import Readiness
+    from wardwatch.observe.tables import Tables
+
+STATE_STYLE = {
+    State.BROKEN: "bold red",
+    State.HOLDS: "green",
+    State.ATTESTED: "cyan",
+    State.NOT_OBSERVABLE: "yellow",
+    State.NOT_APPLICABLE: "dim",
+}
+CELL = 160
+"""Characters of one cell on the terminal."""
+
+
+def report_json(report: Report) -> str:
+    """``report.json``: the report as its published schema has it."""
+    return msgspec.json.format(msgspec.json.encode(report), indent=1).decode()
+
+
+def write_report(report: Report, out: Path) -> None:
+    """Write report.html and report.json, each whole or not at all."""
+    for name, text in (("report.json", report_json(report) + "\n"), ("report.html", page(report))):
+        target, partial = out / name, out / f".{name}.partial"
+        try:
+            partial.write_text(text, encoding="utf-8")
+            partial.replace(target)
+        except OSError as error:
+            raise OutputError(f"{target}: cannot be written ({error.strerror})") from error
+
+
+def page(report: Report) -> str:
+    """The page: one self-contained file, no script, a policy that allows nothing from outside."""
+    import jinja2
+
+    folder = resources.files("wardwatch.ui") / "page"
+    style = (folder / "report.css").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters.update(
+        utc=utc_text, packets=packets_text, device=device_name, shown=shown, thousands="{:,}".format
+    )
+    template = environment.from_string((folder / "report.html.j2").read_text(encoding="utf-8"))
+    return template.render(
+        r=report,
+        style=style,
+        style_hash=f"sha256-{digest}",
+        findings=sorted(report.findings, key=certainty_order),
+        measures=[(m, [v for v in report.verdicts if v.measure == m.id]) for m in MEASURES],
+        techniques={t.id: t for t in TECHNIQUES},
+        states=list(State),
+        names={d.id: d for d in report.devices},
+        pumps=[d for d in report.devices if d.is_pump],
+        others=[d for d in report.devices if not d.is_pump],
+        probable=Confidence.PROBABLE,
+        talk=picture.talk(report.groups, report.links),
+        timeline=picture.timeline(report.first_ts, report.last_ts, report.moments),
+    )
+
+
+def shown(text: str) -> str:
+    """Text from outside for a page: what cannot be seen is spelled out (Jinja2 escapes the rest)."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def console() -> Console:
+    """A terminal that never takes markup, links or emoji from what it prints."""
+    from rich.console import Console
+
+    return Console(markup=False, highlight=False, emoji=False)
+
+
+def print_summary(report: Report, out: Path | None) -> None:
+    """The answer on one screen."""
+    from rich.table import Table
+    from rich.text import Text
+
+    screen = console()
+    summary = report.summary
+    style = {"act today": "bold white on red", "plan": "bold black on yellow"}.get(
+        report.answer, "bold black on cyan"
+    )
+    screen.print(
+        Text(
+            " If a patient may be concerned: bedside first. This is not a clinical alarm.",
+            style="dim",
+        )
+    )
+    screen.print(Text(f" {report.answer.upper()} ", style=style), Text(report.site), report.span)
+    for sentence in report.sentences:
+        screen.print(Text(f" · {shown(sentence)}"))
+    total = sum(c.packets for c in report.captures)
+    decoded = sum(c.decoded for c in report.captures)
+    skipped = sum(c.skipped for c in report.captures)
+    malformed = sum(c.malformed for c in report.captures)
+    screen.print(
+        f" {total:,} packets = {decoded:,} decoded + {skipped:,} skipped + {malformed:,} malformed; "
+        f"{report.anomalies:,} anomalies in messages"
+    )
+    for capture in report.captures:
+        for damage in capture.damage:
+            screen.print(Text(f" damaged: {shown(capture.name)}: {shown(damage)}", style="yellow"))
+    table = Table(box=None, pad_edge=True, header_style="bold")
+    for head in ("measure", *(s.value for s in State)):
+        table.add_column(head, justify="left" if head == "measure" else "right")
+    for measure in MEASURES:
+        states = [v.state for v in report.verdicts if v.measure == measure.id]
+        if states:
+            cells = [
+                Text(str(n), style=STATE_STYLE[s])
+                if (n := states.count(s))
+                else Text("·", style="dim")
+                for s in State
+            ]
+            table.add_row(measure.title, *cells)
+    screen.print(table)
+    if report.findings:
+        found = Table(box=None, pad_edge=True, header_style="bold")
+        for head in ("finding", "certainty", "from", "to", "packets"):
+            found.add_column(head, overflow="fold")
+        titles = {t.id: t.title for t in TECHNIQUES}
+        for finding in sorted(report.findings, key=certainty_order)[:12]:
+            colour = {"confirmed": "red", "suspect": "yellow"}.get(finding.certainty.value, "")
+            variant = f" ({finding.variant})" if finding.variant else ""
+            found.add_row(
+                titles[finding.technique] + variant,
+                Text(finding.certainty.value, style=colour),
+                shown(finding.actor)[:40],
+                shown(", ".join(finding.targets[:2]))[:40]
+                + (" …" if len(finding.targets) > 2 else ""),
+                packets_text(finding.evidence, 2),
+            )
+        screen.print(found)
+        if len(report.findings) > 12:
+            screen.print(f" and {len(report.findings) - 12} more")
+    screen.print(
+        f" {summary.pumps_seen} pumps seen, {summary.pumps_maybe} maybe, {summary.pumps_listed_unseen} listed but "
+        f"unseen; {summary.devices} devices; {summary.not_observable} verdicts not observable from here"
+    )
+    for line in report.assumed:
+        screen.print(Text(f" assumed: {shown(line)}", style="dim"))
+    if report.key_note:
+        screen.print(Text(f" {shown(report.key_note)}", style="dim"))
+    if out is None:
+        screen.print(" For the page and the tables: add --out DIR", style="dim")
+    else:
+        screen.print(Text(f" page: {out / 'report.html'}"))
+
+
+def print_counts(tables: Tables, out: Path | None) -> None:
+    """Every table with its rows and caption."""
+    from rich.table import Table
+
+    from wardwatch.model.columns import TABLES
+
+    screen = console()
+    shown_table = Table(box=None, header_style="bold")
+    shown_table.add_column("table")
+    shown_table.add_column("rows", justify="right")
+    shown_table.add_column("what it holds")
+    for table in TABLES:
+        shown_table.add_row(table.name, f"{count(tables, table.name):,}", table.caption)
+    screen.print(shown_table)
+    screen.print(" see one with --table NAME" if out is None else f" written to {out}", style="dim")
+
+
+def count(tables: Tables, name: str) -> int:
+    """Rows of a table."""
+    rows = tables.ask(f'SELECT count(*) AS n FROM "{name}"')  # noqa: S608 - a name of the registry
+    return int(rows[0].n)
+
+
+def print_table(tables: Tables, name: str, limit: int) -> None:
+    """Rows of one table, a block a row where the terminal is narrower than the table."""
+    from rich.text import Text
+
+    screen = console()
+    rows = _rows(tables, name, limit)
+    total = count(tables, name)
+    for number, row in enumerate(rows, 1):
+        said = {k: v for k, v in row.items() if v not in ("", -1, [], False)}
+        line = "  ".join(f"{k}={_cell(k, v)}" for k, v in said.items())
+        screen.print(Text(f"{number:>4} "), Text(line), sep="")
+    if total > len(rows):
+        screen.print(f" {total - len(rows):,} more rows: --limit 0 shows all", style="dim")
+    if not rows:
+        screen.print(f" table {name} is empty", style="dim")
+
+
+def table_json(tables: Tables, name: str | None, limit: int) -> str:
+    """One table as JSON lines, or the row counts of all as one object."""
+    if name is None:
+        from wardwatch.model.columns import TABLES
+
+        return json.dumps({t.name: count(tables, t.name) for t in TABLES}, indent=1)
+    return "\n".join(json.dumps(row) for row in _rows(tables, name, limit))
+
+
+def _rows(tables: Tables, name: str, limit: int) -> list[dict[str, Any]]:
+    data = tables.arrow(name)
+    rows: list[dict[str, Any]] = (data.slice(0, limit) if limit > 0 else data).to_pylist()
+    return rows
+
+
+def _cell(name: str, value: object) -> str:
+    if (name == "ts" or name.endswith("_ts")) and isinstance(value, int):
+        return utc_text(value)
+    if name in ("secret",):
+        return "(kept as a keyed digest)"
+    return shown(str(value))[:CELL]
+
+
+def preflight_json(rows: Sequence[Readiness]) -> str:
+    """The pre-flight answer for machines."""
+    return msgspec.json.format(msgspec.json.encode(rows), indent=1).decode()
+
+
+def print_preflight(rows: Sequence[Readiness]) -> None:
+    """A line a measure: whether this capture can answer it, why, and what to change."""
+    from rich.table import Table
+    from rich.text import Text
+
+    screen = console()
+    table = Table(box=None, header_style="bold")
+    for head in ("measure", "good enough", "why", "how to listen"):
+        table.add_column(head, overflow="fold")
+    titles = {m.id: m.title for m in MEASURES}
+    for row in rows:
+        word = Text("yes", style="green") if row.good else Text("no", style="yellow")
+        table.add_row(titles.get(row.measure, row.measure), word, shown(row.why), shown(row.how))
+    screen.print(table)
+
+
+def certainty_words(certainty: Certainty) -> str:
+    """What a certainty means, in a few words."""
+    return {
+        Certainty.CONFIRMED: "shown by packets",
+        Certainty.SUSPECT: "suspect: confirm first",
+        Certainty.NOTICE: "a hazard: its target is not known to be a pump",
+    }[certainty]

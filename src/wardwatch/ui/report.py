@@ -1,0 +1,367 @@
+"""From an audit to a report: the first page's words, the counts, the picture, the time line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import wardwatch
+from wardwatch.model import report as form
+from wardwatch.model.device import Confidence
+from wardwatch.model.judgement import MEASURES, Certainty, State
+from wardwatch.model.values import NS, UNKNOWN_TIME, duration_text, utc_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from wardwatch.model.device import Device
+    from wardwatch.model.judgement import Finding, Verdict
+    from wardwatch.watch import Audit
+
+MOST_LINKS = 60
+"""Edges in the picture: more cannot be followed by eye; the rest is in table conversations."""
+MOST_MOMENTS = 200
+
+REPORT_TO = (
+    "CISA (report@cisa.gov), the manufacturer's product security contact, and your national "
+    "authority; keep the capture file and its digest"
+)
+WHERE_TO_LISTEN = {
+    "static_address": "mirror the pumps' VLAN itself (not the relay's far side), across a power-up or 96 h",
+    "no_rogue_dhcp": "mirror inside the client VLAN, broadcasts included, for 24 h with at least 10 DISCOVERs",
+    "no_rogue_dns": "mirror the pumps' ports in both directions for 24 h",
+    "no_rogue_router": "mirror inside the VLAN with multicast, for 24 h",
+    "no_arp_impersonation": "mirror the ports of a pump and of its gateway, unicast included, for 24 h",
+    "segmentation_in_use": "mirror all pump-side traffic for 7 days, and confirm the permitted peers",
+    "segmentation_enforced": "listen on both sides of the boundary while an authorised attempt is made from outside",
+    "vlan_separation": "mirror a trunk that keeps its 802.1Q tags, for 24 h",
+    "password_hygiene": "packets never prove it; let a named role attest it",
+    "certificate_validation": "listen between pump and pump server while a bad certificate is offered on a test bench",
+    "unneeded_services": "listen on the pump's port while an authorised scan is made by biomedical engineering",
+}
+
+
+def build(audit: Audit) -> form.Report:
+    """Everything ``report.json`` and the page say, from one audit."""
+    captures = _captures(audit)
+    times = [t for c in captures for t in (c.first_ts, c.last_ts) if t >= 0]
+    first, last = (min(times), max(times)) if times else (UNKNOWN_TIME, UNKNOWN_TIME)
+    groups, links = _picture(audit)
+    answer = _answer(audit)
+    return form.Report(
+        format=form.FORMAT,
+        format_version=form.FORMAT_VERSION,
+        generator=f"wardwatch {wardwatch.__version__}",
+        marking=audit.site.marking,
+        site=audit.site.name,
+        timezone=audit.site.timezone,
+        answer=answer,
+        exit_status=audit.exit_status,
+        first_ts=first,
+        last_ts=last,
+        span=_span(first, last),
+        span_local=_local_span(first, last, audit.site.timezone),
+        sentences=_sentences(audit),
+        summary=_summary(audit),
+        do_first=_do_first(audit),
+        captures=captures,
+        accounting=tuple(
+            form.AccountingRow(r.outcome, r.reason, r.packets)
+            for r in audit.tables.ask(
+                "SELECT outcome, reason, sum(packets)::BIGINT AS packets FROM accounting "
+                "GROUP BY ALL ORDER BY outcome, packets DESC, reason"
+            )
+        ),
+        devices=audit.devices,
+        advisories=audit.advisories,
+        matches=audit.matches,
+        verdicts=audit.verdicts,
+        findings=audit.findings,
+        not_shown=_not_shown(audit.verdicts),
+        segments=_segments(audit),
+        groups=groups,
+        links=links,
+        moments=_moments(audit),
+        assumed=audit.assumed,
+        report_to=audit.site.report_to or REPORT_TO,
+        key_note=audit.key_note,
+        anomalies=audit.tables.ask("SELECT count(*) AS n FROM anomalies")[0].n,
+    )
+
+
+def _answer(audit: Audit) -> str:
+    """One of four answers; the gravest that packets support."""
+    attack = any(f.certainty is Certainty.CONFIRMED and f.known_device for f in audit.findings)
+    suspect = any(f.certainty is not Certainty.NOTICE for f in audit.findings)
+    if attack:
+        return "act today"
+    if audit.broken or suspect or audit.findings:
+        return "plan"
+    answered = any(v.state in (State.HOLDS, State.ATTESTED) for v in audit.verdicts)
+    return "nothing broken seen" if answered and not audit.damaged else "could not tell"
+
+
+def _summary(audit: Audit) -> form.Summary:
+    states = [v.state for v in audit.verdicts]
+    pumps = [d for d in audit.devices if d.is_pump]
+    sure = [d for d in pumps if d.confidence >= Confidence.PROBABLE]
+    return form.Summary(
+        findings=len(audit.findings),
+        confirmed=sum(f.certainty is Certainty.CONFIRMED for f in audit.findings),
+        suspects=sum(f.certainty is Certainty.SUSPECT for f in audit.findings),
+        notices=sum(f.certainty is Certainty.NOTICE for f in audit.findings),
+        broken=states.count(State.BROKEN),
+        holds=states.count(State.HOLDS),
+        attested=states.count(State.ATTESTED),
+        not_observable=states.count(State.NOT_OBSERVABLE),
+        not_applicable=states.count(State.NOT_APPLICABLE),
+        devices=len(audit.devices),
+        pumps_seen=sum(d.seen for d in sure),
+        pumps_listed_unseen=sum(not d.seen for d in pumps),
+        pumps_maybe=sum(d.seen and d.confidence < Confidence.PROBABLE for d in pumps),
+    )
+
+
+def _sentences(audit: Audit) -> tuple[str, ...]:
+    """One to three plain sentences with their packets: the gravest findings, else the verdicts."""
+    order = {Certainty.CONFIRMED: 0, Certainty.SUSPECT: 1, Certainty.NOTICE: 2}
+    found = sorted(
+        audit.findings, key=lambda f: (order[f.certainty], not f.known_device, f.first_ts)
+    )
+    said = [f"{f.statement} ({packets_text(f.evidence)})" for f in found[:3]]
+    said += [
+        f"{v.statement} ({packets_text(v.evidence)})" for v in audit.broken[: max(3 - len(said), 0)]
+    ]
+    if said:
+        return tuple(said)
+    if not audit.packets:
+        return ("The capture holds no packets, so it shows nothing.",)
+    held = sum(v.state is State.HOLDS for v in audit.verdicts)
+    open_ = len(audit.not_observable)
+    return (
+        f"Nothing broken and no attempt was seen in {audit.packets:,} packets; "
+        f"{held} verdict{'s' * (held != 1)} hold, {open_} could not be told from here.",
+    )
+
+
+def _do_first(audit: Audit) -> tuple[form.Action, ...]:
+    """Who does what first. Bedside before network; never the pump's own port."""
+    actions: list[form.Action] = []
+    hit = sorted({t for f in audit.findings if f.known_device for t in f.targets})
+    overflow = any("CVE-2017-12718" in f.cves and f.known_device for f in audit.findings)
+    if hit:
+        actions.append(
+            form.Action(
+                "Nurse lead",
+                "now",
+                f"check drug, rate and volume at the bedside on the pumps named: {', '.join(hit[:8])}"
+                + (" …" if len(hit) > 8 else ""),
+                "none: looking only",
+            )
+        )
+    if overflow:
+        actions.append(
+            form.Action(
+                "Biomedical engineering",
+                "now, with clinical sign-off",
+                "swap a suspect pump by clinical protocol, keep it off patients and preserved: a takeover of "
+                "the communications module might reach therapy (the advisory)",
+                "one pump is out of use; a replacement is programmed by hand",
+            )
+        )
+    done: set[str] = set()
+    for finding in audit.findings:
+        if finding.do_next and finding.do_next not in done and len(done) < 8:
+            done.add(finding.do_next)
+            when = "today" if finding.certainty is Certainty.CONFIRMED else "this week"
+            actions.append(form.Action("IT", when, finding.do_next, "none on a pump's own port"))
+    if any(d.is_pump for d in audit.devices):
+        unknown = sum(d.is_pump and not d.identity.version for d in audit.devices)
+        if unknown:
+            actions.append(
+                form.Action(
+                    "Biomedical engineering",
+                    "this week",
+                    f"read the software version on each of {unknown} pump{'s' * (unknown != 1)} whose version no "
+                    "packet shows; assume affected until read",
+                    "none: read at the next cleaning or change",
+                )
+            )
+    if audit.broken and not audit.findings:
+        actions.append(
+            form.Action(
+                "IT with biomedical engineering",
+                "this month",
+                "mend the broken measures listed below, one by one, and record this page's digest as the state before",
+                "taking a pump off the network means libraries by hand, no auto-charting, no remote view: "
+                "it needs clinical sign-off",
+            )
+        )
+    return tuple(actions)
+
+
+def _captures(audit: Audit) -> tuple[form.CaptureRow, ...]:
+    return tuple(
+        form.CaptureRow(
+            r.capture, r.name, r.sha256, r.packets, r.decoded, r.skipped, r.malformed,
+            r.first_ts, r.last_ts, utc_text(r.first_ts), utc_text(r.last_ts), tuple(r.damage),
+        )
+        for r in audit.tables.ask("SELECT * FROM captures ORDER BY capture")
+    )  # fmt: skip
+
+
+def _not_shown(verdicts: Iterable[Verdict]) -> tuple[form.NotShown, ...]:
+    """What could not be told, a row each measure and reason."""
+    counts: dict[tuple[str, str], int] = {}
+    for verdict in verdicts:
+        if verdict.state is State.NOT_OBSERVABLE:
+            why = verdict.reason.value if verdict.reason else ""
+            counts[verdict.measure, why] = counts.get((verdict.measure, why), 0) + 1
+    titles = {m.id: m.title for m in MEASURES}
+    order = [m.id for m in MEASURES]
+    return tuple(
+        form.NotShown(
+            measure, titles[measure], n, why,
+            WHERE_TO_LISTEN.get(measure, "packets cannot show it; a dated statement in site.toml can"),
+        )
+        for (measure, why), n in sorted(counts.items(), key=lambda item: (order.index(item[0][0]), -item[1]))
+    )  # fmt: skip
+
+
+def _segments(audit: Audit) -> tuple[form.SegmentRow, ...]:
+    rows = audit.tables.ask(
+        "SELECT segment, min(first_ts) AS first_ts, max(last_ts) AS last_ts, "
+        "sum(packets)::BIGINT AS packets, max(stations)::BIGINT AS stations, "
+        "sum(broadcasts)::BIGINT AS broadcasts, sum(tcp_both)::BIGINT AS tcp_both, "
+        "sum(tcp_one_way)::BIGINT AS tcp_one_way FROM segments GROUP BY segment ORDER BY packets DESC LIMIT 100"
+    )
+    return tuple(
+        form.SegmentRow(
+            r.segment, utc_text(r.first_ts), utc_text(r.last_ts), r.packets, r.stations,
+            r.broadcasts, r.tcp_both, r.tcp_one_way,
+        )
+        for r in rows
+    )  # fmt: skip
+
+
+def _picture(audit: Audit) -> tuple[tuple[form.Group, ...], tuple[form.Link, ...]]:
+    """Who talks to whom by zone: devices grouped by zone and kind, conversations between them."""
+    group_of: dict[str, str] = {}
+    groups: dict[str, tuple[str, str, int]] = {}
+    zone_of = _zones(audit)
+    for device in audit.devices:
+        if not device.seen:
+            continue
+        segment = device.segments[0] if device.segments else "elsewhere"
+        zone, kind = zone_of.get(segment, segment), device.identity.kind or "unknown"
+        key = f"{zone} · {kind}"
+        groups[key] = (zone, kind, groups.get(key, (zone, kind, 0))[2] + 1)
+        for ip in device.ips:
+            group_of.setdefault(ip, key)
+    forbidden = _forbidden_pairs(audit)
+    links: dict[tuple[str, str], tuple[int, int, bool]] = {}
+    rows = audit.tables.ask(
+        "SELECT orig_h, resp_h, count(*) AS n, sum(orig_bytes + resp_bytes)::BIGINT AS bytes "
+        "FROM conversations WHERE proto IN ('tcp', 'udp') GROUP BY ALL ORDER BY bytes DESC LIMIT 20000"
+    )
+    for row in rows:
+        source, target = group_of.get(row.orig_h), group_of.get(row.resp_h)
+        if source is None or target is None:
+            outside = "elsewhere · other addresses"
+            source, target = source or outside, target or outside
+            groups.setdefault(outside, ("elsewhere", "other addresses", 0))
+        n, size, bad = links.get((source, target), (0, 0, False))
+        bad = bad or (row.orig_h, row.resp_h) in forbidden or (row.resp_h, row.orig_h) in forbidden
+        links[source, target] = (n + row.n, size + row.bytes, bad)
+    ranked = sorted(links.items(), key=lambda item: (-item[1][2], -item[1][1]))[:MOST_LINKS]
+    shown = {name for pair, _ in ranked for name in pair}
+    return (
+        tuple(form.Group(key, *value) for key, value in sorted(groups.items()) if key in shown),
+        tuple(form.Link(a, b, n, size, bad) for (a, b), (n, size, bad) in ranked),
+    )
+
+
+def _zones(audit: Audit) -> dict[str, str]:
+    """Zone name of each segment that a confirmed zone names."""
+    found: dict[str, str] = {}
+    for zone in audit.site.zone:
+        if zone.confirmed:
+            for name in (*zone.segments, *(f"vlan {v}" for v in zone.vlans)):
+                found[name] = f"{zone.name} ({name})"
+    return found
+
+
+def _forbidden_pairs(audit: Audit) -> frozenset[tuple[str, str]]:
+    """Ends of the conversations that broken segmentation verdicts cite by their first packet."""
+    cited = {
+        (e.capture, e.packet)
+        for v in audit.broken
+        if v.measure.startswith("segmentation")
+        for e in v.evidence
+    }
+    if not cited:
+        return frozenset()
+    rows = audit.tables.ask(
+        "SELECT capture, first_packet, orig_h, resp_h FROM conversations WHERE first_packet IN "
+        f"({', '.join('?' * len(cited))})",
+        [packet for _, packet in cited],
+    )
+    return frozenset((r.orig_h, r.resp_h) for r in rows if (r.capture, r.first_packet) in cited)
+
+
+def _moments(audit: Audit) -> tuple[form.Moment, ...]:
+    titles = {m.id: m.title for m in MEASURES}
+    moments = [form.Moment(f.first_ts, f.last_ts, f.statement, "finding") for f in audit.findings]
+    moments += [
+        form.Moment(v.span.first, v.span.last, f"{titles[v.measure]}: {v.statement}", "broken")
+        for v in audit.broken
+        if v.span is not None
+    ]
+    return tuple(sorted(moments, key=lambda m: m.ts)[:MOST_MOMENTS])
+
+
+def _span(first: int, last: int) -> str:
+    if first == UNKNOWN_TIME:
+        return "no packets"
+    return f"{utc_text(first)} to {utc_text(last)} ({duration_text((last - first) / NS)})"
+
+
+def _local_span(first: int, last: int, zone: str) -> str:
+    """The span in the site's own time; "" where that is UTC or the zone is not known here."""
+    from datetime import datetime
+
+    if first == UNKNOWN_TIME or zone == "UTC":
+        return ""
+    try:
+        there = ZoneInfo(zone)
+        ends = [datetime.fromtimestamp(t // NS, there) for t in (first, last)]
+    except (ZoneInfoNotFoundError, ValueError, OverflowError, OSError):
+        return ""
+    return f"{ends[0]:%Y-%m-%d %H:%M:%S %Z} to {ends[1]:%Y-%m-%d %H:%M:%S %Z}"
+
+
+def packets_text(evidence: Iterable[object], most: int = 5) -> str:
+    """Packets as people cite them: ``capture 1, packets 4, 9, 12``."""
+    by_capture: dict[int, list[int]] = {}
+    for item in evidence:
+        by_capture.setdefault(item.capture, []).append(item.packet)  # type: ignore[attr-defined]
+    parts = []
+    for capture, packets in sorted(by_capture.items()):
+        some = ", ".join(f"{p}" for p in sorted(packets)[:most])
+        more = " …" if len(packets) > most else ""
+        parts.append(f"capture {capture}, packet{'s' * (len(packets) > 1)} {some}{more}")
+    return "; ".join(parts) or "no single packet"
+
+
+def certainty_order(finding: Finding) -> tuple[int, bool, int]:
+    """Sort key: the surest first, known devices before others, then by time."""
+    order = {Certainty.CONFIRMED: 0, Certainty.SUSPECT: 1, Certainty.NOTICE: 2}
+    return order[finding.certainty], not finding.known_device, finding.first_ts
+
+
+def device_name(device: Device) -> str:
+    """A device in a few words: what it is, as far as known."""
+    identity = device.identity
+    words = [identity.manufacturer, identity.model]
+    name = " ".join(w for w in words if w) or identity.kind or "unknown device"
+    return f"{name} {identity.version}".strip()
