@@ -1,0 +1,48 @@
+"""The tree keeps its promises: every module has a caption, and a test of its own name."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SRC = ROOT / "src" / "wardwatch"
+MODULES = sorted(p.relative_to(SRC) for p in SRC.rglob("*.py"))
+TESTED = [m for m in MODULES if m.name not in ("__init__.py", "__main__.py")]
+
+
+@pytest.mark.parametrize("module", MODULES, ids=str)
+def test_every_module_has_a_caption_of_one_line(module: Path) -> None:
+    doc = ast.get_docstring(ast.parse((SRC / module).read_text(encoding="utf-8")))
+    assert doc
+    assert doc.splitlines()[0].rstrip().endswith((".", "?", ":"))
+
+
+@pytest.mark.parametrize("module", TESTED, ids=str)
+def test_every_module_has_a_test_of_its_own_name(module: Path) -> None:
+    assert (ROOT / "tests" / module.with_name(f"test_{module.name}")).exists()
+
+
+def test_every_test_of_a_folder_has_its_module() -> None:
+    folders = {m.parts[0] for m in MODULES if len(m.parts) > 1}
+    lost = [
+        str(path.relative_to(ROOT))
+        for folder in folders
+        for path in (ROOT / "tests" / folder).rglob("test_*.py")
+        if not (SRC / path.relative_to(ROOT / "tests").with_name(path.name[5:])).exists()
+        and not (SRC / path.relative_to(ROOT / "tests").parent / path.stem[5:]).is_dir()
+        and path.stem != "test_init"
+    ]
+    assert lost == []
+
+
+def test_no_file_names_a_path_of_one_machine() -> None:
+    places = ("/" + "work/", "/" + "root/", "/" + "farm/")
+    for path in [
+        *SRC.rglob("*.py"),
+        *SRC.rglob("*.toml"),
+        *(ROOT / "docs").rglob("*.md"),
+        *(ROOT / "tests").rglob("*.py"),
+    ]:
+        text = path.read_text(encoding="utf-8")
+        assert not any(place in text for place in places), path
