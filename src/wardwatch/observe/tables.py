@@ -60,7 +60,9 @@ class Spool:
         self.folder = folder or Path(self._temporary.name)  # type: ignore[union-attr]
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._rows: dict[str, list[tuple[Any, ...]]] = {t.name: [] for t in TABLES}
+        self._pending: dict[str, list[pa.Table]] = {t.name: [] for t in TABLES}
         self._writers: dict[str, Any] = {}
+        self._sealed: set[str] = set()
         self._none = {t.name: {c.name: EMPTY[c.type] for c in t.columns} for t in TABLES}
         self._schemas = {t.name: arrow_schema(t) for t in TABLES}
         self.counts: dict[str, int] = {t.name: 0 for t in TABLES}
@@ -99,40 +101,58 @@ class Spool:
                 arrays.append(given if given.type == field.type else given.cast(field.type))
             else:
                 arrays.append(pa.array(given, field.type, from_pandas=False))
-        self._flush(table)
-        self._write(table, pa.Table.from_arrays(arrays, schema=schema))
+        self._gather(table)
+        self._pending[table].append(pa.Table.from_arrays(arrays, schema=schema))
         self.counts[table] += size
+        if sum(map(len, self._pending[table])) >= FLUSH_ROWS:
+            self._flush(table)
+
+    def seal(self, table: str) -> Path:
+        """Write what is left of one table, which then takes no more rows, and say where it is."""
+        if table not in self._sealed:
+            self._flush(table, even_empty=True)
+            self._writers.pop(table).close()
+            self._sealed.add(table)
+        return self.folder / f"{table}.parquet"
 
     def close(self) -> Tables:
         """Write what is left (an empty file for an empty table) and open it for questions."""
         for table in TABLES:
-            self._flush(table.name, even_empty=True)
-            self._writers.pop(table.name).close()
+            self.seal(table.name)
         return Tables(folder=self.folder, keep=self._temporary)
 
-    def _flush(self, table: str, *, even_empty: bool = False) -> None:
+    def _gather(self, table: str) -> None:
+        """Move rows to columns, so that what follows them stands behind them."""
         import pyarrow as pa
 
         rows = self._rows[table]
-        if not rows and not (even_empty and table not in self._writers):
+        if not rows:
             return
         schema = self._schemas[table]
-        columns = list(zip(*rows, strict=True)) if rows else [()] * len(schema)
         arrays = [
             pa.array(list(column), field.type)
-            for column, field in zip(columns, schema, strict=True)
+            for column, field in zip(zip(*rows, strict=True), schema, strict=True)
         ]
-        self._write(table, pa.Table.from_arrays(arrays, schema=schema))
+        self._pending[table].append(pa.Table.from_arrays(arrays, schema=schema))
         rows.clear()
 
-    def _write(self, table: str, data: pa.Table) -> None:
+    def _flush(self, table: str, *, even_empty: bool = False) -> None:
+        """Append what is in memory to the table's file; small pieces go as one row group."""
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
+        self._gather(table)
+        pending = self._pending[table]
+        if not pending and not (even_empty and table not in self._writers):
+            return
+        schema = self._schemas[table]
         if table not in self._writers:
             self._writers[table] = pq.ParquetWriter(
-                self.folder / f"{table}.parquet", self._schemas[table], compression="zstd"
+                self.folder / f"{table}.parquet", schema, compression="zstd"
             )
+        data = pa.concat_tables(pending) if pending else schema.empty_table()
         self._writers[table].write_table(data)
+        pending.clear()
 
 
 class Tables:

@@ -1,0 +1,360 @@
+"""Segments, stations and bindings: who was heard where, packet by packet, in fixed tables.
+
+Rows of the tables are ``int64`` (unsigned columns come as views), open addressing with linear
+probing, ``slots`` holding row + 1 and 0 for empty. A full table takes no more rows: what it
+turns away is counted in ``used[MISSED]``, and nothing grows with the traffic.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wardwatch.compiled import helper, kernel
+
+Ints = NDArray[np.int64]
+
+# Columns of a segment's row.
+SEG_CAPTURE, SEG_INTERFACE, SEG_ALIAS, SEG_AIR, SEG_VLAN, SEG_TUNNEL, SEG_TUNNEL_ID = range(7)
+SEG_PACKETS, SEG_FIRST, SEG_LAST, SEG_GAP, SEG_BROADCASTS, SEG_BROADCASTERS = range(7, 13)
+SEG_MULTICASTS, SEG_STATIONS, SEG_PAIRS, SEG_CUT, SEG_OFFLOADED = range(13, 18)
+SEG_MIRRORED, SEG_ROUTED, SEG_WIDTH = range(18, 21)
+
+# Columns of a station's row: its present spell of activity, and what it ever did.
+STA_SEGMENT, STA_MAC, STA_FIRST, STA_LAST, STA_FIRST_PACKET, STA_LAST_PACKET = range(6)
+STA_PACKETS, STA_RECEIVED, STA_IPS, STA_EVER, STA_WIDTH = range(6, 11)
+SPOKE, BROADCAST = 1, 2  # bits of STA_EVER
+
+# Columns of a pair's row: a cache of what its packets need, and a count of pairs.
+PAIR_SEGMENT, PAIR_SRC, PAIR_DST, PAIR_FROM, PAIR_TO, PAIR_BINDING, PAIR_WIDTH = range(7)
+
+# Columns of a binding's row.
+BIND_STATION, BIND_NET, BIND_HI, BIND_LO, BIND_FIRST, BIND_LAST = range(6)
+BIND_FIRST_PACKET, BIND_LAST_PACKET, BIND_PACKETS, BIND_WIDTH = range(6, 10)
+
+# How many rows of each table are in use, and how many were turned away.
+SEGMENTS, STATIONS, PAIRS, BINDINGS, MISSED, USED_WIDTH = range(6)
+
+UNKNOWN_TIME = -(2**63)
+_MASK = 2**63 - 1
+_K1 = 0x1E3779B97F4A7C15
+_K2 = 0x3F58476D1CE4E5B9
+_ALL_ONES = 0xFFFFFFFFFFFF
+_GROUP = 1 << 40  # I/G bit of the first octet
+
+
+@helper
+def mix(a: int, b: int, c: int, d: int) -> int:
+    """Hash of four integers, 63 bits; masked at every step so that plain Python agrees."""
+    h = ((a & _MASK) * _K1) & _MASK
+    h = ((h ^ (h >> 29) ^ b) * _K2) & _MASK
+    h = ((h ^ (h >> 31) ^ c) * _K1) & _MASK
+    h = ((h ^ (h >> 29) ^ d) * _K2) & _MASK
+    return h ^ (h >> 32)
+
+
+@kernel
+def assign_segments(
+    n: int,
+    capture: int,
+    link: NDArray[np.int32],
+    interface: NDArray[np.int32],
+    alias: NDArray[np.int32],
+    vlan: NDArray[np.int32],
+    tunnel: NDArray[np.uint8],
+    tunnel_id: Ints,
+    segments: Ints,
+    slots: NDArray[np.int32],
+    used: Ints,
+    out: NDArray[np.int32],
+) -> None:
+    """Give each packet the row of its segment in ``out``.
+
+    ``alias`` (interfaces,) is 0 for the interface whose segments bear plain names. A packet
+    without room for its segment goes to row 0, the segment of all others.
+    """
+    wrap = slots.shape[0] - 1
+    row = -1
+    for i in range(n):
+        kind = link[i]
+        # LINKTYPE_ 802.11, with Prism, radiotap, AVS or PPI header
+        air = 1 if kind == 105 or kind == 119 or kind == 127 or kind == 163 or kind == 192 else 0
+        via = int(alias[interface[i]])
+        tag = int(vlan[i])
+        through = int(tunnel[i])
+        number = int(tunnel_id[i]) if through else -1
+        if air and not through:
+            tag = -1
+            via = 0
+        if (
+            row >= 0
+            and segments[row, SEG_CAPTURE] == capture
+            and segments[row, SEG_ALIAS] == via
+            and segments[row, SEG_AIR] == air
+            and segments[row, SEG_VLAN] == tag
+            and segments[row, SEG_TUNNEL] == through
+            and segments[row, SEG_TUNNEL_ID] == number
+        ):
+            out[i] = row
+            continue
+        at = mix(capture * 2 + air, via, tag * 64 + through, number & _MASK) & wrap
+        row = -1
+        while slots[at]:
+            seen = int(slots[at]) - 1
+            if (
+                segments[seen, SEG_CAPTURE] == capture
+                and segments[seen, SEG_ALIAS] == via
+                and segments[seen, SEG_AIR] == air
+                and segments[seen, SEG_VLAN] == tag
+                and segments[seen, SEG_TUNNEL] == through
+                and segments[seen, SEG_TUNNEL_ID] == number
+            ):
+                row = seen
+                break
+            at = (at + 1) & wrap
+        if row < 0:
+            if used[SEGMENTS] < segments.shape[0]:
+                row = int(used[SEGMENTS])
+                used[SEGMENTS] += 1
+                slots[at] = row + 1
+                segments[row, SEG_CAPTURE] = capture
+                segments[row, SEG_INTERFACE] = interface[i]
+                segments[row, SEG_ALIAS] = via
+                segments[row, SEG_AIR] = air
+                segments[row, SEG_VLAN] = tag
+                segments[row, SEG_TUNNEL] = through
+                segments[row, SEG_TUNNEL_ID] = number
+            else:
+                used[MISSED] += 1
+                out[i] = 0
+                continue
+        out[i] = row
+
+
+@helper
+def _station(segment: int, mac: int, stations: Ints, slots: NDArray[np.int32], used: Ints) -> int:
+    """Row of a station, made where there is room; -1 otherwise."""
+    wrap = slots.shape[0] - 1
+    at = mix(segment, mac, 0, 0) & wrap
+    while slots[at]:
+        row = int(slots[at]) - 1
+        if stations[row, STA_SEGMENT] == segment and stations[row, STA_MAC] == mac:
+            return row
+        at = (at + 1) & wrap
+    if used[STATIONS] >= stations.shape[0]:
+        used[MISSED] += 1
+        return -1
+    row = int(used[STATIONS])
+    used[STATIONS] += 1
+    slots[at] = row + 1
+    stations[row, STA_SEGMENT] = segment
+    stations[row, STA_MAC] = mac
+    return row
+
+
+@helper
+def _binding(
+    station: int,
+    net: int,
+    hi: int,
+    lo: int,
+    most: int,
+    stations: Ints,
+    bindings: Ints,
+    slots: NDArray[np.int32],
+    used: Ints,
+) -> int:
+    """Row of a station's address, made while the station has fewer than ``most``; else -1."""
+    wrap = slots.shape[0] - 1
+    at = mix(station, net, hi, lo) & wrap
+    while slots[at]:
+        row = int(slots[at]) - 1
+        if (
+            bindings[row, BIND_STATION] == station
+            and bindings[row, BIND_LO] == lo
+            and bindings[row, BIND_HI] == hi
+            and bindings[row, BIND_NET] == net
+        ):
+            return row
+        at = (at + 1) & wrap
+    if stations[station, STA_IPS] >= most:
+        return -1
+    if used[BINDINGS] >= bindings.shape[0]:
+        used[MISSED] += 1
+        return -1
+    row = int(used[BINDINGS])
+    used[BINDINGS] += 1
+    slots[at] = row + 1
+    stations[station, STA_IPS] += 1
+    bindings[row, BIND_STATION] = station
+    bindings[row, BIND_NET] = net
+    bindings[row, BIND_HI] = hi
+    bindings[row, BIND_LO] = lo
+    return row
+
+
+@kernel
+def note_packets(
+    n: int,
+    first: int,
+    time: Ints,
+    length: NDArray[np.int32],
+    wire: Ints,
+    segment: NDArray[np.int32],
+    has_mac: NDArray[np.uint8],
+    src_mac: Ints,
+    dst_mac: Ints,
+    net: NDArray[np.uint8],
+    src_hi: Ints,
+    src_lo: Ints,
+    proto: NDArray[np.int16],
+    segments: Ints,
+    stations: Ints,
+    station_slots: NDArray[np.int32],
+    pairs: Ints,
+    pair_slots: NDArray[np.int32],
+    bindings: Ints,
+    binding_slots: NDArray[np.int32],
+    used: Ints,
+    options: Ints,
+    spells: Ints,
+) -> int:
+    """Count each packet for its segment, its stations and its binding; return ended spells.
+
+    ``options`` (3,): ns of silence that end a spell; most addresses kept of one station; bytes
+    on the wire above which a TCP packet was merged by the network card. ``spells``
+    (n, STA_WIDTH) takes copies of the rows of spells that ended.
+    """
+    silence = int(options[0])
+    most = int(options[1])
+    longest = int(options[2])
+    wrap = pair_slots.shape[0] - 1
+    ended = 0
+    for i in range(n):
+        number = first + i
+        t = int(time[i])
+        where = int(segment[i])
+        seg = segments[where]
+        seg[SEG_PACKETS] += 1
+        if length[i] < wire[i]:
+            seg[SEG_CUT] += 1
+        if wire[i] > longest and proto[i] == 6:
+            seg[SEG_OFFLOADED] += 1
+        if t != UNKNOWN_TIME:
+            if seg[SEG_LAST] == UNKNOWN_TIME or seg[SEG_PACKETS] == 1:
+                seg[SEG_FIRST] = t
+                seg[SEG_LAST] = t
+            else:
+                if t < seg[SEG_FIRST]:
+                    seg[SEG_FIRST] = t
+                if t > seg[SEG_LAST]:
+                    if t - int(seg[SEG_LAST]) > seg[SEG_GAP]:
+                        seg[SEG_GAP] = t - int(seg[SEG_LAST])
+                    seg[SEG_LAST] = t
+        elif seg[SEG_PACKETS] == 1:
+            seg[SEG_FIRST] = UNKNOWN_TIME
+            seg[SEG_LAST] = UNKNOWN_TIME
+        if not has_mac[i]:
+            continue
+        src = int(src_mac[i])
+        dst = int(dst_mac[i])
+        group = (dst & _GROUP) != 0
+        if dst == _ALL_ONES:
+            seg[SEG_BROADCASTS] += 1
+        elif group:
+            seg[SEG_MULTICASTS] += 1
+        if src & _GROUP or src == 0:
+            continue  # nobody's address (IEEE 802-2014 §8.2.2): forged, or not Ethernet
+
+        at = mix(where, src, dst, 1) & wrap
+        pair = -1
+        while pair_slots[at]:
+            seen = int(pair_slots[at]) - 1
+            if (
+                pairs[seen, PAIR_SRC] == src
+                and pairs[seen, PAIR_DST] == dst
+                and pairs[seen, PAIR_SEGMENT] == where
+            ):
+                pair = seen
+                break
+            at = (at + 1) & wrap
+        if pair >= 0:
+            sender = int(pairs[pair, PAIR_FROM])
+            receiver = int(pairs[pair, PAIR_TO])
+            bound = int(pairs[pair, PAIR_BINDING])
+        else:
+            sender = _station(where, src, stations, station_slots, used)
+            receiver = -1 if group else _station(where, dst, stations, station_slots, used)
+            bound = -1
+            if used[PAIRS] < pairs.shape[0]:
+                pair = int(used[PAIRS])
+                used[PAIRS] += 1
+                pair_slots[at] = pair + 1
+                pairs[pair, PAIR_SEGMENT] = where
+                pairs[pair, PAIR_SRC] = src
+                pairs[pair, PAIR_DST] = dst
+                pairs[pair, PAIR_FROM] = sender
+                pairs[pair, PAIR_TO] = receiver
+                pairs[pair, PAIR_BINDING] = -1
+                if not group:
+                    seg[SEG_PAIRS] += 1
+        if receiver >= 0:
+            stations[receiver, STA_RECEIVED] += 1
+        if sender < 0:
+            continue
+
+        spell = stations[sender]
+        if not spell[STA_EVER] & SPOKE:
+            spell[STA_EVER] |= SPOKE
+            seg[SEG_STATIONS] += 1
+        if dst == _ALL_ONES and not spell[STA_EVER] & BROADCAST:
+            spell[STA_EVER] |= BROADCAST
+            seg[SEG_BROADCASTERS] += 1
+        if (
+            spell[STA_PACKETS]
+            and t != UNKNOWN_TIME
+            and spell[STA_LAST] != UNKNOWN_TIME
+            and t - int(spell[STA_LAST]) > silence
+        ):
+            for k in range(STA_WIDTH):
+                spells[ended, k] = spell[k]
+            ended += 1
+            spell[STA_PACKETS] = 0
+            spell[STA_RECEIVED] = 0
+        if spell[STA_PACKETS] == 0:
+            spell[STA_FIRST] = t
+            spell[STA_LAST] = t
+            spell[STA_FIRST_PACKET] = number
+        elif t > spell[STA_LAST]:
+            spell[STA_LAST] = t
+        spell[STA_LAST_PACKET] = number
+        spell[STA_PACKETS] += 1
+
+        kind = int(net[i])
+        if kind == 0:
+            continue
+        hi = int(src_hi[i])
+        lo = int(src_lo[i])
+        if hi == 0 and lo == 0:
+            continue  # the unspecified address: DHCP, duplicate address detection
+        if not (
+            bound >= 0
+            and bindings[bound, BIND_LO] == lo
+            and bindings[bound, BIND_HI] == hi
+            and bindings[bound, BIND_NET] == kind
+        ):
+            bound = _binding(sender, kind, hi, lo, most, stations, bindings, binding_slots, used)
+            if bound < 0:
+                continue
+            if pair >= 0:
+                pairs[pair, PAIR_BINDING] = bound
+        row = bindings[bound]
+        if row[BIND_PACKETS] == 0:
+            row[BIND_FIRST] = t
+            row[BIND_LAST] = t
+            row[BIND_FIRST_PACKET] = number
+        elif t > row[BIND_LAST]:
+            row[BIND_LAST] = t
+        row[BIND_LAST_PACKET] = number
+        row[BIND_PACKETS] += 1
+    return ended

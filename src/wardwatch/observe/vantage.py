@@ -1,0 +1,300 @@
+"""The vantage: what this capture could have shown of each segment, and who was heard there.
+
+Fills tables ``segments``, ``presence`` and the IP part of ``bindings`` from the kernels'
+tables, which are of fixed size whatever the traffic.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from wardwatch.model.values import NS, UNKNOWN_TIME
+from wardwatch.observe.segments import Aliases, segment_name
+from wardwatch.observe.text import ip_of, mac_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from wardwatch.decode.columns import PacketColumns
+    from wardwatch.model.block import Interface, PacketBlock
+    from wardwatch.observe.tables import Spool
+
+SPELL_SILENCE_NS = 60 * NS
+"""A spell of activity ends after a minute without a frame: most stations renew ARP, or keep a
+connection alive, more often; a restart of a pump's module takes longer (domain/pump.md)."""
+
+MOST_IPS = 32
+"""Addresses kept of one MAC as sources of packets. One that shows more is a router for others:
+its first 32 stand in ``bindings``, and that there are 32 says what it is."""
+
+LONGEST_WIRE = 1_600
+"""(bytes) a TCP packet that is longer was merged by the network card: 1,518 and room for tags
+and one tunnel. Networks with jumbo frames exceed it too; the count is a hint."""
+
+MIRROR_NS = NS // 1000
+"""Equal frames within a millisecond are copies of one; the same station repeats itself later."""
+ROUTED_NS = NS // 10
+"""A router passes a packet on within a tenth of a second."""
+
+MOST_SEGMENTS = 1 << 10
+"""Segments kept apart; whoever forges more VIDs and VNIs shares the first row."""
+MOST_STATIONS = 1 << 16
+"""Stations kept: a hospital has some 20,000; a MAC flood (macof) is cut off here."""
+MOST_PAIRS = 1 << 17
+"""Pairs of MACs kept as a cache and a count."""
+MOST_BINDINGS = 1 << 17
+"""MAC–IP bindings kept."""
+
+
+class Vantage:
+    """Takes every block; knows the segment of every packet of the last one."""
+
+    def __init__(self, spool: Spool) -> None:
+        """Rows go to ``spool``."""
+        from wardwatch.decode.kernels import duplicates, stations
+
+        self._spool = spool
+        self._k, self._d = stations, duplicates
+        self._aliases = Aliases()
+        s = stations
+        self._segments = np.zeros((MOST_SEGMENTS, s.SEG_WIDTH), np.int64)
+        self._segment_slots = np.zeros(MOST_SEGMENTS * 4, np.int32)
+        self._stations = np.zeros((MOST_STATIONS, s.STA_WIDTH), np.int64)
+        self._station_slots = np.zeros(MOST_STATIONS * 4, np.int32)
+        self._pairs = np.zeros((MOST_PAIRS, s.PAIR_WIDTH), np.int64)
+        self._pair_slots = np.zeros(MOST_PAIRS * 4, np.int32)
+        self._bindings = np.zeros((MOST_BINDINGS, s.BIND_WIDTH), np.int64)
+        self._binding_slots = np.zeros(MOST_BINDINGS * 4, np.int32)
+        self._used = np.zeros(s.USED_WIDTH, np.int64)
+        self._options = np.array([SPELL_SILENCE_NS, MOST_IPS, LONGEST_WIRE], np.int64)
+        self._mirror = np.zeros((duplicates.RING_ROWS, duplicates.RING_WIDTH), np.int64)
+        self._routed = np.zeros((duplicates.RING_ROWS, duplicates.RING_WIDTH), np.int64)
+        self._windows = np.array([MIRROR_NS, ROUTED_NS], np.int64)
+        self._spells = np.zeros((0, s.STA_WIDTH), np.int64)
+        self.segment: NDArray[np.int32] = np.zeros(0, np.int32)
+        """(n,) row of the segment of each packet of the last block."""
+        self._copies = np.zeros(0, np.uint8)
+        self.names: list[str] = []
+        """Name of each segment row."""
+
+    @property
+    def missed(self) -> int:
+        """Segments, stations and bindings turned away because a bound was reached."""
+        return int(self._used[self._k.MISSED])
+
+    def take(
+        self,
+        block: PacketBlock,
+        columns: PacketColumns,
+        interfaces: Sequence[Interface],
+        tunnels: Sequence[str],
+    ) -> None:
+        """Count one block."""
+        n = block.n
+        if not n:
+            return
+        if len(self.segment) < n:
+            self.segment = np.zeros(n, np.int32)
+            self._copies = np.zeros(n, np.uint8)
+            self._spells = np.zeros((n, self._k.STA_WIDTH), np.int64)
+        src_mac, dst_mac = columns.src_mac.view(np.int64), columns.dst_mac.view(np.int64)
+        src_hi, src_lo = columns.src_hi.view(np.int64), columns.src_lo.view(np.int64)
+        self._k.assign_segments(
+            n,
+            block.capture,
+            block.link,
+            block.interface,
+            self._aliases.of_block(block, interfaces),
+            columns.vlan,
+            columns.tunnel,
+            columns.tunnel_id,
+            self._segments,
+            self._segment_slots,
+            self._used,
+            self.segment,
+        )
+        self._name(tunnels)
+        ended = self._k.note_packets(
+            n,
+            block.first,
+            block.time,
+            block.length,
+            block.wire,
+            self.segment,
+            columns.has_mac,
+            src_mac,
+            dst_mac,
+            columns.net,
+            src_hi,
+            src_lo,
+            columns.proto,
+            self._segments,
+            self._stations,
+            self._station_slots,
+            self._pairs,
+            self._pair_slots,
+            self._bindings,
+            self._binding_slots,
+            self._used,
+            self._options,
+            self._spells,
+        )
+        if ended:
+            self._write_spells(self._spells[:ended])
+        self._d.mark_copies(
+            n,
+            block.arena,
+            block.offset,
+            block.length,
+            block.time,
+            columns.has_mac,
+            src_mac,
+            columns.net,
+            columns.ttl,
+            columns.ip_id,
+            columns.proto,
+            src_hi,
+            src_lo,
+            columns.dst_lo.view(np.int64),
+            columns.payload,
+            self._windows,
+            self._mirror,
+            self._routed,
+            self._copies,
+        )
+        copies = self._copies[:n]
+        if copies.any():
+            for mark, column in (
+                (self._d.MIRROR_COPY, self._k.SEG_MIRRORED),
+                (self._d.ROUTED_COPY, self._k.SEG_ROUTED),
+            ):
+                rows, counts = np.unique(self.segment[:n][copies == mark], return_counts=True)
+                self._segments[rows, column] += counts
+
+    def finish(self) -> None:
+        """Write the bindings seen in packets and the spells that were still going on."""
+        k = self._k
+        spells = self._stations[: self._used[k.STATIONS]]
+        self._write_spells(spells[spells[:, k.STA_PACKETS] > 0])
+        found = self._bindings[: self._used[k.BINDINGS]]
+        if not len(found):
+            return
+        owners = self._stations[found[:, k.BIND_STATION]]
+        segments = owners[:, k.STA_SEGMENT]
+        self._spool.extend(
+            "bindings",
+            {
+                "capture": self._segments[segments, k.SEG_CAPTURE],
+                "segment": [self.names[i] for i in segments.tolist()],
+                "mac": [mac_of(m) for m in owners[:, k.STA_MAC].tolist()],
+                "ip": [
+                    ip_of(net, hi, lo)
+                    for net, hi, lo in found[:, [k.BIND_NET, k.BIND_HI, k.BIND_LO]].tolist()
+                ],
+                "source": ["ip"] * len(found),
+                "first_ts": found[:, k.BIND_FIRST],
+                "last_ts": found[:, k.BIND_LAST],
+                "first_packet": found[:, k.BIND_FIRST_PACKET],
+                "last_packet": found[:, k.BIND_LAST_PACKET],
+                "packets": found[:, k.BIND_PACKETS],
+            },
+        )
+
+    def rows(self, tunnels: Sequence[str]) -> list[dict[str, object]]:
+        """Rows of table ``segments``, but for what conversations and messages add to them."""
+        k = self._k
+        found = []
+        for name, row in zip(self.names, self._segments.tolist(), strict=False):
+            if not row[k.SEG_PACKETS]:
+                continue
+            tunnel = tunnels[row[k.SEG_TUNNEL]] if row[k.SEG_TUNNEL] else ""
+            found.append(
+                {
+                    "capture": row[k.SEG_CAPTURE],
+                    "segment": name,
+                    "interface": row[k.SEG_INTERFACE],
+                    "vlan": row[k.SEG_VLAN],
+                    "tunnel": tunnel,
+                    "packets": row[k.SEG_PACKETS],
+                    "first_ts": row[k.SEG_FIRST],
+                    "last_ts": row[k.SEG_LAST],
+                    "longest_gap_s": row[k.SEG_GAP] / NS,
+                    "broadcasts": row[k.SEG_BROADCASTS],
+                    "broadcast_sources": row[k.SEG_BROADCASTERS],
+                    "multicasts": row[k.SEG_MULTICASTS],
+                    "stations": row[k.SEG_STATIONS],
+                    "unicast_pairs": row[k.SEG_PAIRS],
+                    "cut_packets": row[k.SEG_CUT],
+                    "offloaded": row[k.SEG_OFFLOADED],
+                    "mirror_duplicates": row[k.SEG_MIRRORED],
+                    "routed_duplicates": row[k.SEG_ROUTED],
+                }
+            )
+        return found
+
+    def _name(self, tunnels: Sequence[str]) -> None:
+        """Name the segments that are new."""
+        k = self._k
+        for row in self._segments[len(self.names) : self._used[k.SEGMENTS]].tolist():
+            name = segment_name(
+                air=bool(row[k.SEG_AIR]),
+                vlan=row[k.SEG_VLAN],
+                tunnel=tunnels[row[k.SEG_TUNNEL]] if row[k.SEG_TUNNEL] else "",
+                tunnel_id=row[k.SEG_TUNNEL_ID],
+                suffix=self._aliases.suffix.get((row[k.SEG_CAPTURE], row[k.SEG_ALIAS]), ""),
+            )
+            self.names.append(name)
+
+    def _write_spells(self, spells: NDArray[np.int64]) -> None:
+        """Append spells of activity to table ``presence``."""
+        k = self._k
+        segments = spells[:, k.STA_SEGMENT]
+        if not len(segments):
+            return
+        self._spool.extend(
+            "presence",
+            {
+                "capture": self._segments[segments, k.SEG_CAPTURE],
+                "segment": [self.names[i] for i in segments.tolist()],
+                "mac": [mac_of(m) for m in spells[:, k.STA_MAC].tolist()],
+                "first_ts": spells[:, k.STA_FIRST],
+                "last_ts": spells[:, k.STA_LAST],
+                "first_packet": spells[:, k.STA_FIRST_PACKET],
+                "last_packet": spells[:, k.STA_LAST_PACKET],
+                "packets": spells[:, k.STA_PACKETS],
+                "received": spells[:, k.STA_RECEIVED],
+            },
+        )
+
+
+class Clock:
+    """The stamps of one capture: first, last, and how often the clock jumped."""
+
+    BACK_NS = NS
+    FORWARD_NS = 3600 * NS
+
+    def __init__(self) -> None:
+        self.first = UNKNOWN_TIME
+        self.last = UNKNOWN_TIME
+        self.jumps = 0
+        self._previous = UNKNOWN_TIME
+
+    def take(self, time: NDArray[np.int64]) -> None:
+        """Look at the stamps of one block."""
+        known = time[time != UNKNOWN_TIME]
+        if not len(known):
+            return
+        low, high = int(known.min()), int(known.max())
+        if self.first == UNKNOWN_TIME:
+            self.first, self.last = low, high
+        self.first, self.last = min(self.first, low), max(self.last, high)
+        steps = np.diff(known)
+        self.jumps += int(((steps < -self.BACK_NS) | (steps > self.FORWARD_NS)).sum())
+        if self._previous != UNKNOWN_TIME:
+            step = int(known[0]) - self._previous
+            self.jumps += step < -self.BACK_NS or step > self.FORWARD_NS
+        self._previous = int(known[-1])
