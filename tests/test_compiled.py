@@ -1,0 +1,92 @@
+"""wardwatch.compiled"""
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from wardwatch import compiled
+
+TRY = "import wardwatch.compiled as c; print(c.cache_folder())"
+RUN = """
+import numpy as np
+from wardwatch.decode.kernels.needles import __doc__
+import wardwatch.capture.records
+print("kernels loaded")
+"""
+
+
+def python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    base = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**base, **environment},
+        check=False,
+    )
+
+
+def test_the_named_folder_is_taken_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    assert compiled.cache_folder() == tmp_path
+
+
+def test_home_is_taken_then_a_private_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "LOCALAPPDATA", "USERPROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert compiled.cache_folder() == tmp_path / ".cache" / "wardwatch" / "kernels"
+    monkeypatch.setenv("HOME", str(tmp_path / "file" / "x"))
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    folder = compiled.cache_folder()
+    assert folder is not None
+    assert folder.parent == tmp_path
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="POSIX modes")
+def test_a_folder_that_others_may_write_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "LOCALAPPDATA", "HOME", "USERPROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    shared = tmp_path / f"wardwatch-kernels-{os.getuid()}"
+    shared.mkdir(mode=0o777)
+    shared.chmod(0o777)
+    assert compiled.cache_folder() is None
+
+
+def test_without_home_and_with_a_named_cache_kernels_load(tmp_path: Path) -> None:
+    cache = os.environ.get("NUMBA_CACHE_DIR", str(tmp_path))
+    ran = python(RUN, NUMBA_CACHE_DIR=cache)
+    assert ran.stdout == "kernels loaded\n", ran.stderr
+
+
+def test_kernels_run_as_plain_python_where_they_must() -> None:
+    code = """
+from wardwatch.compiled import kernel
+@kernel
+def add(a, b):
+    return a + b
+print(add(1, 2), add.py_func is add)
+"""
+    assert python(code, WARDWATCH_PLAIN="1").stdout == "3 True\n"
+
+
+def test_commands_that_read_no_packets_never_import_numba() -> None:
+    code = """
+import sys
+from wardwatch.ui.cli import app
+from wardwatch.ui.explain import explain_text
+explain_text(None)
+print([m for m in ("numba", "duckdb", "pyarrow", "jinja2", "cryptography", "numpy") if m in sys.modules])
+"""
+    assert python(code).stdout == "[]\n"

@@ -1,0 +1,137 @@
+"""wardwatch.ui.render"""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from tests.ui import audits
+from wardwatch.errors import OutputError
+from wardwatch.model.report import schema
+from wardwatch.ui import render
+from wardwatch.ui.report import build
+
+CHROMIUM = shutil.which("chromium")
+
+
+def test_the_json_keeps_its_published_schema() -> None:
+    value = json.loads(render.report_json(build(audits.make())))
+    jsonschema.validate(value, schema())
+    del value["answer"]
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(value, schema())
+
+
+def test_text_from_outside_stays_text_in_the_page() -> None:
+    html = render.page(build(audits.make()))
+    assert "<script" not in html
+    assert "&lt;script&gt;" in html
+    assert not re.search(r"\s(style|on\w+)=", html)
+
+
+def test_the_page_asks_nothing_of_anybody() -> None:
+    html = render.page(build(audits.make()))
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', html)
+    assert policy
+    assert (
+        policy[1].startswith("default-src 'none'; style-src &#39;sha256-")
+        or "default-src 'none'" in policy[1]
+    )
+    assert "unsafe" not in policy[1]
+    assert not re.search(r"(src|href)=", html)
+
+
+def test_the_first_page_keeps_the_order_of_the_measures_note() -> None:
+    html = render.page(build(audits.make()))
+    places = [
+        html.index(word)
+        for word in (
+            "bedside first",
+            "act today",
+            "What was seen",
+            "Do first",
+            ">Pumps<",
+            ">Measures<",
+            "Not shown",
+            "Assumed",
+            "Report to:",
+        )
+    ]
+    assert places == sorted(places)
+
+
+def test_control_characters_are_shown_not_obeyed() -> None:
+    assert render.shown("a\x1b[31mb\u202ec") == "a\\x1b[31mb\\u202ec"
+
+
+def test_the_summary_fits_a_terminal_and_obeys_no_markup(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    render.print_summary(build(audits.make()), None)
+    out = capsys.readouterr().out
+    assert "ACT TODAY" in out
+    assert "30 packets = 28 decoded + 1 skipped + 1 malformed" in out
+    assert len(out.splitlines()) <= 40
+    assert max(map(len, out.splitlines())) <= 100
+
+
+def test_reports_are_written_whole(tmp_path: Path) -> None:
+    render.write_report(build(audits.make()), tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["report.html", "report.json"]
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(OutputError, match="cannot be written"):
+        render.write_report(build(audits.make()), tmp_path / "file")
+
+
+def test_secrets_are_not_shown_in_tables(capsys: pytest.CaptureFixture[str]) -> None:
+    from wardwatch.observe.tables import Tables
+
+    tables = Tables.of(logins=[dict(capture=1, packet=2, ts=audits.T0, secret="ab" * 32, user="x")])
+    render.print_table(tables, "logins", 10)
+    out = capsys.readouterr().out
+    assert "user=x" in out
+    assert "abab" not in out
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
+def test_a_planted_script_stays_text_in_a_real_browser(tmp_path: Path) -> None:
+    from playwright.sync_api import sync_playwright
+
+    render.write_report(build(audits.make()), tmp_path)
+    flags = [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--no-first-run",
+    ]
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=flags)
+        try:
+            page = browser.new_page()
+            refused: list[str] = []
+            page.on("console", lambda message: refused.append(message.text))
+            page.goto((tmp_path / "report.html").as_uri())
+            assert page.title() == "wardwatch: report"
+            assert page.evaluate("document.scripts.length") == 0
+            assert audits.SCRIPT in page.inner_text("body")
+            assert (
+                page.evaluate("getComputedStyle(document.querySelector('.answer')).color")
+                == "rgb(255, 255, 255)"
+            )
+            assert refused == []
+            page.screenshot(path=tmp_path / "page.png", full_page=True)
+            assert (tmp_path / "page.png").stat().st_size > 20_000
+            page.pdf(path=tmp_path / "page.pdf", format="A4")
+        finally:
+            browser.close()
+    if shutil.which("pdfinfo"):
+        told = subprocess.run(
+            ["pdfinfo", tmp_path / "page.pdf"], capture_output=True, text=True, check=True
+        ).stdout
+        assert "A4" in told
