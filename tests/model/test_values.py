@@ -18,7 +18,7 @@ def test_an_instant_reads_as_utc() -> None:
     assert utc_text(0) == "1970-01-01 00:00:00.000 UTC"
     assert utc_text(1_464_132_421_960_780_000) == "2016-05-24 23:27:01.960 UTC"
     assert utc_text(UNKNOWN_TIME) == "unknown time"
-    assert utc_text(2**62 * 3).endswith("s since 1970")
+    assert utc_text(10**30).endswith("s since 1970")
 
 
 @pytest.mark.parametrize(
