@@ -24,7 +24,7 @@ class _Writer:
 
     def __init__(self, target: str | Path | BinaryIO) -> None:
         self._lent = not isinstance(target, str | Path)
-        self._file: BinaryIO = Path(target).open("wb") if isinstance(target, str | Path) else target
+        self._file: BinaryIO = open(target, "wb") if isinstance(target, str | Path) else target  # noqa: PTH123, SIM115 — closed by close()
         self.packets = 0
         """Packets written so far: the number of the last one, as Wireshark counts."""
 

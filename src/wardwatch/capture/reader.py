@@ -1,0 +1,172 @@
+"""What both readers share: iteration, accounting, damage, and the account at the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from wardwatch.capture.records import AT, CAPTURED, STATES, STOP, WIRE
+from wardwatch.model.block import CaptureFile, Damage, Interface, PacketBlock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+    from typing import Self
+
+    from wardwatch.capture.window import Window
+
+BLOCK_ROWS = 16_384
+"""Packets in one block at most: their columns stay in the cache beside the 1.5 MiB they describe."""
+MAX_COMMENTS = 1_000
+MAX_TEXT = 4_096
+"""Characters kept of a comment or a name: text that a stranger chose."""
+MAX_DAMAGE = 100
+"""Damages told of one file."""
+
+
+class CaptureReader:
+    """Iterate once for the :class:`PacketBlock` values of a capture; then ask for :attr:`result`.
+
+    A block and its arrays are good until the next is asked for. Damage ends the iteration, and
+    is no exception: everything before it has been given, and :attr:`result` tells.
+    """
+
+    def __init__(self, window: Window, name: str, number: int) -> None:
+        self.name = name
+        self.number = number
+        self.packets = 0
+        """Packets given so far."""
+        self._window = window
+        self._state = np.zeros(STATES, np.int64)
+        self._offset = np.empty(BLOCK_ROWS, np.int64)
+        self._length = np.empty(BLOCK_ROWS, np.int32)
+        self._wire = np.empty(BLOCK_ROWS, np.int64)
+        self._time = np.empty(BLOCK_ROWS, np.int64)
+        self._link = np.zeros(BLOCK_ROWS, np.int32)
+        self._interface = np.zeros(BLOCK_ROWS, np.int32)
+        self._comments: list[str] = []
+        self._damage: list[Damage] = []
+        self._result: CaptureFile | None = None
+
+    # What the two formats say of themselves.
+
+    def _blocks(self) -> Iterator[PacketBlock]:
+        """Give the blocks, up to the end or to damage."""
+        raise NotImplementedError
+
+    def _format(self) -> str:
+        """``pcap``, ``pcap-ns``, ``pcap-modified`` or ``pcapng``."""
+        raise NotImplementedError
+
+    def _byte_order(self) -> str:
+        """``little``, ``big`` or ``mixed``."""
+        raise NotImplementedError
+
+    def _interfaces(self) -> tuple[Interface, ...]:
+        """The interfaces described so far."""
+        raise NotImplementedError
+
+    # The reader's own.
+
+    def __iter__(self) -> Iterator[PacketBlock]:
+        yield from self._blocks()
+        source = self._window.source
+        if source.damage:
+            # The cut record behind it is a consequence; tell the cause.
+            self._damage = [d for d in self._damage if d.offset < self._window.offset]
+            self._damage.extend(source.damage)
+        source.stored.drain()
+        self._result = self._account()
+        self.close()
+
+    @property
+    def result(self) -> CaptureFile:
+        """What is known of the file once it has been read to its end, or to the damage."""
+        assert self._result is not None, "iterate over the reader to its end first"
+        return self._result
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """(bytes read of the stored file, its size or -1 for a pipe)."""
+        stored = self._window.source.stored
+        return stored.count, stored.total
+
+    def close(self) -> None:
+        """Give the file back, also before the end."""
+        self._window.source.stored.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _block(self, rows: int) -> PacketBlock:
+        """The first ``rows`` rows as a block; counts them."""
+        first = self.packets + 1
+        self.packets += rows
+        return PacketBlock(
+            self.number,
+            first,
+            rows,
+            self._window.arena,
+            self._offset,
+            self._length,
+            self._wire,
+            self._time,
+            self._link,
+            self._interface,
+        )
+
+    def _aim(self) -> None:
+        """Point the kernel at what the window holds."""
+        self._state[AT] = self._window.at
+        self._state[STOP] = self._window.stop
+
+    def _broken(self, problem: str, *, fatal: bool = True) -> None:
+        """Note damage at the window's place."""
+        if fatal or len(self._damage) < MAX_DAMAGE:
+            remedy = "what came before is kept; ask for the file again, whole"
+            if not fatal:
+                remedy = "reading went on behind it"
+            self._damage.append(Damage(self._window.offset, problem, remedy, fatal))
+
+    def _comment(self, raw: bytes) -> None:
+        """Keep a comment, within bounds."""
+        if len(self._comments) < MAX_COMMENTS and (text := foreign_text(raw)):
+            self._comments.append(text)
+
+    def _account(self) -> CaptureFile:
+        """Everything known at the end."""
+        source = self._window.source
+        return CaptureFile(
+            number=self.number,
+            name=self.name,
+            sha256=source.stored.sha256,
+            stored_bytes=source.stored.count,
+            format=self._format(),
+            compression=source.compression,
+            byte_order=self._byte_order(),
+            packets=self.packets,
+            captured_bytes=int(self._state[CAPTURED]),
+            wire_bytes=int(self._state[WIRE]),
+            interfaces=self._interfaces(),
+            comments=tuple(self._comments),
+            damage=tuple(self._damage),
+        )
+
+
+def foreign_text(raw: bytes) -> str:
+    """Text a file brings, at most MAX_TEXT characters, with control characters made visible."""
+    text = raw[: 4 * MAX_TEXT].split(b"\0", 1)[0].decode("utf-8", "backslashreplace")[:MAX_TEXT]
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
+    )
