@@ -1,0 +1,1 @@
+"""Signs: questions of the evidence that both measures and techniques ask, written once."""

@@ -1,0 +1,128 @@
+"""Episodes: single signs gathered by who sent them and where; a day of silence ends one.
+
+Everything is counted where the rows lie, so a flood of a million signs comes back as one row.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from wardwatch.model.evidence import Evidence
+from wardwatch.model.values import DAY_NS, UNKNOWN_TIME
+from wardwatch.signs.who import actor_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wardwatch.observe.tables import Tables
+    from wardwatch.signs.who import Who
+
+CONFIRMED, SUSPECT, NOTICE = 0, 1, 2
+"""Ranks as the questions spell them: the smaller is the surer."""
+
+MAX_EVIDENCE = 20
+MAX_TARGETS = 100
+"""What a finding lists at most: enough for a person, bounded against a flood."""
+
+
+class Episode(msgspec.Struct, frozen=True):
+    """Signs of one actor in one segment without a long silence between them."""
+
+    mac: str
+    ip: str
+    segment: str
+    rank: int
+    variant: str
+    detail: str
+    first_ts: int
+    last_ts: int
+    packets: int
+    evidence: tuple[Evidence, ...]
+    targets: tuple[str, ...]
+    pump: bool
+    known: bool
+
+    @property
+    def actor(self) -> str:
+        """Who it was, as findings name it."""
+        return actor_text(self.mac, self.ip)
+
+
+def episodes(
+    tables: Tables,
+    who: Who,
+    found: str,
+    parameters: Sequence[Any] = (),
+    *,
+    hazard: bool = False,
+    silence_ns: int = DAY_NS,
+) -> list[Episode]:
+    """Signs that the question ``found`` selects, gathered; the surest of each decides its words.
+
+    ``found`` yields ``capture, packet, ts, segment, actor_mac, actor_ip, target_mac, target_ip,
+    strength`` (a rank), ``variant`` and ``detail``. With ``hazard`` a sign whose target is no pump
+    is a notice.
+    """
+    rows = tables.ask(
+        f"""
+        WITH found AS ({found}),
+        judged AS (
+            SELECT *, target_mac IN (SELECT unnest(?::VARCHAR[]))
+                OR target_ip IN (SELECT unnest(?::VARCHAR[])) AS pump,
+            target_mac IN (SELECT unnest(?::VARCHAR[]))
+                OR target_ip IN (SELECT unnest(?::VARCHAR[])) AS known,
+            CASE WHEN target_mac = '' OR target_mac = 'ff:ff:ff:ff:ff:ff' THEN target_ip
+                ELSE target_mac END AS target
+            FROM found),
+        ranked AS (
+            SELECT *, CASE WHEN {hazard} AND NOT pump THEN {NOTICE} ELSE strength END AS rank
+            FROM judged),
+        marked AS (
+            SELECT *, coalesce(ts::HUGEINT - lag(ts) OVER (
+                PARTITION BY actor_mac, actor_ip, segment ORDER BY ts, capture, packet
+            ) > {silence_ns:d} AND lag(ts) OVER (
+                PARTITION BY actor_mac, actor_ip, segment ORDER BY ts, capture, packet
+            ) <> {UNKNOWN_TIME}, false)::INTEGER AS fresh FROM ranked),
+        told AS (
+            SELECT *, sum(fresh) OVER (
+                PARTITION BY actor_mac, actor_ip, segment ORDER BY ts, capture, packet
+                ROWS UNBOUNDED PRECEDING) AS episode FROM marked),
+        by_target AS (
+            SELECT actor_mac, actor_ip, segment, episode, target,
+                count(DISTINCT (capture, packet)) AS packets,
+                min(ts) AS first_ts, max(ts) AS last_ts,
+                min((rank, ts, capture, packet, variant, detail), {MAX_EVIDENCE}) AS best,
+                bool_or(pump) AS pump, bool_or(known) AS known
+            FROM told GROUP BY ALL)
+        SELECT actor_mac, actor_ip, segment, episode, sum(packets) AS packets,
+            min(first_ts) AS first_ts, max(last_ts) AS last_ts,
+            list_sort(flatten(list(best)))[:{MAX_EVIDENCE}] AS best,
+            min(target, {MAX_TARGETS}) AS targets, bool_or(pump) AS pump, bool_or(known) AS known
+        FROM by_target GROUP BY ALL ORDER BY first_ts, segment, actor_mac, actor_ip
+        """,
+        [*parameters, who.pump_macs, who.pump_ips, who.known_macs, who.known_ips],
+    )
+    gathered = []
+    for row in rows:
+        best = [tuple(b.values()) if isinstance(b, dict) else tuple(b) for b in row.best]
+        rank, _, _, _, variant, detail = best[0]
+        gathered.append(
+            Episode(
+                mac=row.actor_mac,
+                ip=row.actor_ip,
+                segment=row.segment,
+                rank=rank,
+                variant=variant,
+                detail=detail,
+                first_ts=row.first_ts,
+                last_ts=row.last_ts,
+                packets=int(row.packets),
+                evidence=tuple(sorted({Evidence(b[2], b[3]) for b in best})),
+                targets=tuple(sorted({who.named(t) for t in row.targets if t})),
+                pump=bool(row.pump),
+                known=bool(row.known),
+            )
+        )
+    return gathered

@@ -1,0 +1,134 @@
+"""Policy: what a person has confirmed of a segment; lines nobody confirmed say nothing."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address, ip_network
+from typing import TYPE_CHECKING
+
+from wardwatch.model.values import NS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from wardwatch.model.site import Confirmed, Site, TrustedServer, Zone
+
+IN_WINDOW = "in a declared window, confirm with biomed"
+SCANNER = "an authorised scanner"
+VIRTUAL_MACS = (
+    "00:00:5e:00:01:",
+    "00:00:5e:00:02:",
+    "00:00:0c:07:ac:",
+    "00:00:0c:9f:f",
+    "00:07:b4:",
+)
+"""VRRP (RFC 9568 §7.3, v4 and v6), HSRP versions 1 and 2, GLBP: a router's MAC that several share."""
+
+
+def is_virtual(mac: str) -> bool:
+    """Whether a MAC belongs to a group of routers, not to one machine."""
+    return mac.startswith(VIRTUAL_MACS)
+
+
+def base(segment: str) -> str:
+    """A segment's name without the interface behind ``@``."""
+    return segment.partition("@")[0]
+
+
+def vlan_of(segment: str) -> int:
+    """The innermost VID in a segment's name; -1 where it has none."""
+    found = re.findall(r"vlan (\d+)", base(segment))
+    return int(found[-1]) if found else -1
+
+
+def in_subnets(ip: str, subnets: Iterable[str]) -> bool:
+    """Whether an address lies in one of some CIDR texts; what cannot be read matches nothing."""
+    try:
+        address = ip_address(ip)
+    except ValueError:
+        return False
+    for text in subnets:
+        try:
+            if address in ip_network(text, strict=False):
+                return True
+        except ValueError:
+            continue
+    return False
+
+
+def zone_of(site: Site, segment: str, ips: Sequence[str] = ()) -> Zone | None:
+    """The confirmed zone that names a segment, or whose subnets hold one of the addresses."""
+    zones = [zone for zone in site.zone if zone.confirmed]
+    for zone in zones:
+        if (
+            segment in zone.segments
+            or base(segment) in zone.segments
+            or vlan_of(segment) in zone.vlans
+        ):
+            return zone
+    return next((z for z in zones if any(in_subnets(ip, z.subnets) for ip in ips)), None)
+
+
+def serves(server: TrustedServer, segment: str) -> bool:
+    """Whether a confirmed server may serve a segment."""
+    return not server.segments or segment in server.segments or base(segment) in server.segments
+
+
+def permitted(site: Site, role: str, segment: str) -> tuple[TrustedServer, ...]:
+    """The confirmed servers of a role that may serve a segment."""
+    return tuple(server for server in site.servers(role) if serves(server, segment))
+
+
+def macs_of(servers: Iterable[TrustedServer]) -> set[str]:
+    """The MACs that confirmed servers are named with, lower case."""
+    return {mac.lower() for server in servers for mac in server.macs}
+
+
+def said_by(lines: Iterable[Confirmed]) -> str:
+    """Who confirmed some lines, and when, each once."""
+    return "; ".join(dict.fromkeys(f"{line.confirmed_by}, {line.confirmed_on}" for line in lines))
+
+
+def instant(text: str, *, end_of_day: bool = False) -> int | None:
+    """An ISO 8601 date or time as ns UTC (no offset: UTC); None where it is none."""
+    try:
+        stamp = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    if end_of_day and len(text.strip()) == 10:
+        stamp += timedelta(days=1, microseconds=-1)
+    if stamp.tzinfo is None:
+        stamp = stamp.replace(tzinfo=UTC)
+    return int(stamp.timestamp()) * NS + stamp.microsecond * 1000
+
+
+def label(site: Site, first_ts: int, last_ts: int, mac: str, ip: str, zone: Zone | None) -> str:
+    """What the hospital declared of this time or this actor; it labels, and never deletes."""
+    for scanner in site.scanner:
+        if scanner.confirmed and is_scanner(scanner.ip, scanner.mac, mac, ip):
+            return SCANNER
+    for window in site.window:
+        start, end = instant(window.start), instant(window.end, end_of_day=True)
+        if (
+            window.confirmed
+            and start is not None
+            and end is not None
+            and start <= first_ts
+            and last_ts <= end
+            and (not window.zone or (zone is not None and zone.name == window.zone))
+        ):
+            return IN_WINDOW
+    return ""
+
+
+def is_scanner(scanner_ip: str, scanner_mac: str, mac: str, ip: str) -> bool:
+    """Whether an actor is the scanner of a line: its address, and its MAC where both are known."""
+    return (
+        bool(ip) and ip == scanner_ip and (not scanner_mac or not mac or mac == scanner_mac.lower())
+    )
+
+
+def scanner_ips(site: Site) -> list[str]:
+    """Addresses of confirmed scanners."""
+    return [scanner.ip for scanner in site.scanner if scanner.confirmed]

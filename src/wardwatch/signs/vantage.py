@@ -1,0 +1,101 @@
+"""Vantage: what was listened to, segment by segment, over all captures together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from wardwatch.model.values import NS, Span
+
+if TYPE_CHECKING:
+    from wardwatch.inventory.scene import Scene
+
+
+class Vantage(msgspec.Struct, frozen=True):
+    """One segment as heard here; counts are sums over the captures that hold it."""
+
+    segment: str
+    vlan: int
+    tunnel: str
+    spans: tuple[Span, ...]
+    """When it was heard, in order; spans closer than the bridge are one."""
+    packets: int = 0
+    broadcasts: int = 0
+    broadcast_sources: int = 0
+    multicasts: int = 0
+    stations: int = 0
+    tcp_both: int = 0
+    tcp_one_way: int = 0
+    unicast_pairs: int = 0
+    dhcp_client_messages: int = 0
+    dhcp_server_messages: int = 0
+    dhcp_relayed: int = 0
+    cut_packets: int = 0
+    routed_duplicates: int = 0
+    tcp_gaps: int = 0
+    longest_gap_s: float = 0.0
+
+    @property
+    def longest(self) -> Span:
+        """The longest unbroken stretch heard."""
+        return max(self.spans, key=lambda span: span.last - span.first)
+
+    @property
+    def whole(self) -> Span:
+        """From the first packet to the last."""
+        return Span(self.spans[0].first, self.spans[-1].last)
+
+    @property
+    def listened_s(self) -> float:
+        """Seconds heard in all, pauses between captures left out."""
+        return sum(span.seconds for span in self.spans)
+
+
+def vantages(scene: Scene, bridge_s: float) -> dict[str, Vantage]:
+    """Every segment heard, by name; files that follow each other within ``bridge_s`` are one span."""
+    rows = scene.tables.ask(
+        """SELECT segment, any_value(vlan) AS vlan, any_value(tunnel) AS tunnel,
+            list([first_ts, last_ts] ORDER BY first_ts, last_ts) AS spans,
+            sum(packets) AS packets, sum(broadcasts) AS broadcasts,
+            max(broadcast_sources) AS broadcast_sources, sum(multicasts) AS multicasts,
+            max(stations) AS stations, sum(tcp_both) AS tcp_both, sum(tcp_one_way) AS tcp_one_way,
+            max(unicast_pairs) AS unicast_pairs, sum(dhcp_client_messages) AS dhcp_client_messages,
+            sum(dhcp_server_messages) AS dhcp_server_messages, sum(dhcp_relayed) AS dhcp_relayed,
+            sum(cut_packets) AS cut_packets, sum(routed_duplicates) AS routed_duplicates,
+            sum(tcp_gaps) AS tcp_gaps, max(longest_gap_s) AS longest_gap_s
+        FROM segments WHERE packets > 0 GROUP BY segment ORDER BY segment"""
+    )
+    heard = {}
+    for row in rows:
+        counts = {
+            name: int(getattr(row, name))
+            for name in Vantage.__struct_fields__
+            if name not in ("segment", "vlan", "tunnel", "spans", "longest_gap_s")
+        }
+        heard[row.segment] = Vantage(
+            segment=row.segment,
+            vlan=row.vlan,
+            tunnel=row.tunnel,
+            spans=merged(row.spans, bridge_s),
+            longest_gap_s=row.longest_gap_s,
+            **counts,
+        )
+    return heard
+
+
+def merged(pairs: list[list[int]], bridge_s: float) -> tuple[Span, ...]:
+    """Spans in order, those that overlap or follow within ``bridge_s`` made one."""
+    spans: list[Span] = []
+    for first, last in sorted(pairs):
+        if spans and first - spans[-1].last <= bridge_s * NS:
+            spans[-1] = Span(spans[-1].first, max(spans[-1].last, last))
+        else:
+            spans.append(Span(first, last))
+    return tuple(spans)
+
+
+def device_segments(scene: Scene, heard: dict[str, Vantage]) -> list[str]:
+    """Segments that hold a medical device; all segments where no such device is known."""
+    homes = {segment for device in scene.medical for segment in device.segments}
+    return [segment for segment in heard if segment in homes or not homes]
