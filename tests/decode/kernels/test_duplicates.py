@@ -1,0 +1,106 @@
+"""Copies of packets against the same thing written slowly and plainly."""
+
+import numpy as np
+import pytest
+
+from wardwatch.decode.kernels import duplicates as k
+
+MILLISECOND = 1_000_000
+WINDOWS = np.array([MILLISECOND, 100 * MILLISECOND], np.int64)
+
+
+def ip_frame(src_mac, ttl, ident, text):
+    """An Ethernet frame with UDP in IPv4; lengths and checksums do not matter here."""
+    ip = bytes([0x45, 0, 0, 0, ident >> 8, ident & 255, 0, 0, ttl, 17, 0, 0]) + bytes(8)
+    return b"\x02" * 6 + src_mac.to_bytes(6, "big") + b"\x08\x00" + ip + bytes(8) + text
+
+
+def marks(frames, *, plain=False, split=None):
+    """(mark of each frame) for (time, src_mac, ttl, ident, text) tuples."""
+    function = k.mark_copies.py_func if plain else k.mark_copies
+    mirror = np.zeros((k.RING_ROWS, k.RING_WIDTH), np.int64)
+    routed = np.zeros((k.RING_ROWS, k.RING_WIDTH), np.int64)
+    found = []
+    for part in (frames[:split], frames[split:]) if split else (frames,):
+        raw = [ip_frame(mac, ttl, ident, text) for _, mac, ttl, ident, text in part]
+        offset = np.cumsum([0, *map(len, raw)])[:-1].astype(np.int64)
+        n = len(part)
+        out = np.full(n, 9, np.uint8)
+        function(
+            n,
+            np.frombuffer(b"".join(raw) or b"\0", np.uint8),
+            offset,
+            np.array([len(r) for r in raw], np.int32),
+            np.array([t for t, *_ in part], np.int64),
+            np.ones(n, np.uint8),
+            np.array([mac for _, mac, *_ in part], np.int64),
+            np.full(n, 4, np.uint8),
+            np.array([ttl for _, _, ttl, *_ in part], np.uint8),
+            np.array([ident for *_, ident, _ in part], np.int64),
+            np.full(n, 17, np.int16),
+            np.zeros(n, np.int64),
+            np.full(n, 0x0A000001, np.int64),
+            np.full(n, 0x0A000002, np.int64),
+            offset + 42,
+            WINDOWS,
+            mirror,
+            routed,
+            out,
+        )
+        found.extend(out.tolist())
+    return found
+
+
+def naive(frames):
+    """Look back over everything, with room for all."""
+    whole, passed, found = {}, {}, []
+    for t, mac, ttl, ident, text in frames:
+        frame = ip_frame(mac, ttl, ident, text)
+        mark = k.NOT_A_COPY
+        if frame in whole and 0 <= t - whole[frame] <= MILLISECOND:
+            whole[frame] = t
+            found.append(k.MIRROR_COPY)
+            continue
+        whole[frame] = t
+        if ident:
+            key = (ident, text[:88], len(text))
+            if key in passed:
+                before, ttl_before, mac_before = passed[key]
+                near = 0 <= t - before <= 100 * MILLISECOND
+                if near and ttl < ttl_before and mac != mac_before:
+                    mark = k.ROUTED_COPY
+            passed[key] = (t, ttl, mac)
+        found.append(mark)
+    return found
+
+
+@pytest.mark.parametrize("plain", [False, True])
+@pytest.mark.parametrize("seed", range(5))
+def test_marks_are_those_of_the_plain_twin(seed, plain):
+    rng = np.random.default_rng(seed)
+    time, frames = 0, []
+    for _ in range(300):
+        time += int(rng.choice([0, MILLISECOND // 2, 2 * MILLISECOND, 200 * MILLISECOND]))
+        size = int(rng.integers(0, 40))
+        frames.append(
+            (
+                time,
+                int(rng.integers(1, 3)),
+                int(rng.choice([62, 63, 64])),
+                int(rng.integers(0, 3)),
+                bytes([int(rng.integers(0, 2))]) * size if rng.random() < 0.5 else b"same",
+            )
+        )
+    expected = naive(frames)
+    assert marks(frames, plain=plain, split=120) == expected
+    assert {k.MIRROR_COPY, k.ROUTED_COPY} <= set(expected)
+
+
+def test_a_retransmission_is_no_routed_copy():
+    again = [(0, 1, 64, 7, b"data"), (5 * MILLISECOND, 1, 64, 7, b"data")]
+    assert marks(again) == [k.NOT_A_COPY, k.NOT_A_COPY]
+
+
+def test_a_clock_that_goes_back_makes_no_copy():
+    back = [(5 * MILLISECOND, 1, 64, 7, b"data"), (0, 1, 64, 7, b"data")]
+    assert marks(back) == [k.NOT_A_COPY, k.NOT_A_COPY]
