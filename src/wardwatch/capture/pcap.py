@@ -12,6 +12,7 @@ from wardwatch.capture.records import (
     FULL,
     MAX_PACKET,
     MORE,
+    ODD,
     ROWS,
     STATUS,
     walk_pcap,
@@ -67,6 +68,7 @@ class PcapReader(CaptureReader):
         self._swapped = 0 if (major, minor) > (2, 3) else 1 if (major, minor) == (2, 3) else 2
         self._link_type = link & _LINK_BITS
         self._link[:] = self._link_type
+        self._interface[:] = 0
         self._state[BIG] = self._order == ">"
         window.at += HEADER
 
@@ -93,13 +95,19 @@ class PcapReader(CaptureReader):
                 yield self._block(int(state[ROWS]))
             if status == FULL:
                 continue
-            if status != MORE:
-                self._broken(self._too_long())
-                return
-            if not window.more():
-                if window.left:
-                    self._broken(self._cut(header))
-                return
+            if status == MORE and window.more():
+                continue
+            break
+        if state[ODD]:
+            self._broken(
+                f"{state[ODD]} stamps have a fraction longer than a second; "
+                "their whole seconds were taken",
+                fatal=False,
+            )
+        if status != MORE:
+            self._broken(self._too_long())
+        elif window.left:
+            self._broken(self._cut(header))
 
     def _lengths(self) -> tuple[int, int]:
         """(captured, wire) as the record header at the window's place claims."""

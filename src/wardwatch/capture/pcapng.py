@@ -83,7 +83,7 @@ class PcapngReader(CaptureReader):
 
     def __init__(self, window: Window, name: str, number: int) -> None:
         super().__init__(window, name, number)
-        self._table = np.zeros((MAX_INTERFACES, INTERFACE_COLUMNS), np.int64)
+        self._table = np.zeros((16, INTERFACE_COLUMNS), np.int64)
         self._notes = np.zeros(_NOTES_A_WALK, np.int64)
         self._described: list[Interface] = []
         self._order = "<"
@@ -188,6 +188,8 @@ class PcapngReader(CaptureReader):
                 offset = struct.unpack(self._order + "q", value[:8])[0]
             elif code == _IF_FILTER and value:
                 told[code] = _filter(value)
+        if row == len(self._table):
+            self._table = np.concatenate((self._table, np.zeros_like(self._table)))
         self._table[row] = _clock(resolution, offset)
         self._table[row, LINK] = link
         self._table[row, SNAPLEN] = snaplen

@@ -43,8 +43,8 @@ class CaptureReader:
         self._length = np.empty(BLOCK_ROWS, np.int32)
         self._wire = np.empty(BLOCK_ROWS, np.int64)
         self._time = np.empty(BLOCK_ROWS, np.int64)
-        self._link = np.zeros(BLOCK_ROWS, np.int32)
-        self._interface = np.zeros(BLOCK_ROWS, np.int32)
+        self._link = np.empty(BLOCK_ROWS, np.int32)
+        self._interface = np.empty(BLOCK_ROWS, np.int32)
         self._comments: list[str] = []
         self._damage: list[Damage] = []
         self._result: CaptureFile | None = None

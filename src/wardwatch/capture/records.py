@@ -23,11 +23,12 @@ MAX_BLOCK = 2 * MAX_PACKET
 """Bytes of one pcapng block that we look into: a packet and options as long as it."""
 
 # What ``state`` holds, in and out.
-AT, STOP, ROWS, STATUS, CAPTURED, WIRE, NOTES, NOTE_ROOM, BIG, BASE, COUNT = range(11)
+AT, STOP, ROWS, STATUS, CAPTURED, WIRE, NOTES, NOTE_ROOM, BIG, BASE, COUNT, ODD = range(12)
 """Where to begin ⇒ where it stopped; end of the window; rows filled; why it stopped; sums of
 captured and wire bytes (added to); comments found; how many of them fit; whether this section is
-big-endian; index of its first interface in the file; how many interfaces it has described."""
-STATES = 11
+big-endian; index of its first interface in the file; how many interfaces it has described; stamps
+whose fraction is no fraction of a second (added to)."""
+STATES = 12
 
 # Why a walk stopped.
 MORE, FULL, LOOK = 0, 1, 2
@@ -101,11 +102,14 @@ def walk_pcap(
         if at + header + caplen > stop:
             status = MORE
             break
-        seconds = _u32(arena, at, big)
+        fraction = _u32(arena, at + 4, big) * tick
+        if fraction >= 1_000_000_000:
+            state[ODD] += 1
+            fraction = np.int64(0)  # the whole second is all that can be believed
         offset[n] = at + header
         length[n] = caplen
         wire[n] = claim
-        time[n] = seconds * 1_000_000_000 + _u32(arena, at + 4, big) * tick
+        time[n] = _u32(arena, at, big) * 1_000_000_000 + fraction
         captured += caplen
         total += claim
         n += 1

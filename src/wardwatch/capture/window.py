@@ -19,8 +19,8 @@ class Window:
 
     def __init__(self, source: Source, capacity: int = CAPACITY) -> None:
         self.source = source
-        self._view = memoryview(bytearray(capacity))
-        self.arena = np.frombuffer(self._view, np.uint8)
+        self.arena = np.empty(capacity, np.uint8)
+        self._view = self.arena.data
         self.at = 0
         self.stop = 0
         self.base = 0
