@@ -35,7 +35,7 @@ class Datagrams:
         self.secrets = secrets
         self.parser_calls = 0
         """Messages a Python parser has read."""
-        self.on_binding: Callable[[str, str, str, str, Where], None] = _nothing
+        self.on_binding: Callable[[str, str, str, str, Where], None] = nothing
         """Told of (segment, mac, ip, source, where) for each address a server acknowledged."""
         self._readers: dict[int, Callable[[bytes, Where, int], None]] = {
             kinds.KIND_ARP: self._arp,
@@ -117,7 +117,7 @@ class Datagrams:
             )
 
 
-def _nothing(segment: str, mac: str, ip: str, source: str, where: Where) -> None:
+def nothing(segment: str, mac: str, ip: str, source: str, where: Where) -> None:
     """Nobody asked for bindings."""
 
 

@@ -54,7 +54,9 @@ NAME_LENGTH = Fault("dns_name_length", "RFC 1035 §2.3.4: a name of more than 25
 RDATA_LENGTH = Fault("dns_rdata_length", "RFC 1035 §3.2.1: RDLENGTH differs from what RDATA needs")
 EDNS = Fault("dns_edns", "RFC 6891 §6.1: OPT outside the additional section, twice, or not of root")
 EDNS_OPTION = Fault("dns_edns_option", "RFC 6891 §6.1.2: EDNS option length runs past the RDATA")
-WORK_BOUND = Fault("dns_work_bound", "our bound: more labels and pointers than honest messages have")
+WORK_BOUND = Fault(
+    "dns_work_bound", "our bound: more labels and pointers than honest messages have"
+)
 FAULTS = (
     TRUNCATED,
     CUT,
@@ -144,7 +146,9 @@ class _Reading:
         self.anomalies: list[Anomaly] = []
         self.early = False  # TC: to end early is right
 
-    def fault(self, fault: Fault, start: int, stop: int, claimed: int = 0, present: int = 0) -> None:
+    def fault(
+        self, fault: Fault, start: int, stop: int, claimed: int = 0, present: int = 0
+    ) -> None:
         end = len(self.data)
         if len(self.anomalies) < MAX_ANOMALIES:
             span = ByteSpan(min(start, end), min(max(start, stop), end))
@@ -348,9 +352,7 @@ def _questions(reading: _Reading, count: int) -> tuple[list[Question], int, bool
     return found, at, count <= MAX_RECORDS
 
 
-def _records(
-    reading: _Reading, at: int, counts: tuple[int, ...]
-) -> tuple[list[Record], int]:
+def _records(reading: _Reading, at: int, counts: tuple[int, ...]) -> tuple[list[Record], int]:
     """Answer, authority and additional sections as far as they can be read; the EDNS size."""
     found: list[Record] = []
     edns_size = -1
