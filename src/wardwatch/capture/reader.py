@@ -92,6 +92,11 @@ class CaptureReader:
         stored = self._window.source.stored
         return stored.count, stored.total
 
+    @property
+    def interfaces(self) -> tuple[Interface, ...]:
+        """The interfaces described so far; those of a whole file stand in :attr:`result`."""
+        return self._interfaces()
+
     def close(self) -> None:
         """Give the file back, also before the end."""
         self._window.source.stored.close()

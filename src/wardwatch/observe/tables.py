@@ -51,6 +51,20 @@ def arrow_schema(table: Table) -> pa.Schema:
     )
 
 
+def quiet_connection() -> duckdb.DuckDBPyConnection:
+    """A DuckDB connection in memory that never reaches for the network."""
+    import duckdb
+
+    return duckdb.connect(
+        ":memory:",
+        config={
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "threads": 2,
+        },
+    )
+
+
 class Spool:
     """Rows in, Parquet out; what is not named in a row is "none" as the registry spells it."""
 
@@ -114,6 +128,12 @@ class Spool:
             self._writers.pop(table).close()
             self._sealed.add(table)
         return self.folder / f"{table}.parquet"
+
+    def extend_from(self, table: str, source: str, question: str) -> None:
+        """Append the answer to a question about another table, which is complete: its file is ``?``."""
+        answer = quiet_connection().execute(question, [str(self.seal(source))])
+        found: pa.Table = answer.to_arrow_table()
+        self.extend(table, {name: found[name].combine_chunks() for name in found.column_names})
 
     def close(self) -> Tables:
         """Write what is left (an empty file for an empty table) and open it for questions."""
@@ -209,16 +229,7 @@ class Tables:
     def connection(self) -> duckdb.DuckDBPyConnection:
         """The DuckDB connection in which every table is a view under its own name."""
         if self._connection is None:
-            import duckdb
-
-            connection = duckdb.connect(
-                ":memory:",
-                config={
-                    "autoinstall_known_extensions": "false",  # never reach for the network
-                    "autoload_known_extensions": "false",
-                    "threads": 2,
-                },
-            )
+            connection = quiet_connection()
             for table in TABLES:
                 if table.name in self._memory:
                     connection.register(table.name, self._memory[table.name])

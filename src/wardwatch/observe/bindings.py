@@ -1,0 +1,87 @@
+"""Bindings: which MAC used which address, from what ARP, DHCP and neighbour discovery say.
+
+Those seen as sources of packets come from :mod:`wardwatch.observe.vantage`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from wardwatch.observe.tables import Spool
+    from wardwatch.observe.where import Where
+
+MOST_NOTED = 1 << 16
+"""Bindings noted message by message; ARP and DHCP are counted from their tables, on disk."""
+
+MOST_CLAIMS = 256
+"""Addresses kept of one MAC by ARP: a proxy answers for a subnet; a scanner with forged senders
+for as many as it likes, and table ``arp`` still holds every message."""
+
+_FROM_ARP = """
+    SELECT capture, segment, sender_mac AS mac, sender_ip AS ip, 'arp' AS source,
+        min(ts) AS first_ts, max(ts) AS last_ts,
+        min(packet) AS first_packet, max(packet) AS last_packet, count(*) AS packets
+    FROM read_parquet(?)
+    WHERE sender_ip NOT IN ('', '0.0.0.0') AND sender_mac <> ''
+    GROUP BY ALL
+    QUALIFY row_number() OVER (PARTITION BY capture, segment, mac ORDER BY first_packet) <= {most}
+    ORDER BY first_packet, ip
+"""
+_FROM_DHCP = """
+    SELECT capture, segment, chaddr AS mac, yiaddr AS ip, 'dhcp' AS source,
+        min(ts) AS first_ts, max(ts) AS last_ts,
+        min(packet) AS first_packet, max(packet) AS last_packet, count(*) AS packets
+    FROM read_parquet(?)
+    WHERE msg_type = 'ACK' AND yiaddr NOT IN ('', '0.0.0.0') AND length(chaddr) = 17
+    GROUP BY ALL
+    QUALIFY row_number() OVER (PARTITION BY capture, segment, mac ORDER BY first_packet) <= {most}
+    ORDER BY first_packet, ip
+"""
+
+
+NO_ADDRESS = frozenset({"", "::", "0.0.0.0"})  # noqa: S104 - compared, never bound to
+"""The unspecified addresses: probes and clients without one."""
+
+
+class Bindings:
+    """Notes bindings that parsers tell, and adds those of whole tables at the end."""
+
+    def __init__(self, spool: Spool) -> None:
+        self._spool = spool
+        self._noted: dict[tuple[int, str, str, str, str], list[int]] = {}
+
+    def note(self, segment: str, mac: str, ip: str, source: str, where: Where) -> None:
+        """Take a binding from one message; those of ARP and DHCP are counted at the end."""
+        if source in ("arp", "dhcp") or not mac or ip in NO_ADDRESS:
+            return
+        key = (where.capture, segment, mac, ip, source)
+        row = self._noted.get(key)
+        if row is not None:
+            row[1] = max(row[1], where.ts)
+            row[3] = where.packet
+            row[4] += 1
+        elif len(self._noted) < MOST_NOTED:
+            self._noted[key] = [where.ts, where.ts, where.packet, where.packet, 1]
+
+    def finish(self) -> None:
+        """Write the bindings; tables ``arp`` and ``dhcp`` are complete now."""
+        for (capture, segment, mac, ip, source), row in self._noted.items():
+            self._spool.add(
+                "bindings",
+                {
+                    "capture": capture,
+                    "segment": segment,
+                    "mac": mac,
+                    "ip": ip,
+                    "source": source,
+                    "first_ts": row[0],
+                    "last_ts": row[1],
+                    "first_packet": row[2],
+                    "last_packet": row[3],
+                    "packets": row[4],
+                },
+            )
+        for table, question in (("arp", _FROM_ARP), ("dhcp", _FROM_DHCP)):
+            if self._spool.counts[table]:
+                self._spool.extend_from("bindings", table, question.format(most=MOST_CLAIMS))

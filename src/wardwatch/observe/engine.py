@@ -1,0 +1,122 @@
+"""Captures in, evidence tables out: every packet once, in constant memory.
+
+A block of packets passes the compiled kernels (headers, conversations, stations, copies, rows of
+ordinary messages); only packets that carry an answer the kernels leave open reach Python.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from wardwatch.errors import CaptureError
+from wardwatch.observe.tables import Spool, Tables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from wardwatch.model.site import KnownSecret
+
+
+class Observed(msgspec.Struct, frozen=True):
+    """What was read, and the tables to ask."""
+
+    tables: Tables
+    packets: int
+    decoded: int
+    skipped: int
+    malformed: int
+    damaged: bool
+    """Whether a file was cut or damaged."""
+    key_note: str
+    """Where the key of secrets came from, when it is good for this run only; "" else."""
+    parser_calls: int
+    """Messages that a Python parser has read."""
+    refused: tuple[CaptureError, ...]
+    """Files that could not be read, where others could."""
+
+
+def observe(
+    paths: Sequence[str | Path],
+    *,
+    out: Path | str | None = None,
+    key_file: Path | str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    known_secrets: Sequence[KnownSecret] = (),
+    idle_s: float = 0.0,
+) -> Observed:
+    """Read captures, in the order of their first packets, and fill the evidence tables.
+
+    The tables are written to ``out`` as Parquet, or to a temporary folder that lives as long
+    as the value. ``progress`` is called with (bytes read, bytes in all or -1). ``idle_s`` ends
+    a conversation after so many seconds of silence; 0 never. Raises
+    :class:`~wardwatch.errors.CaptureError` when no file could be read at all; otherwise files
+    that could not be read are named in :attr:`Observed.refused`.
+    """
+    from wardwatch.capture import timeline
+    from wardwatch.observe.observer import Observer
+    from wardwatch.observe.secrets import Secrets
+
+    folder = None if out is None else Path(out)
+    secrets = Secrets(key_file, known=known_secrets, output=folder)
+    spool = Spool(folder)
+    observer = Observer(spool, secrets, idle_s=idle_s)
+    names = [str(path) for path in paths]
+    meter = _Meter(names, progress)
+    refused: list[CaptureError] = []
+    for number, name in timeline(names):
+        try:
+            observer.read(number, name, meter.report)
+        except CaptureError as error:
+            refused.append(error)
+        meter.next()
+    if refused and len(refused) == len(names):
+        raise refused[0]
+    observer.finish()
+    return Observed(
+        tables=spool.close(),
+        packets=observer.packets,
+        decoded=observer.outcomes[0],
+        skipped=observer.outcomes[1],
+        malformed=observer.outcomes[2],
+        damaged=observer.damaged,
+        key_note=secrets.note,
+        parser_calls=observer.parser_calls,
+        refused=tuple(refused),
+    )
+
+
+def write_evidence(
+    paths: Sequence[str | Path], out: Path | str, key_file: Path | str | None = None
+) -> Observed:
+    """Write ``out/<table>.parquet`` for every table: what ``wardwatch evidence --out`` does."""
+    return observe(paths, out=out, key_file=key_file)
+
+
+class _Meter:
+    """Progress over several files as one."""
+
+    def __init__(self, names: Sequence[str], progress: Callable[[int, int], None] | None) -> None:
+        self._progress = progress
+        self._done = 0
+        self._here = 0
+        self._total = 0
+        for name in names:
+            path = Path(name)
+            if name == "-" or not path.is_file():
+                self._total = -1
+                break
+            self._total += path.stat().st_size
+
+    def report(self, count: int) -> None:
+        """``count`` bytes of the present file have been read."""
+        self._here = count
+        if self._progress is not None:
+            self._progress(self._done + count, self._total)
+
+    def next(self) -> None:
+        """The present file is finished."""
+        self._done += self._here
+        self._here = 0
