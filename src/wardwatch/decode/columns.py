@@ -32,7 +32,8 @@ class PacketColumns(msgspec.Struct):
     """48 bits, first octet highest; innermost frame."""
     dst_mac: NDArray[np.uint64]
     vlan: NDArray[np.int32]
-    """Innermost 802.1Q VID of the innermost frame; -1 untagged."""
+    """Innermost 802.1Q VID of the innermost frame; -1 untagged. VID 0 is a priority tag, which
+    names no VLAN (IEEE 802.1Q §9.6): it leaves this as it was."""
     tunnel: NDArray[np.uint8]
     """Index into ``headers.TUNNELS``; 0 none; the innermost tunnel."""
     tunnel_id: NDArray[np.int64]
@@ -69,13 +70,24 @@ class PacketColumns(msgspec.Struct):
     payload: NDArray[np.int64]
     """Index in the arena of the first byte behind the transport header (ICMP: of the ICMP header;
     ARP, LLDP, CDP, control: of the first byte behind the link header; 802.11: of the MAC
-    header; a fragment: behind the IP header); -1 none."""
+    header; a fragment: behind the IP (fragment) header); -1 none. The link header of an LLC
+    frame ends behind LLC and SNAP."""
     payload_len: NDArray[np.int32]
     """Bytes of it captured and claimed (link padding excluded)."""
     payload_claimed: NDArray[np.int32]
     """Bytes of it by the IP (or UDP) header; more than ``payload_len`` where the capture is cut."""
+    extensions: NDArray[np.uint8]
+    """1 when IPv6 extension headers (other than a fragment's) stood before the transport."""
+    wlan_subtype: NDArray[np.int16]
+    """802.11 type·16 + subtype (8 beacon, 32 data …); -1 no 802.11 header."""
+    wlan_offset: NDArray[np.int64]
+    """Index in the arena of the 802.11 MAC header; -1 none."""
+    wlan_end: NDArray[np.int64]
+    """Index in the arena behind the 802.11 frame, check sequence excluded; -1 none."""
+    wlan_freq: NDArray[np.int32]
+    """MHz of the channel by the radio header; -1 not told."""
     conversation: NDArray[np.int64]
-    """Row of the conversation table; -1 none. Filled by the conversation kernel."""
+    """Number of the conversation, unique in a run; -1 none. Filled by the conversation kernel."""
     from_orig: NDArray[np.uint8]
     """1 from the originator. Filled by the conversation kernel."""
 
