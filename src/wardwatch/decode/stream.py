@@ -1,0 +1,388 @@
+"""TCP streams put in order: segments in, ordered bytes out, and what was odd named.
+
+Theory of operation. A :class:`Stream` is one direction of a connection. It counts bytes from 0,
+the first behind the SYN (or the first seen, where the SYN was missed), and unwraps the 32 bit
+sequence numbers of RFC 9293 around the byte it expects next::
+
+    delivered ──────► next ── hole ── held ── hole ── held          (acked by the other side)
+
+Bytes at ``next`` come out at once. Bytes ahead of it are held until the hole is filled, or until
+it is plain that nobody will fill it here: the other side acknowledged past it (it arrived, but
+not before our eyes), the connection ended, or a bound was reached. Then the hole comes out as a
+:class:`Gap`. The bytes seen first win; bytes that disagree with them are an anomaly.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from wardwatch.model.evidence import Anomaly, ByteSpan, Fault
+
+FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
+
+OVERLAP = Fault(
+    "tcp_overlap", "RFC 9293 §3.10.7.4: bytes that differ from those seen before in their place"
+)
+BUFFER_FULL = Fault(
+    "tcp_hole_too_wide", "RFC 9293 §3.10.7.4: more bytes wait behind a hole than we hold"
+)
+FAULTS: tuple[Fault, ...] = (OVERLAP, BUFFER_FULL)
+
+HELD_BYTES = 256 * 1024
+"""Held behind a hole at most: a common receive window; a hole wider than that was lost here."""
+HELD_SEGMENTS = 256
+"""Held pieces at most: each costs some 200 bytes beside its data, were it only one byte long."""
+POOL_BYTES = 32 * 1024 * 1024
+"""Held in all streams together: what a flood of connections with holes may cost us."""
+RECENT_BYTES = 4096
+"""Delivered bytes kept to compare retransmissions with; an overlap follows what it overlaps."""
+WINDOW = 1 << 30
+"""RFC 7323 §2.3: no window is wider; what lies further ahead belongs to no honest stream."""
+ANOMALIES = 8
+"""Anomalies reported of one direction; the rest is counted only."""
+
+_MASK = 0xFFFFFFFF
+
+
+class Chunk(msgspec.Struct, frozen=True, gc=False):
+    """Bytes in order; ``mark`` is what the caller gave with the segment that carried them."""
+
+    start: int
+    """Place of the first byte in the stream."""
+    data: bytes
+    mark: Any
+
+
+class Gap(msgspec.Struct, frozen=True, gc=False):
+    """Bytes that will not come; ``mark`` belongs to the segment that made it plain."""
+
+    start: int
+    length: int
+    mark: Any
+
+
+class Pool:
+    """How many bytes all streams together may hold."""
+
+    __slots__ = ("limit", "used")
+
+    def __init__(self, limit: int = POOL_BYTES) -> None:
+        self.limit = limit
+        self.used = 0
+
+
+class _Held(msgspec.Struct, gc=False):
+    start: int
+    length: int
+    data: bytes
+    mark: Any
+
+
+class Stream:
+    """One direction of a TCP connection, see the module for its theory of operation."""
+
+    __slots__ = (
+        "_acked",
+        "_base",
+        "_held",
+        "_held_bytes",
+        "_pool",
+        "_recent",
+        "_recent_bytes",
+        "_skip_to",
+        "_top",
+        "anomalies",
+        "fin",
+        "from_syn",
+        "gaps",
+        "missed",
+        "next",
+        "out_of_window",
+        "overlaps",
+        "reordered",
+        "retransmissions",
+    )
+
+    def __init__(self, pool: Pool | None = None) -> None:
+        self._pool = pool or Pool()
+        self._base = -1  # sequence number of byte 0; -1 nothing seen yet
+        self._held: list[_Held] = []
+        self._held_bytes = 0
+        self._recent: list[tuple[int, bytes]] = []
+        self._recent_bytes = 0
+        self._skip_to = 0
+        self._acked = 0
+        self._top = 0  # behind the highest byte seen
+        self.next = 0
+        """Place of the byte expected next."""
+        self.fin = -1
+        """Place of the FIN: where the stream ends; -1 not seen."""
+        self.from_syn = False
+        """The SYN was seen: byte 0 is the first one sent."""
+        self.gaps = 0
+        self.missed = 0
+        """Bytes that never came (or were cut off by a snap length)."""
+        self.overlaps = 0
+        """Segments that said different bytes for the same place."""
+        self.retransmissions = 0
+        """Segments of which every or some byte had been seen."""
+        self.reordered = 0
+        """Segments that came behind later ones and brought new bytes."""
+        self.out_of_window = 0
+        self.anomalies: list[tuple[Anomaly, Any]] = []
+        """Anomalies with their marks, at most ``ANOMALIES``; the caller may take them out."""
+
+    @property
+    def seen(self) -> bool:
+        """Whether any segment of this direction came."""
+        return self._base >= 0
+
+    @property
+    def whole(self) -> bool:
+        """Seen from the SYN, no byte missing, and none acknowledged that we have not seen."""
+        end = self.next + (1 if self.fin in (-1, self.next) else 0)  # a FIN takes one number
+        return self.from_syn and not self.gaps and not self._held and self._acked <= end
+
+    @property
+    def ended(self) -> bool:
+        """Whether every byte up to the FIN has come out."""
+        return 0 <= self.fin <= self.next
+
+    @property
+    def buffered(self) -> int:
+        """Bytes kept in memory for this direction."""
+        return self._held_bytes + self._recent_bytes
+
+    def feed(
+        self, seq: int, flags: int, data: bytes, mark: Any, claimed: int = -1
+    ) -> list[Chunk | Gap]:
+        """Take one segment; return what comes out in order because of it.
+
+        ``claimed`` is the length of the payload by the IP header: what is claimed and not in
+        ``data`` was cut off by a snap length and will not come again.
+        """
+        if flags & SYN:
+            seq = (seq + 1) & _MASK  # RFC 9293 §3.4: the SYN takes a sequence number
+            self._begin(seq)
+        elif self._base < 0:
+            self._base = seq
+        if flags & RST:
+            return []  # RFC 9293 §3.10.7.4: text in a RST explains it and is no part of the stream
+        offset = self._place(seq)
+        length = len(data) if claimed < len(data) else claimed
+        if flags & FIN and self.fin < 0 and offset + length >= self.next:
+            self.fin = offset + length
+        if not length:
+            return []
+        if offset == self.next and not self._held:  # by far the most
+            return self._deliver(offset, length, data, mark)
+        return self._late_or_early(offset, length, data, mark)
+
+    def acked(self, ack: int, mark: Any) -> list[Chunk | Gap]:
+        """The other side acknowledges all before ``ack``: what is missing there was lost to us."""
+        if self._base < 0:
+            return []
+        place = self._place(ack)
+        if place <= self._acked or place - self.next > WINDOW:
+            return []
+        self._acked = place
+        return self._settle(mark) if self._held else []
+
+    def skip_to(self, place: int) -> None:
+        """Bytes before ``place`` are not wanted: they are counted, and do not come out."""
+        self._skip_to = max(self._skip_to, place)
+
+    def unwanted(self) -> tuple[int, int] | None:
+        """Sequence numbers ``[from, to)`` of bytes that need not be fed; ``None`` if none."""
+        if self._base < 0 or self._skip_to <= self.next:
+            return None
+        return (self._base + self.next) & _MASK, (self._base + self._skip_to) & _MASK
+
+    def finish(self, mark: Any) -> list[Chunk | Gap]:
+        """The connection is over: every hole is a gap, the tail that was acknowledged too."""
+        out: list[Chunk | Gap] = []
+        while self._held:
+            out += self._give_up_hole(mark)
+        end = max(self._acked - 1, self.next) if self.fin < 0 else self.fin  # - 1: maybe a FIN
+        if self._base >= 0 and end > self.next:
+            out += self._gap(self.next, end - self.next, mark)
+        return out
+
+    def begins_at(self, seq: int) -> bool:
+        """Whether byte 0 of this stream has this sequence number."""
+        return self._base == seq
+
+    def drop(self) -> None:
+        """Forget what is held and kept: nothing more will come out."""
+        self._pool.used -= self._held_bytes
+        self._held_bytes = self._recent_bytes = 0
+        self._held.clear()
+        self._recent.clear()
+
+    def _begin(self, base: int) -> None:
+        if self._base < 0:
+            self._base, self.from_syn = base, True
+        elif self._base == base:
+            self.from_syn = True  # the SYN came late, or again
+
+    def _place(self, seq: int) -> int:
+        ahead = (seq - self._base - self.next) & _MASK
+        return self.next + (ahead - (1 << 32) if ahead & 0x80000000 else ahead)
+
+    def _late_or_early(self, offset: int, length: int, data: bytes, mark: Any) -> list[Chunk | Gap]:
+        end = offset + length
+        if length == 1 and offset == self.next - 1:
+            if self._recent and self._recent[-1][1].endswith(data):
+                self.retransmissions += 1
+            return []  # RFC 9293 §3.8.4: a keep-alive, whose one octet may be garbage
+        if offset < self.next:
+            old = self.next - offset
+            self.retransmissions += 1
+            self._compare_delivered(offset, data[:old], mark)
+            if end <= self.next:
+                return []
+            offset, length, data = self.next, length - old, data[old:]
+        out: list[Chunk | Gap] = []
+        if offset > self.next and self.next < self._skip_to:
+            self.next = min(offset, self._skip_to)  # the caller left out what nobody wants
+            out = self._drain()
+        if offset - self.next > WINDOW:
+            self.out_of_window += 1
+            return out
+        for piece in self._new_pieces(offset, length, data, mark):
+            if piece.start < self.next:
+                continue  # held bytes that reached this far came out just now
+            if piece.start < self._top:
+                self.reordered += 1
+            if piece.start == self.next:
+                out += self._deliver(piece.start, piece.length, piece.data, mark)
+                out += self._drain()
+            else:
+                self._hold(piece)
+        if self._held:
+            out += self._settle(mark)
+        return out
+
+    def _new_pieces(self, offset: int, length: int, data: bytes, mark: Any) -> list[_Held]:
+        """The parts of a segment that are not held already, in order."""
+        end = offset + length
+        pieces = []
+        repeated = False
+        for held in self._held:
+            if held.start >= end:
+                break
+            stop = held.start + held.length
+            if stop <= offset:
+                continue
+            repeated = True
+            start = max(offset, held.start)
+            self._compare(
+                held.data[start - held.start :], data[start - (end - length) :], start, mark
+            )
+            if offset < held.start:
+                base = offset - (end - length)
+                size = held.start - offset
+                pieces.append(_Held(offset, size, data[base : base + size], mark))
+            offset = min(stop, end)
+        if offset < end:
+            pieces.append(_Held(offset, end - offset, data[offset - (end - length) :], mark))
+        self.retransmissions += repeated
+        return pieces
+
+    def _deliver(self, offset: int, length: int, data: bytes, mark: Any) -> list[Chunk | Gap]:
+        self.next = offset + length
+        self._top = max(self._top, self.next)
+        if self.next <= self._skip_to:
+            self.missed += length - len(data)
+            return []
+        if offset < self._skip_to:
+            offset, data = self._skip_to, data[self._skip_to - offset :]
+        self._remember(offset, data)
+        out: list[Chunk | Gap] = [Chunk(offset, data, mark)] if data else []
+        lost = self.next - offset - len(data)
+        if lost:
+            self.gaps += 1
+            self.missed += lost
+            out.append(Gap(offset + len(data), lost, mark))
+        return out
+
+    def _drain(self) -> list[Chunk | Gap]:
+        out: list[Chunk | Gap] = []
+        while self._held and self._held[0].start <= self.next:
+            piece = self._held.pop(0)
+            self._held_bytes -= len(piece.data)
+            self._pool.used -= len(piece.data)
+            old = self.next - piece.start
+            if old < piece.length:
+                out += self._deliver(self.next, piece.length - old, piece.data[old:], piece.mark)
+        return out
+
+    def _hold(self, piece: _Held) -> None:
+        at = len(self._held)
+        while at and self._held[at - 1].start > piece.start:
+            at -= 1
+        self._held.insert(at, piece)
+        self._held_bytes += len(piece.data)
+        self._pool.used += len(piece.data)
+        self._top = max(self._top, piece.start + piece.length)
+
+    def _settle(self, mark: Any) -> list[Chunk | Gap]:
+        """Give up the holes that will not be filled."""
+        out: list[Chunk | Gap] = []
+        while self._held:
+            full = (
+                self._held_bytes > HELD_BYTES
+                or len(self._held) > HELD_SEGMENTS
+                or self._pool.used > self._pool.limit
+            )
+            if not full and self._acked < self._held[0].start:
+                break
+            if full:
+                hole = ByteSpan(self.next, self._held[0].start)
+                self._note(Anomaly(BUFFER_FULL, hole, HELD_BYTES, self._held_bytes), mark)
+            out += self._give_up_hole(mark)
+        return out
+
+    def _give_up_hole(self, mark: Any) -> list[Chunk | Gap]:
+        start = self._held[0].start
+        out = self._gap(self.next, start - self.next, mark) if start > self.next else []
+        return out + self._drain()
+
+    def _gap(self, start: int, length: int, mark: Any) -> list[Chunk | Gap]:
+        self.next = start + length
+        unwanted = min(max(self._skip_to - start, 0), length)
+        if unwanted == length:
+            return []
+        self.gaps += 1
+        self.missed += length - unwanted
+        return [Gap(start + unwanted, length - unwanted, mark)]
+
+    def _remember(self, offset: int, data: bytes) -> None:
+        if len(data) > RECENT_BYTES:
+            offset, data = offset + len(data) - RECENT_BYTES, data[-RECENT_BYTES:]
+        self._recent.append((offset, data))
+        self._recent_bytes += len(data)
+        while self._recent_bytes > RECENT_BYTES or len(self._recent) > HELD_SEGMENTS:
+            self._recent_bytes -= len(self._recent.pop(0)[1])
+
+    def _compare_delivered(self, offset: int, data: bytes, mark: Any) -> None:
+        for start, known in self._recent:
+            low, high = max(start, offset), min(start + len(known), offset + len(data))
+            if low < high and self._compare(
+                known[low - start : high - start], data[low - offset : high - offset], low, mark
+            ):
+                return
+
+    def _compare(self, known: bytes, said: bytes, start: int, mark: Any) -> bool:
+        size = min(len(known), len(said))
+        if known[:size] == said[:size]:
+            return False
+        self.overlaps += 1
+        self._note(Anomaly(OVERLAP, ByteSpan(start, start + size), size, size), mark)
+        return True
+
+    def _note(self, anomaly: Anomaly, mark: Any) -> None:
+        if len(self.anomalies) < ANOMALIES:
+            self.anomalies.append((anomaly, mark))

@@ -1,0 +1,221 @@
+"""Flow and Follower: what every reader of a TCP conversation shares.
+
+A :class:`Flow` is one conversation: who talks to whom, two streams, and the tables its rows go
+to. A :class:`Follower` reads its ordered bytes for one protocol. Side 0 is the originator, side 1
+the responder; which of them is client or server a follower tells from what they say.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from wardwatch.decode.stream import Chunk, Gap, Pool, Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from wardwatch.model.evidence import Anomaly
+    from wardwatch.observe.secrets import Secrets
+    from wardwatch.observe.tables import Spool
+    from wardwatch.observe.where import Where
+
+UNDECIDED, FOLLOW, IGNORE = 0, 1, 2
+
+MAX_ANOMALIES = 64
+"""Anomaly rows of one conversation; a peer could otherwise fill the table by itself."""
+
+
+class Shared:
+    """What all conversations of a run share: the tables, the secrets, what is expected where."""
+
+    def __init__(self, spool: Spool, secrets: Secrets, datagrams: Any) -> None:
+        self.spool = spool
+        self.secrets = secrets
+        self.datagrams = datagrams
+        self.pool = Pool()
+        self.parser_calls = 0
+        """Python parsers called; an answer from a cache is no call."""
+        self.expected: dict[tuple[str, int], None] = {}
+        """Where FTP data connections will be opened to, see :meth:`expect`."""
+
+    def expect(self, host: str, port: int) -> None:
+        """An FTP data connection to ``host`` and ``port`` was agreed upon."""
+        self.expected[host, port] = None
+        if len(self.expected) > MAX_EXPECTED:
+            self.expected.pop(next(iter(self.expected)))
+
+
+MAX_EXPECTED = 4096
+"""FTP data connections agreed upon and not yet opened; PORT commands cost a peer nothing."""
+
+
+class End(msgspec.Struct, frozen=True, gc=False):
+    """One end of a conversation."""
+
+    ip: str
+    port: int
+    mac: str
+
+
+class Flow:
+    """One followed conversation."""
+
+    def __init__(self, number: int, shared: Shared, where: Where, from_orig: bool) -> None:
+        self.number = number
+        self.shared = shared
+        self.streams = (Stream(shared.pool), Stream(shared.pool))
+        source = End(where.src, where.src_port, where.src_mac)
+        target = End(where.dst, where.dst_port, where.dst_mac)
+        self.ends = (source, target) if from_orig else (target, source)
+        self.follower: Follower = Follower(self)
+        self.service = ""
+        self.closed = [False, False]
+        self._anomalies = 0
+
+    @property
+    def from_start(self) -> bool:
+        """Seen from both SYNs, with no byte missing up to here."""
+        return self.streams[0].whole and self.streams[1].whole
+
+    @property
+    def buffered(self) -> int:
+        """Bytes kept in memory for this conversation."""
+        first, second = self.streams
+        return first.buffered + second.buffered + self.follower.buffered
+
+    def add(self, table: str, where: Where, row: Mapping[str, Any]) -> None:
+        """Add a row with the columns that say where; those the row names itself win."""
+        self.shared.spool.add(
+            table,
+            {
+                "capture": where.capture,
+                "packet": where.packet,
+                "ts": where.ts,
+                "segment": where.segment,
+                "conversation": self.number,
+                **row,
+            },
+        )
+
+    def anomalies(self, protocol: str, found: Iterable[Anomaly], where: Where) -> None:
+        """Add rows for what breaks its standard."""
+        for anomaly in found:
+            self._anomalies += 1
+            if self._anomalies > MAX_ANOMALIES:
+                return
+            self.add(
+                "anomalies",
+                where,
+                {
+                    "protocol": protocol,
+                    "fault": anomaly.fault.name,
+                    "clause": anomaly.fault.clause,
+                    "claimed": anomaly.claimed,
+                    "present": anomaly.present,
+                    "src": where.src,
+                    "dst": where.dst,
+                    "src_mac": where.src_mac,
+                    "start": anomaly.span.start,
+                    "stop": anomaly.span.stop,
+                },
+            )
+
+    def banner(self, side: int, protocol: str, text: str, where: Where) -> None:
+        """Add a row for the first words of the server on ``side``."""
+        server = self.ends[side]
+        row = {
+            "server": server.ip,
+            "server_port": server.port,
+            "server_mac": server.mac,
+            "protocol": protocol,
+            "text": text,
+        }
+        self.add("banners", where, row)
+
+
+class Follower:
+    """Reads one conversation; this one wants nothing of it."""
+
+    service = ""
+    """Zeek's word for the protocol; "" none."""
+    interest = IGNORE
+    """UNDECIDED, FOLLOW or IGNORE."""
+
+    def __init__(self, flow: Flow) -> None:
+        self.flow = flow
+
+    @property
+    def buffered(self) -> int:
+        """Bytes kept in memory."""
+        return 0
+
+    def data(self, side: int, chunk: Chunk) -> None:
+        """Bytes in order."""
+
+    def gap(self, side: int, gap: Gap) -> None:
+        """Bytes that will not come."""
+
+    def closed(self, side: int, where: Where) -> None:
+        """The side sent a FIN and all before it came, or a RST."""
+
+    def end(self) -> None:
+        """Nothing more will come: write what is still open. Called once."""
+
+
+class Inbox:
+    """Ordered bytes of one side that are not yet consumed."""
+
+    __slots__ = ("_stream", "data", "mark", "previous", "start")
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self.data = bytearray()
+        self.start = 0
+        """Place in the stream of the first byte of ``data``."""
+        self.mark: Any = None
+        """Mark of the newest bytes."""
+        self.previous: Any = None
+        """Mark of the bytes that were here before them; ``None`` if none were."""
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def feed(self, chunk: Chunk) -> int:
+        """Take a chunk; return the index in ``data`` of its first byte."""
+        place = self.start + len(self.data)
+        self.previous = self.mark if self.data else None
+        self.mark = chunk.mark
+        fresh = chunk.data
+        if chunk.start < place:  # fed in one go with bytes that asked to skip them
+            fresh = fresh[place - chunk.start :]
+        elif chunk.start > place:
+            self.data.clear()
+            self.start = chunk.start
+        at = len(self.data)
+        self.data += fresh
+        return at
+
+    def take(self, size: int) -> bytes:
+        """Consume ``size`` bytes, which are there."""
+        taken = bytes(self.data[:size])
+        del self.data[:size]
+        self.start += size
+        return taken
+
+    def skip(self, size: int) -> None:
+        """Consume ``size`` bytes, there or still to come, without looking at them."""
+        here = len(self.data)
+        if size <= here:
+            del self.data[:size]
+            self.start += size
+            return
+        self.data.clear()
+        self.start += size
+        self._stream.skip_to(self.start)
+
+    def clear(self) -> None:
+        """Forget what is here: a gap follows."""
+        self.start += len(self.data)
+        self.data.clear()

@@ -1,0 +1,238 @@
+"""Sessions: TCP conversations followed as far as they say something, and no further.
+
+Every selected segment goes through :meth:`Sessions.segment`. The first bytes of a conversation
+decide who reads it (:mod:`logins`, :mod:`handshakes`, :mod:`exchanges`); what nobody can read, and
+what has said all it will, is ignored from then on: :meth:`Sessions.interest` tells the caller so
+that it need not bring further segments.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from wardwatch.decode.stream import ACK, FIN, RST, SYN, Chunk, Gap
+from wardwatch.observe.follow import FOLLOW, IGNORE, UNDECIDED, Flow, Follower, Shared
+from wardwatch.observe.recognise import recognise
+
+if TYPE_CHECKING:
+    from wardwatch.observe.secrets import Secrets
+    from wardwatch.observe.tables import Spool
+    from wardwatch.observe.where import Where
+
+MAX_FOLLOWED = 16_384
+"""Conversations followed at once, some 3 KiB each: a SYN flood must not cost more."""
+MAX_BUFFERED = 64 * 1024 * 1024
+"""Bytes kept for all of them together; the one longest silent is given up first."""
+MAX_UNDECIDED = 8192
+"""Bytes of a conversation that may stay unrecognised: every protocol here shows itself sooner."""
+
+
+class Counters(msgspec.Struct, frozen=True, gc=False):
+    """What was odd in the two streams of a conversation."""
+
+    missed_bytes: int
+    overlaps: int
+    retransmissions: int
+    reordered: int
+
+
+class Sessions:
+    """All TCP conversations of a run."""
+
+    def __init__(self, spool: Spool, secrets: Secrets, datagrams: Any = None) -> None:
+        """Rows go to ``spool``; DNS over TCP goes to ``datagrams.dns_message``."""
+        self._shared = Shared(spool, secrets, datagrams)
+        self._flows: OrderedDict[int, Flow] = OrderedDict()
+        self._sizes: dict[int, int] = {}
+        self._buffered = 0
+        self._over: set[int] = set()
+        self.services: dict[int, str] = {}
+        """Service found, in Zeek's words, by conversation."""
+        self.counters: dict[int, Counters] = {}
+        """Stream counters of conversations that are no longer followed, where any is not 0."""
+        self.evicted = 0
+        """Conversations given up early because a bound was reached."""
+
+    @property
+    def parser_calls(self) -> int:
+        """Python parsers called so far."""
+        return self._shared.parser_calls
+
+    def interest(self, conversation: int) -> int:
+        """0 not decided yet, 1 followed, 2 nothing more is wanted of it."""
+        if conversation in self._over:
+            return IGNORE
+        flow = self._flows.get(conversation)
+        return UNDECIDED if flow is None else flow.follower.interest
+
+    def skip(self, conversation: int, from_orig: bool) -> tuple[int, int] | None:
+        """Sequence numbers ``[from, to)`` of payload that need not be brought.
+
+        Segments with SYN, FIN or RST are wanted all the same.
+        """
+        flow = self._flows.get(conversation)
+        return None if flow is None else flow.streams[0 if from_orig else 1].unwanted()
+
+    def segment(
+        self,
+        conversation: int,
+        from_orig: bool,
+        seq: int,
+        ack: int,
+        flags: int,
+        payload: bytes,
+        where: Where,
+        claimed: int = -1,
+    ) -> None:
+        """Take one TCP segment, in capture order; ``claimed`` is its payload by the IP header."""
+        flow = self._flows.get(conversation)
+        if flags & SYN and not flags & ACK and self._reopens(conversation, flow, from_orig, seq):
+            self.close(conversation)
+            self._over.discard(conversation)
+            flow = None
+        if flow is None:
+            if conversation in self._over:
+                return
+            flow = self._open(conversation, where, from_orig)
+        else:
+            self._flows.move_to_end(conversation)
+        side = 0 if from_orig else 1
+        stream, other = flow.streams[side], flow.streams[1 - side]
+        if flags & ACK and other.seen:
+            self._hand_over(flow, 1 - side, other.acked(ack, where))
+        self._hand_over(flow, side, stream.feed(seq, flags, payload, where, claimed))
+        if stream.anomalies:
+            for anomaly, mark in stream.anomalies:
+                flow.anomalies("tcp", (anomaly,), mark)
+            stream.anomalies.clear()
+        if flags & RST and not flow.closed[side]:
+            flow.closed[side] = True
+            flow.follower.closed(side, where)
+            flow.closed[1 - side] = True
+        elif not flow.closed[side] and stream.ended:
+            flow.closed[side] = True
+            flow.follower.closed(side, where)
+        if flow.service and conversation not in self.services:
+            self.services[conversation] = flow.service
+        if flow.follower.interest == IGNORE or (flow.closed[0] and flow.closed[1]):
+            self._finish(flow, where)
+        else:
+            self._account(flow)
+
+    def close(self, conversation: int) -> None:
+        """The conversation is over: write what it still holds, forget it."""
+        flow = self._flows.get(conversation)
+        if flow is not None:
+            self._finish(flow, None)
+        self._over.discard(conversation)
+
+    def finish(self) -> None:
+        """The capture is over."""
+        while self._flows:
+            self._finish(next(iter(self._flows.values())), None)
+
+    def _open(self, conversation: int, where: Where, from_orig: bool) -> Flow:
+        if len(self._flows) >= MAX_FOLLOWED:
+            self._evict()
+        flow = Flow(conversation, self._shared, where, from_orig)
+        flow.follower = Undecided(flow)
+        self._flows[conversation] = flow
+        return flow
+
+    def _reopens(self, conversation: int, flow: Flow | None, from_orig: bool, seq: int) -> bool:
+        """RFC 9293 §3.6.1: a SYN with another sequence number begins a new connection."""
+        if flow is None:
+            return conversation in self._over
+        stream = flow.streams[0 if from_orig else 1]
+        return stream.seen and stream.next > 0 and not stream.begins_at((seq + 1) & 0xFFFFFFFF)
+
+    def _hand_over(self, flow: Flow, side: int, pieces: list[Chunk | Gap]) -> None:
+        for piece in pieces:
+            if isinstance(piece, Chunk):
+                flow.follower.data(side, piece)
+            else:
+                flow.follower.gap(side, piece)
+
+    def _finish(self, flow: Flow, mark: Where | None) -> None:
+        for side in (0, 1):
+            if flow.follower.interest != IGNORE:
+                self._hand_over(flow, side, flow.streams[side].finish(mark))
+        flow.follower.end()
+        number = flow.number
+        if flow.service:
+            self.services.setdefault(number, flow.service)
+        one, two = flow.streams
+        counters = Counters(
+            one.missed + two.missed,
+            one.overlaps + two.overlaps,
+            one.retransmissions + two.retransmissions,
+            one.reordered + two.reordered,
+        )
+        if any(msgspec.structs.astuple(counters)):
+            self.counters[number] = counters
+        one.drop()
+        two.drop()
+        self._flows.pop(number, None)
+        self._buffered -= self._sizes.pop(number, 0)
+        self._over.add(number)
+
+    def _account(self, flow: Flow) -> None:
+        size = flow.buffered
+        before = self._sizes.get(flow.number, 0)
+        if size != before:
+            self._sizes[flow.number] = size
+            self._buffered += size - before
+            while self._buffered > MAX_BUFFERED and len(self._flows) > 1:
+                self._evict()
+
+    def _evict(self) -> None:
+        """Give up the conversation that has been silent longest."""
+        self.evicted += 1
+        self._finish(next(iter(self._flows.values())), None)
+
+
+class Undecided(Follower):
+    """Keeps the first bytes of a conversation until it is plain who reads them."""
+
+    interest = UNDECIDED
+
+    def __init__(self, flow: Flow) -> None:
+        super().__init__(flow)
+        self._heads = [bytearray(), bytearray()]
+        self._kept: list[tuple[int, Chunk]] = []
+
+    @property
+    def buffered(self) -> int:
+        return len(self._heads[0]) + len(self._heads[1])
+
+    def data(self, side: int, chunk: Chunk) -> None:
+        self._heads[side] += chunk.data
+        self._kept.append((side, chunk))
+        follower = recognise(self.flow, bytes(self._heads[0]), bytes(self._heads[1]), side)
+        if follower is not None:
+            self._become(follower)
+        elif self.buffered > MAX_UNDECIDED:
+            self._become(Follower(self.flow))
+
+    def gap(self, side: int, gap: Gap) -> None:
+        self._heads[side].clear()
+        self._kept = [(s, c) for s, c in self._kept if s != side]
+
+    def end(self) -> None:
+        self._heads[0].clear()
+        self._heads[1].clear()
+
+    def _become(self, follower: Follower) -> None:
+        flow = self.flow
+        flow.follower = follower
+        flow.service = follower.service or flow.service
+        kept, self._kept = self._kept, []
+        self.end()
+        for side, chunk in kept:
+            flow.follower.data(side, chunk)
+
+
+__all__ = ["FOLLOW", "IGNORE", "UNDECIDED", "Counters", "Sessions"]
