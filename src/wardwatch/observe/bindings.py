@@ -24,7 +24,7 @@ _FROM_ARP = """
         min(packet) AS first_packet, max(packet) AS last_packet, count(*) AS packets
     FROM read_parquet(?)
     WHERE sender_ip NOT IN ('', '0.0.0.0') AND sender_mac <> ''
-    GROUP BY ALL
+    GROUP BY 1, 2, 3, 4
     QUALIFY row_number() OVER (PARTITION BY capture, segment, mac ORDER BY first_packet) <= {most}
     ORDER BY first_packet, ip
 """
@@ -34,7 +34,7 @@ _FROM_DHCP = """
         min(packet) AS first_packet, max(packet) AS last_packet, count(*) AS packets
     FROM read_parquet(?)
     WHERE msg_type = 'ACK' AND yiaddr NOT IN ('', '0.0.0.0') AND length(chaddr) = 17
-    GROUP BY ALL
+    GROUP BY 1, 2, 3, 4
     QUALIFY row_number() OVER (PARTITION BY capture, segment, mac ORDER BY first_packet) <= {most}
     ORDER BY first_packet, ip
 """

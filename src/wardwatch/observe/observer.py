@@ -13,6 +13,7 @@ from wardwatch.decode.columns import DECODED, MALFORMED, SKIPPED, PacketColumns
 from wardwatch.decode.kernels import headers
 from wardwatch.observe.bindings import Bindings
 from wardwatch.observe.datagrams import Datagrams
+from wardwatch.observe.fast_rows import FastRows
 from wardwatch.observe.text import ip_of, mac_of, printable
 from wardwatch.observe.vantage import Clock, Vantage
 from wardwatch.observe.where import Where
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from wardwatch.model.block import CaptureFile, PacketBlock
     from wardwatch.observe.secrets import Secrets
     from wardwatch.observe.tables import Spool
+
+DEVICE_PREFIXES = (0x001A01, 0x0003B1)
+"""Prefixes of the advisory's manufacturer and of its successor: what their devices send or get is
+read by the Python parsers, which are the definition. Not a judgement of what the device is."""
 
 OUTCOMES = {DECODED: "decoded", SKIPPED: "skipped", MALFORMED: "malformed"}
 
@@ -43,6 +48,12 @@ class Observer:
         self._bindings = Bindings(spool)
         self._datagrams = Datagrams(spool, secrets)
         self._datagrams.on_binding = self._bindings.note
+        self._fast = FastRows(spool, np.array(DEVICE_PREFIXES, np.uint32))
+        self._bulk = (
+            (kinds.KIND_DNS, self._fast.dns),
+            (kinds.KIND_DHCP, self._fast.dhcp),
+            (kinds.KIND_ARP, self._fast.arp),
+        )
 
     @property
     def parser_calls(self) -> int:
@@ -64,6 +75,7 @@ class Observer:
 
     def finish(self) -> None:
         """Write what stays open to the end of all files."""
+        self._fast.finish()
         self._datagrams.finish()
         self._vantage.finish()
         self._bindings.finish()
@@ -81,12 +93,34 @@ class Observer:
         headers.decode_block(block, columns, self._events)
         tally.take(block, columns)
         self._vantage.take(block, columns, reader.interfaces, headers.TUNNELS)
-        kind = columns.kind[:n]
-        for i in np.flatnonzero((kind != kinds.KIND_NONE) & (kind != kinds.KIND_TCP)).tolist():
-            start, size = int(columns.payload[i]), int(columns.payload_len[i])
-            payload = block.arena[start : start + size].tobytes() if start >= 0 else b""
-            claimed = int(columns.payload_claimed[i])
-            self._datagrams.read(int(kind[i]), payload, self._where(block, i), claimed=claimed)
+        self._messages(block)
+
+    def _messages(self, block: PacketBlock) -> None:
+        """Messages of one packet each: the ordinary in bulk, the others one by one."""
+        kind = self._columns.kind[: block.n]
+        chosen = (kind != kinds.KIND_NONE) & (kind != kinds.KIND_TCP)
+        for number, bulk in self._bulk:
+            rows = np.flatnonzero(kind == number)
+            if rows.size:
+                left = bulk(
+                    block,
+                    self._columns,
+                    rows,
+                    self._vantage.segment[rows].astype(np.int64),
+                    self._vantage.names,
+                )
+                chosen[rows] = False
+                chosen[rows[left]] = True
+        for i in np.flatnonzero(chosen).tolist():
+            claimed = int(self._columns.payload_claimed[i])
+            self._datagrams.read(
+                int(kind[i]), self._payload(block, i), self._where(block, i), claimed=claimed
+            )
+
+    def _payload(self, block: PacketBlock, i: int) -> bytes:
+        """What the packet of row ``i`` carries."""
+        start, size = int(self._columns.payload[i]), int(self._columns.payload_len[i])
+        return block.arena[start : start + size].tobytes() if start >= 0 else b""
 
     def _where(self, block: PacketBlock, i: int) -> Where:
         """The packet of row ``i`` as rows of tables will cite it."""

@@ -131,7 +131,7 @@ class Spool:
 
     def extend_from(self, table: str, source: str, question: str) -> None:
         """Append the answer to a question about another table, which is complete: its file is ``?``."""
-        answer = quiet_connection().execute(question, [str(self.seal(source))])
+        answer = quiet_connection().sql(question, params=[str(self.seal(source))])
         found: pa.Table = answer.to_arrow_table()
         self.extend(table, {name: found[name].combine_chunks() for name in found.column_names})
 
