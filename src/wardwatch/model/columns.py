@@ -364,6 +364,7 @@ arcount i32 additionals claimed
 query str first question's name, lower case, no trailing dot; odd bytes as \\DDD
 qtype i32 first question's type; -1 none
 qclass i32 first question's class; -1 none
+questions [str] names of all questions, where there are several; [] for one, which is query
 answers [str] answers: addresses, names; other types as "TYPEn"
 answer_types [i64] their types
 TTLs [i64] (s) their times to live

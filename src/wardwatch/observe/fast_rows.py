@@ -92,19 +92,21 @@ class FastRows:
         buffer = self._dns
 
         def call(own: NDArray[np.int64], first: int, status: NDArray[np.uint8]) -> int:
-            return rows_dns.dns_rows(
-                block.arena,
-                columns.payload,
-                columns.payload_len,
-                columns.payload_claimed,
-                own,
-                first,
-                status,
-                buffer.numbers,
-                self._dns_query,
-                self._dns_answers,
-                self._dns_text,
-                buffer.used,
+            return int(
+                rows_dns.dns_rows(
+                    block.arena,
+                    columns.payload,
+                    columns.payload_len,
+                    columns.payload_claimed,
+                    own,
+                    first,
+                    status,
+                    buffer.numbers,
+                    self._dns_query,
+                    self._dns_answers,
+                    self._dns_text,
+                    buffer.used,
+                )
             )
 
         return self._take(
@@ -127,18 +129,20 @@ class FastRows:
         buffer = self._dhcp
 
         def call(own: NDArray[np.int64], first: int, status: NDArray[np.uint8]) -> int:
-            return rows_dhcp.dhcp_rows(
-                block.arena,
-                columns.payload,
-                columns.payload_len,
-                columns.payload_claimed,
-                own,
-                first,
-                status,
-                buffer.numbers,
-                self._dhcp_spans,
-                self._dhcp_heap,
-                buffer.used,
+            return int(
+                rows_dhcp.dhcp_rows(
+                    block.arena,
+                    columns.payload,
+                    columns.payload_len,
+                    columns.payload_claimed,
+                    own,
+                    first,
+                    status,
+                    buffer.numbers,
+                    self._dhcp_spans,
+                    self._dhcp_heap,
+                    buffer.used,
+                )
             )
 
         return self._take(
@@ -170,16 +174,18 @@ class FastRows:
         buffer = self._arp
 
         def call(own: NDArray[np.int64], first: int, status: NDArray[np.uint8]) -> int:
-            return rows_arp.arp_rows(
-                block.arena,
-                columns.payload,
-                columns.payload_len,
-                columns.payload_claimed,
-                own,
-                first,
-                status,
-                buffer.numbers,
-                buffer.used,
+            return int(
+                rows_arp.arp_rows(
+                    block.arena,
+                    columns.payload,
+                    columns.payload_len,
+                    columns.payload_claimed,
+                    own,
+                    first,
+                    status,
+                    buffer.numbers,
+                    buffer.used,
+                )
             )
 
         return self._take(

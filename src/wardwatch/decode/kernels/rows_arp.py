@@ -14,15 +14,17 @@ from wardwatch.compiled import helper, kernel
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Int = int | np.int64
+
 ORDINARY, FOR_PARSER = 0, 1
 NUMBERS = ("op", "sender_mac", "sender_ip", "target_mac", "target_ip")
 SIZE = 28  # RFC 826 with addresses of 6 and 4 octets
 
 
 @helper
-def _big(arena: NDArray[np.uint8], at: int, size: int) -> int:
+def _big(arena: NDArray[np.uint8], at: Int, size: Int) -> Int:
     """``size`` octets at ``at``, network byte order."""
-    value = np.int64(0)
+    value: Int = np.int64(0)
     for k in range(size):
         value = (value << 8) | np.int64(arena[at + k])
     return value
@@ -39,7 +41,7 @@ def arp_rows(
     status: NDArray[np.uint8],  # (n,)      out: ORDINARY or FOR_PARSER
     numbers: NDArray[np.int64],  # (room, 5) out: NUMBERS of each ordinary row
     used: NDArray[np.int64],  # (1,)        in, out: rows of ``numbers`` in use
-) -> int:
+) -> Int:
     """Fill a row for each ordinary message; returns where it stopped for want of room."""
     for k in range(first, rows.size):
         if used[0] >= numbers.shape[0]:

@@ -15,6 +15,8 @@ from wardwatch.compiled import helper, kernel
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Int = int | np.int64
+
 ORDINARY, FOR_PARSER = 0, 1
 NUMBERS = (
     "op",
@@ -55,16 +57,16 @@ MAX_SNAME, MAX_FILE = 64, 128  # what CVE-2017-12718 asks of options 66 and 67
 
 
 @helper
-def _big(arena: NDArray[np.uint8], at: int, size: int) -> int:
+def _big(arena: NDArray[np.uint8], at: Int, size: Int) -> Int:
     """``size`` octets at ``at``, network byte order."""
-    value = np.int64(0)
+    value: Int = np.int64(0)
     for k in range(size):
         value = (value << 8) | np.int64(arena[at + k])
     return value
 
 
 @helper
-def _plain(arena: NDArray[np.uint8], at: int, stop: int) -> bool:
+def _plain(arena: NDArray[np.uint8], at: Int, stop: Int) -> bool:
     """Whether ``[at, stop)`` is printable ASCII."""
     for k in range(at, stop):
         if arena[k] < 0x20 or arena[k] > 0x7E:
@@ -75,14 +77,14 @@ def _plain(arena: NDArray[np.uint8], at: int, stop: int) -> bool:
 @helper
 def _keep(
     arena: NDArray[np.uint8],
-    at: int,
-    stop: int,
+    at: Int,
+    stop: Int,
     heap: NDArray[np.uint8],
-    put: int,
+    put: Int,
     spans: NDArray[np.int64],
-    r: int,
-    which: int,
-) -> int:
+    r: Int,
+    which: Int,
+) -> Int:
     """Copy ``[at, stop)`` to the heap as span ``which`` of row ``r``; returns the heap's end."""
     spans[r, which, 0] = put
     for k in range(at, stop):
@@ -93,7 +95,7 @@ def _keep(
 
 
 @helper
-def _seen(codes: NDArray[np.uint8], begin: int, stop: int, code: int) -> bool:
+def _seen(codes: NDArray[np.uint8], begin: Int, stop: Int, code: Int) -> bool:
     """Whether ``code`` stands among the codes already written to the heap."""
     for k in range(begin, stop):
         if codes[k] == code:
@@ -104,14 +106,14 @@ def _seen(codes: NDArray[np.uint8], begin: int, stop: int, code: int) -> bool:
 @helper
 def _options(
     arena: NDArray[np.uint8],
-    at: int,
-    end: int,
+    at: Int,
+    end: Int,
     numbers: NDArray[np.int64],
     spans: NDArray[np.int64],
     heap: NDArray[np.uint8],
-    put: int,
-    r: int,
-) -> int:
+    put: Int,
+    r: Int,
+) -> Int:
     """Read the options of row ``r``; the heap's end, or -1 when they are not ordinary.
 
     Codes go to the heap first (there is room for one in two octets), values behind them.
@@ -204,7 +206,7 @@ def dhcp_rows(
     spans: NDArray[np.int64],  # (room, 13, 2) out: SPANS of each, start and stop in ``heap``
     heap: NDArray[np.uint8],  # (bytes,)    out: octets of the spans
     used: NDArray[np.int64],  # (2,)        in, out: rows and bytes of ``heap`` in use
-) -> int:
+) -> Int:
     """Fill a row for each ordinary message; returns where it stopped for want of room."""
     for k in range(first, rows.size):
         if used[0] >= numbers.shape[0] or used[1] + 2 * LARGEST > heap.size:

@@ -15,6 +15,8 @@ from wardwatch.compiled import helper, kernel
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Int = int | np.int64
+
 ORDINARY, FOR_PARSER = 0, 1
 NUMBERS = (
     "trans_id",
@@ -40,7 +42,7 @@ ROOM_TEXT = MAX_RECORDS * 256  # bytes the answers of one message may take
 
 
 @helper
-def _u16(arena: NDArray[np.uint8], at: int) -> int:
+def _u16(arena: NDArray[np.uint8], at: Int) -> Int:
     """Two octets at ``at``, network byte order."""
     return (np.int64(arena[at]) << 8) | np.int64(arena[at + 1])
 
@@ -48,20 +50,20 @@ def _u16(arena: NDArray[np.uint8], at: int) -> int:
 @helper
 def _name(
     arena: NDArray[np.uint8],
-    start: int,
-    end: int,
-    at: int,
+    start: Int,
+    end: Int,
+    at: Int,
     text: NDArray[np.uint8],
-    put: int,
+    put: Int,
     keep: bool,
-) -> tuple[int, int]:
+) -> tuple[Int, Int]:
     """The plain name at ``at`` of the message ``[start, end)``, lower case, written at ``put``.
 
     Returns the byte behind it (-1: not plain) and where writing stopped. Every pointer must
     lead before the labels it was found behind, so that this ends.
     """
-    behind = np.int64(-1)
-    octets = 1
+    behind: Int = np.int64(-1)
+    octets: Int = 1
     lowest = at
     begun = False
     while True:
@@ -106,9 +108,9 @@ def _name(
 
 
 @helper
-def _decimal(value: int, text: NDArray[np.uint8], put: int) -> int:
+def _decimal(value: Int, text: NDArray[np.uint8], put: Int) -> Int:
     """``value`` in decimal at ``put``; returns where writing stopped."""
-    scale = np.int64(1)
+    scale: Int = np.int64(1)
     while value // scale >= 10:
         scale *= 10
     while scale > 0:
@@ -119,7 +121,7 @@ def _decimal(value: int, text: NDArray[np.uint8], put: int) -> int:
 
 
 @helper
-def _ip6(arena: NDArray[np.uint8], at: int, text: NDArray[np.uint8], put: int) -> int:
+def _ip6(arena: NDArray[np.uint8], at: Int, text: NDArray[np.uint8], put: Int) -> Int:
     """An IPv6 address as RFC 5952 writes it; returns where writing stopped, -1 if IPv4-mapped."""
     best = -1
     best_size = 1
@@ -158,7 +160,7 @@ def _ip6(arena: NDArray[np.uint8], at: int, text: NDArray[np.uint8], put: int) -
 
 
 @helper
-def _options_fit(arena: NDArray[np.uint8], at: int, stop: int) -> bool:
+def _options_fit(arena: NDArray[np.uint8], at: Int, stop: Int) -> bool:
     """Whether the EDNS options in ``[at, stop)`` have lengths that add up."""
     while at < stop:
         if at + 4 > stop:
@@ -170,19 +172,19 @@ def _options_fit(arena: NDArray[np.uint8], at: int, stop: int) -> bool:
 @helper
 def _records(
     arena: NDArray[np.uint8],
-    start: int,
-    end: int,
-    at: int,
+    start: Int,
+    end: Int,
+    at: Int,
     numbers: NDArray[np.int64],
     answers: NDArray[np.int64],
     text: NDArray[np.uint8],
     used: NDArray[np.int64],
-    r: int,
+    r: Int,
 ) -> bool:
     """Read the three sections of row ``r``; whether all of it is ordinary."""
-    kept = used[2]
-    put = used[3]
-    edns = np.int64(-1)
+    kept: Int = used[2]
+    put: Int = used[3]
+    edns: Int = np.int64(-1)
     for section in range(3):
         for _ in range(numbers[r, 3 + section]):
             root = at < end and arena[at] == 0
@@ -198,7 +200,7 @@ def _records(
             if stop > end:
                 return False
             keep = section == 0
-            behind = np.int64(-2)  # not a name
+            behind: Int = np.int64(-2)  # not a name
             if kind == 41:  # OPT: RFC 6891 §6.1.1
                 if section != 2 or edns >= 0 or not root or not _options_fit(arena, at, stop):
                     return False
@@ -265,7 +267,7 @@ def dns_rows(
     answers: NDArray[np.int64],  # (room, 3) out: ANSWERS, row after row
     text: NDArray[np.uint8],  # (bytes,)    out: answers as text, end to end
     used: NDArray[np.int64],  # (4,)        in, out: of numbers, query, answers and text in use
-) -> int:
+) -> Int:
     """Fill a row for each ordinary message; returns where it stopped for want of room."""
     for k in range(first, rows.size):
         if (

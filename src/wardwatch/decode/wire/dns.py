@@ -14,6 +14,7 @@ from wardwatch.decode.wire.reader import ip4_text, ip6_text, u16, u32
 from wardwatch.model.evidence import Anomaly, ByteSpan, Fault
 
 HEADER = 12
+LEAST_QUESTION = 5  # a root name, type and class: RFC 1035 §4.1.2
 LEAST_RR = 11  # a root name, type, class, TTL and RDLENGTH: RFC 1035 §4.1.3
 MAX_NAME = 255  # octets with lengths, RFC 1035 §2.3.4
 MAX_JUMPS = 127
@@ -23,6 +24,8 @@ MAX_STEPS = 20_000
 """Labels and pointers read in one message; 64 KB of chained pointers would else cost seconds."""
 MAX_RECORDS = 6_000
 """Records read: 65,535 bytes hold 5,956 of the least length."""
+MAX_QUESTIONS = 64
+"""Questions kept for the table; mDNS asks some dozens at once, others one."""
 MAX_ANSWERS = 256
 """Answers kept for the table; the largest honest ones (zone transfers apart) have some dozens."""
 MAX_ANOMALIES = 16
@@ -46,9 +49,6 @@ OVERRUN = Fault(
 POINTER_LOOP = Fault(
     "dns_pointer_loop", "RFC 1035 §4.1.4, RFC 9267 §2: compression pointers that never end"
 )
-FORWARD_POINTER = Fault(
-    "dns_forward_pointer", "RFC 1035 §4.1.4: a pointer leads to no prior occurrence of a name"
-)
 LABEL_TYPE = Fault("dns_label_type", "RFC 1035 §4.1.4: a label of the reserved types 01 or 10")
 NAME_LENGTH = Fault("dns_name_length", "RFC 1035 §2.3.4: a name of more than 255 octets")
 RDATA_LENGTH = Fault("dns_rdata_length", "RFC 1035 §3.2.1: RDLENGTH differs from what RDATA needs")
@@ -63,7 +63,6 @@ FAULTS = (
     IMPOSSIBLE_COUNTS,
     OVERRUN,
     POINTER_LOOP,
-    FORWARD_POINTER,
     LABEL_TYPE,
     NAME_LENGTH,
     RDATA_LENGTH,
@@ -183,9 +182,7 @@ def parse(payload: bytes, claimed: int = -1) -> tuple[Message | None, tuple[Anom
     questions, at, complete = _questions(reading, counts[0])
     claimed_records = sum(counts[1:])
     left = max(limit - at, 0)
-    # Without the questions behind us the bytes left are not known, unless nothing is left.
-    known = complete or not reading.has(CUT)
-    impossible = known and not reading.early and claimed_records * LEAST_RR > left
+    impossible = not reading.early and claimed_records * LEAST_RR > left
     if impossible:
         reading.fault(IMPOSSIBLE_COUNTS, 4, HEADER, claimed_records * LEAST_RR, left)
     records: list[Record] = []
@@ -213,6 +210,7 @@ def row(message: Message) -> dict[str, object]:
     """The message as the columns of table ``dns`` that are its own."""
     first = message.questions[0] if message.questions else None
     answers = message.answers
+    names = tuple(q.qname for q in message.questions[:MAX_QUESTIONS])
     return {
         "trans_id": message.id,
         "is_response": message.qr,
@@ -229,6 +227,7 @@ def row(message: Message) -> dict[str, object]:
         "query": first.qname if first else "",
         "qtype": first.qtype if first else -1,
         "qclass": first.qclass if first else -1,
+        "questions": names if len(names) > 1 else (),
         "answers": tuple(a.text for a in answers),
         "answer_types": tuple(a.type for a in answers),
         "TTLs": tuple(a.ttl for a in answers),
@@ -264,92 +263,77 @@ def label_text(label: bytes) -> str:
 def _name(reading: _Reading, start: int) -> tuple[str, int]:
     """The name at ``start`` and the byte behind it; -1 there where it cannot be told.
 
-    Pointers are followed wherever they lead within the message, with a budget.
+    Pointers are followed wherever they lead within the message, with a budget. Coming back to a
+    pointer already followed is a loop, however many labels lie between. A name that cannot be read
+    whole is "": half a name would pass for another one.
     """
     data, end = reading.data, len(reading.data)
     labels: list[str] = []
     octets = 1
-    at, behind, jumps = start, -1, 0
-    visited: set[int] = set()
+    at, behind = start, -1
+    followed: set[int] = set()
     while True:
         reading.steps -= 1
         if reading.steps < 0:
             if not reading.has(WORK_BOUND):
                 reading.fault(WORK_BOUND, start, at)
-            return ".".join(labels), behind
+            break
         if at >= end:
             reading.past(at, 1)
-            return ".".join(labels), behind
+            break
         size = data[at]
         if size == 0:
-            return ".".join(labels) or ".", at + 1 if behind < 0 else behind
+            if behind < 0:
+                behind = at + 1
+            if octets > MAX_NAME:
+                reading.fault(NAME_LENGTH, start, at, octets, MAX_NAME)
+                break
+            return ".".join(labels) or ".", behind
         if size >= 0xC0:
             if at + 2 > end:
                 reading.past(at, 2)
-                return ".".join(labels), behind
+                break
             target = (size & 0x3F) << 8 | data[at + 1]
             if behind < 0:
                 behind = at + 2
-            jumps += 1
-            if at in visited or jumps > MAX_JUMPS:
+            if at in followed or target == at or len(followed) >= MAX_JUMPS:
                 reading.fault(POINTER_LOOP, at, at + 2, target, at)
-                return ".".join(labels), behind
-            visited.add(at)
-            if target >= at and not reading.has(FORWARD_POINTER):
-                reading.fault(FORWARD_POINTER, at, at + 2, target, at)
+                break
+            followed.add(at)
             at = target
-            continue
-        if size >= 0x40:
+        elif size >= 0x40:
             reading.fault(LABEL_TYPE, at, at + 1, size, 63)
-            return ".".join(labels), behind
-        if at + 1 + size > end:
-            labels.append(label_text(data[at + 1 :]))
-            reading.past(at + 1, size)
-            return ".".join(labels), behind
-        octets += 1 + size
-        if octets > MAX_NAME:
-            # A loop through labels grows for ever: name it a loop when a pointer brought us here
-            # twice, else the name is just too long.
-            reading.fault(NAME_LENGTH, start, at, octets, MAX_NAME)
-            if visited and _never_ends(data, at):
+            break
+        else:
+            if at + 1 + size > end:
+                reading.past(at + 1, size)
+                break
+            octets += 1 + size
+            if octets > MAX_NAME and len(followed) > 1:
+                # Pointers that lead on and on: no name is that long, the work stops here
                 reading.fault(POINTER_LOOP, start, at, octets, MAX_NAME)
-            return ".".join(labels), behind
-        labels.append(label_text(data[at + 1 : at + 1 + size]))
-        at += 1 + size
-
-
-def _never_ends(data: bytes, at: int) -> bool:
-    """Whether the labels and pointers from ``at`` come back to a pointer already followed."""
-    visited: set[int] = set()
-    for _ in range(MAX_NAME + 2 * MAX_JUMPS):
-        size = data[at] if at < len(data) else 0
-        if size == 0 or 0x40 <= size < 0xC0:
-            return False
-        if size < 0x40:
+                break
+            if octets <= MAX_NAME:
+                labels.append(label_text(data[at + 1 : at + 1 + size]))
             at += 1 + size
-            continue
-        if at in visited:
-            return True
-        visited.add(at)
-        at = (size & 0x3F) << 8 | (data[at + 1] if at + 1 < len(data) else 0)
-    return True
+    return "", behind
 
 
 def _questions(reading: _Reading, count: int) -> tuple[list[Question], int, bool]:
-    """The question section, the byte behind it, and whether all of it could be read."""
+    """The question section, where it ends at the least, and whether all of it could be read."""
     found: list[Question] = []
+    end = len(reading.data)
     at = HEADER
-    for _ in range(min(count, MAX_RECORDS)):
+    for number in range(min(count, MAX_RECORDS)):
         qname, behind = _name(reading, at)
-        if behind < 0 or behind + 4 > len(reading.data):
+        if behind < 0 or behind + 4 > end:
             if behind >= 0:
                 reading.past(behind, 4)
-            if qname:
-                found.append(Question(qname, -1, -1))
-            return found, len(reading.data), False
+            ran_out = reading.has(OVERRUN) or reading.has(CUT)
+            return found, end if ran_out else at + LEAST_QUESTION * (count - number), False
         at = behind + 4
         found.append(Question(qname, u16(reading.data, behind), u16(reading.data, behind + 2)))
-    return found, at, count <= MAX_RECORDS
+    return found, at + LEAST_QUESTION * (count - len(found)), count <= MAX_RECORDS
 
 
 def _records(reading: _Reading, at: int, counts: tuple[int, ...]) -> tuple[list[Record], int]:
