@@ -1,0 +1,357 @@
+"""Devices: stations, what they showed, and the list, put together."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from wardwatch.inventory.register import join
+from wardwatch.inventory.rulebook import STRONG, Rule, Rulebook, rulebook
+from wardwatch.inventory.signs import PACKETS, Sign, signs
+from wardwatch.inventory.stations import PACKET, Station, Stations, evidence, stations
+from wardwatch.inventory.vendors import vendor
+from wardwatch.inventory.weigh import Weighed, weigh
+from wardwatch.model.device import MEDICAL_KINDS, Confidence, Device, Identity, Listed, Trait
+from wardwatch.model.values import is_locally_administered, utc_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from wardwatch.observe.tables import Tables
+
+NAMES = 8
+"""Names shown of one device: a peer may send a new one each time."""
+NOTES = 12
+"""Notes shown of one device."""
+TOGETHER = 4
+"""MACs that may be one device: a wired one, radios, a docking station's; more is a shared word."""
+
+
+class _Shown(msgspec.Struct):
+    """What one station showed, gathered."""
+
+    reasons: dict[str, tuple[Rule, int, tuple[int, ...]]] = msgspec.field(default_factory=dict)
+    """Rule id → rule, how often, its first packets."""
+    names: dict[str, None] = msgspec.field(default_factory=dict)
+    serials: dict[str, None] = msgspec.field(default_factory=dict)
+    versions: dict[str, int] = msgspec.field(default_factory=dict)
+    """Version → first packet that said so."""
+
+    def add(self, rule: Rule, times: int, packets: tuple[int, ...]) -> None:
+        """One more reason; the same rule's packets are merged."""
+        _, before, earlier = self.reasons.get(rule.id, (rule, 0, ()))
+        merged = tuple(sorted({*earlier, *packets}))[:PACKETS]
+        self.reasons[rule.id] = (rule, before + times, merged)
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules that spoke."""
+        return tuple(rule for rule, _, _ in self.reasons.values())
+
+
+def inventory(tables: Tables, listed: Sequence[Listed] = ()) -> tuple[Device, ...]:
+    """Every device the evidence shows or the hospital lists, medical ones first, then by id."""
+    book = rulebook()
+    found = stations(tables)
+    shown = _gather(signs(tables, book, found), book, found)
+    groups = _groups(found, shown, tables)
+    _pump_servers(tables, book, found, shown, groups)
+    notes = _notes(found)
+    devices = [_device(group, found, shown, notes) for group in groups]
+    if found.left_out:
+        devices.append(_left_out(found.left_out))
+    return tuple(sorted(join(devices, listed), key=_order))
+
+
+def _order(device: Device) -> tuple[bool, bool, str]:
+    return not device.is_pump, not device.is_medical, device.id
+
+
+def _gather(all_signs: Iterable[Sign], book: Rulebook, found: Stations) -> defaultdict[str, _Shown]:
+    """What each station showed, as rules read it."""
+    shown: defaultdict[str, _Shown] = defaultdict(_Shown)
+    heard: dict[tuple[str, str], tuple[Rule, ...]] = {}
+    for sign in all_signs:
+        station = sign.station
+        if sign.sign == "serial":
+            shown[station].serials[sign.value] = None
+        elif sign.sign == "firmware":
+            shown[station].versions.setdefault(sign.value[:64], sign.packets[0])
+        elif sign.sign.startswith("name."):
+            shown[station].names[sign.value] = None
+        said = (sign.sign, sign.value)
+        if said not in heard:
+            heard[said] = book.speaking(*said)
+        for rule in heard[said]:
+            shown[station].add(rule, sign.times, sign.packets)
+    rules = {rule.id: rule for rule in book.rules}
+    for key, station_ in found.by_key.items():
+        if not station_.mac:
+            continue
+        if not is_locally_administered(key):
+            for rule in book.of_mac(key):
+                shown[key].add(rule, station_.packets, (station_.first_packet,))
+        if key in found.routing:
+            rule = rules["router-routing" if found.routing[key] else "router-forwards"]
+            shown[key].add(rule, 1, (station_.first_packet,))
+    for key, thing in shown.items():
+        # A sender behind a router is a device only where something was learned of it; one of the
+        # internet is none of ours.
+        if key not in found.by_key and thing.reasons and not is_global(key.removeprefix("ip:")):
+            packets = [code for _, _, codes in thing.reasons.values() for code in codes]
+            times = sum(count for _, count, _ in thing.reasons.values())
+            found.by_key[key] = Station(
+                key,
+                packets=times,
+                first_packet=min(packets),
+                ips=(key[3:],) if key.startswith("ip:") else (),
+            )
+    return shown
+
+
+def _groups(found: Stations, shown: Mapping[str, _Shown], tables: Tables) -> list[tuple[str, ...]]:
+    """Stations that are one device: the same serial number, or one name used in turn.
+
+    A serial or a name is only a word that anybody can say; so a serial must be said by few,
+    and a name counts only where both sides show the same strong trait, or one is a radio
+    module, and they never spoke at the same time.
+    """
+    leader = {key: key for key in found.by_key}
+
+    def top(key: str) -> str:
+        while leader[key] != key:
+            leader[key] = key = leader[leader[key]]
+        return key
+
+    def unite(keys: Sequence[str]) -> None:
+        first = min((top(key) for key in keys), key=lambda k: (found.by_key[k].first_ts, k))
+        for key in keys:
+            leader[top(key)] = first
+
+    by_serial: dict[str, list[str]] = defaultdict(list)
+    by_name: dict[str, list[str]] = defaultdict(list)
+    for key, thing in shown.items():
+        if key not in found.by_key:
+            continue
+        for serial in thing.serials:
+            if _telling_serial(serial):
+                by_serial[serial.casefold()].append(key)
+        for name in thing.names:
+            if re.search(r"\d", name) and len(name) >= 5:
+                by_name[name.casefold()].append(key)
+    for keys in by_serial.values():
+        if 1 < len(keys) <= TOGETHER:
+            unite(keys)
+    for keys in by_name.values():
+        if len(keys) == 2 and _one_in_turn(keys[0], keys[1], shown, tables):
+            unite(keys)
+    groups: dict[str, list[str]] = defaultdict(list)
+    for key in found.by_key:
+        groups[top(key)].append(key)
+    return [
+        tuple(sorted(keys, key=lambda k: (found.by_key[k].first_ts, k))) for keys in groups.values()
+    ]
+
+
+def _telling_serial(serial: str) -> bool:
+    """Whether a serial tells devices apart: ``******`` and ``0000`` do not."""
+    return len(serial) >= 4 and len(set(serial)) > 1 and any(c.isdigit() for c in serial)
+
+
+def _one_in_turn(one: str, other: str, shown: Mapping[str, _Shown], tables: Tables) -> bool:
+    """Whether two stations of one name may be one device's wired and radio side."""
+    strong = [
+        {r.family or r.manufacturer for r in shown[key].rules if r.weight >= STRONG} - {""}
+        for key in (one, other)
+    ]
+    modules = [any(r.module for r in shown[key].rules) for key in (one, other)]
+    if not (strong[0] & strong[1] or (any(modules) and any(strong))):
+        return False
+    overlap = tables.ask(
+        """SELECT count(*) AS n FROM presence a JOIN presence b
+           ON a.mac = ? AND b.mac = ? AND a.first_ts <= b.last_ts AND b.first_ts <= a.last_ts""",
+        (one, other),
+    )
+    return not overlap[0].n
+
+
+def _pump_servers(
+    tables: Tables,
+    book: Rulebook,
+    found: Stations,
+    shown: defaultdict[str, _Shown],
+    groups: Sequence[tuple[str, ...]],
+) -> None:
+    """Let those be pump servers whom pumps report to, in SOAP or by TLS."""
+    rules = {rule.id: rule for rule in book.rules}
+    pumps = {
+        key
+        for group in groups
+        if (weighed := _weighed(group, shown)).confidence >= Confidence.PROBABLE
+        and weighed.identity.kind == "infusion pump"
+        for key in group
+    }
+    if not pumps:
+        return
+    macs = [key for key in pumps if not key.startswith("ip:")]
+    ips = [ip for key in pumps for ip in found.by_key[key].ips]
+    asked = (
+        ("pump-server-soap", f"""
+            SELECT src_mac AS mac, src AS ip, '' AS server_mac, dst AS server, count(*) AS times,
+                   min({PACKET} packet, {PACKETS}) AS codes
+            FROM device_messages WHERE kind = 'soap' AND (src_mac IN (SELECT unnest(?)) OR src IN (SELECT unnest(?)))
+            GROUP BY ALL"""),
+        ("pump-server-tls", f"""
+            SELECT client_mac AS mac, client AS ip, server_mac, server, count(*) AS times,
+                   min(capture::BIGINT * 1099511627776 + server_hello_packet, {PACKETS}) AS codes
+            FROM tls WHERE server_hello_packet > 0
+              AND (client_mac IN (SELECT unnest(?)) OR client IN (SELECT unnest(?)))
+            GROUP BY ALL"""),
+    )  # fmt: skip
+    for rule, question in asked:
+        for row in tables.ask(f"SELECT * FROM ({question}) ORDER BY ALL", (macs, ips)):
+            server = found.holder(row.server_mac, row.server)
+            if (
+                found.holder(row.mac, row.ip) in pumps
+                and server in found.by_key
+                and server not in pumps
+            ):
+                shown[server].add(rules[rule], row.times, tuple(row.codes))
+
+
+def _weighed(group: Sequence[str], shown: Mapping[str, _Shown]) -> Weighed:
+    return weigh(rule for key in group if key in shown for rule in shown[key].rules)
+
+
+def _notes(found: Stations) -> dict[str, list[str]]:
+    """What a person should know of an address, by station."""
+    notes: dict[str, list[str]] = defaultdict(list)
+    users: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    for mac, held in found.bindings.items():
+        for binding in held:
+            users[binding.ip].append((mac, binding.first_ts))
+    for ip, all_of in users.items():
+        if len(all_of) < 2:
+            continue
+        for mac, _ in all_of:
+            others = [f"{m} (from {utc_text(ts)})" for m, ts in all_of if m != mac][:3]
+            if (mac, ip) in found.contested:
+                notes[mac].append(
+                    f"used {ip} while its holder {found.contested[mac, ip]} still spoke"
+                )
+            elif any((m, ip) in found.contested for m, _ in all_of):
+                notes[mac].append(f"its address {ip} was also used by {', '.join(others)}")
+            else:
+                notes[mac].append(f"address {ip} was reused: also held by {', '.join(others)}")
+    for key in found.by_key:
+        if key.startswith("ip:"):
+            notes[key].append("known by its address only: its own MAC was not seen from here")
+        elif is_locally_administered(key):
+            notes[key].append(
+                f"{key} was chosen by its holder (locally administered): it names no maker"
+            )
+    return notes
+
+
+def _device(
+    group: tuple[str, ...],
+    found: Stations,
+    shown: Mapping[str, _Shown],
+    notes: Mapping[str, Sequence[str]],
+) -> Device:
+    """One device from its stations."""
+    members = [found.by_key[key] for key in group]
+    things = [shown[key] for key in group if key in shown]
+    weighed = _weighed(group, shown)
+    identity, confidence = weighed.identity, weighed.confidence
+    traits = sorted(
+        (
+            _trait(rule, times, packets)
+            for thing in things
+            for rule, times, packets in thing.reasons.values()
+        ),
+        key=lambda trait: (-trait.weight, trait.rule),
+    )
+    macs = tuple(station.mac for station in members if station.mac)
+    said = [note for key in group for note in notes.get(key, ())]
+    if not any(rule.prefix for thing in things for rule in thing.rules):
+        identity, confidence, traits = _with_vendor(identity, confidence, traits, members)
+    versions = {v: at for thing in things for v, at in thing.versions.items()}
+    if versions:
+        latest = max(versions, key=lambda v: versions[v])
+        identity = msgspec.structs.replace(identity, version=latest, version_source="wire")
+        if len(versions) > 1:
+            said.insert(
+                0, f"said several versions: {', '.join(sorted(versions)[:4])}; the last counts"
+            )
+    if weighed.against:
+        said.insert(
+            0, "evidence disagrees: " + "; ".join(rule.says for rule in weighed.against[:3])
+        )
+    if len(macs) > 1:
+        said.insert(0, f"one device with {len(macs)} addresses: {', '.join(macs)}")
+    ips = tuple(dict.fromkeys(ip for station in members for ip in station.ips))
+    serials = [s for thing in things for s in thing.serials if _telling_serial(s)]
+    first = group[0]
+    return Device(
+        id="dev-"
+        + (first.replace("ip:", "ip-") if first.startswith("ip:") else first.replace(":", "")),
+        identity=identity,
+        confidence=confidence,
+        traits=tuple(traits),
+        macs=macs,
+        ips=ips,
+        segments=tuple(dict.fromkeys(s for station in members for s in station.segments)),
+        names=tuple(dict.fromkeys(n for thing in things for n in thing.names))[:NAMES],
+        serial=serials[0] if serials else "",
+        first_ts=min((s.first_ts for s in members if s.first_ts), default=0),
+        last_ts=max(s.last_ts for s in members),
+        packets=max(sum(s.packets for s in members), 1),
+        notes=tuple(dict.fromkeys(said))[:NOTES],
+    )
+
+
+def _trait(rule: Rule, times: int, packets: Sequence[int]) -> Trait:
+    often = f" ({times} times)" if times > 1 and not rule.prefix else ""
+    return Trait(
+        rule=rule.id,
+        says=rule.says + often,
+        weight=rule.weight,
+        source=rule.source,
+        evidence=tuple(evidence(code) for code in packets if code > 0),
+    )
+
+
+def _with_vendor(
+    identity: Identity, confidence: Confidence, traits: list[Trait], members: Sequence[Station]
+) -> tuple[Identity, Confidence, list[Trait]]:
+    """The registry's word on an address that no rule knows: of the network interface's maker."""
+    for station in members:
+        name = vendor(station.mac)
+        if not name:
+            continue
+        trait = Trait(
+            rule="registry",
+            says=f"its address belongs to {name}, which may have made no more than its network interface",
+            weight=0.1,
+            source="IEEE registry, as netaddr carries it",
+            evidence=(evidence(station.first_packet),) if station.first_packet > 0 else (),
+        )
+        if not identity.manufacturer and identity.kind not in MEDICAL_KINDS:
+            identity = msgspec.structs.replace(identity, manufacturer=name)
+            confidence = max(confidence, Confidence.POSSIBLE)
+        return identity, confidence, [*traits, trait]
+    return identity, confidence, traits
+
+
+def _left_out(stations_: int) -> Device:
+    return Device(
+        id="dev-more",
+        identity=Identity(),
+        confidence=Confidence.UNKNOWN,
+        packets=stations_,
+        notes=(f"{stations_} further addresses were seen and left out: so many are likely forged",),
+    )

@@ -1,0 +1,155 @@
+"""The rules of recognition, read from ``rules/*.toml``: a sign in, the rules that speak out."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from functools import cache, cached_property, lru_cache
+from importlib.resources import files
+
+import msgspec
+
+RULE_FILES = ("medical", "makers", "modules", "general")
+"""Read in this order; where two rules weigh the same, the earlier one leads."""
+
+SAYS_SO = 0.9
+"""From this weight on the device says so itself in its protocol: certain by itself."""
+STRONG = 0.6
+"""From this weight on a trait is strong: probable by itself, two of different basis are certain."""
+WEAK = 0.2
+"""From this weight on a trait is a hint; below, it is only told."""
+
+TEXT_LIMIT = 512
+"""Characters of a text from outside that a rule looks at: bounds the work of its expression."""
+
+
+class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One rule: which sign it reads, and what follows from it."""
+
+    id: str
+    sign: str
+    """What it looks at, ``basis.detail`` (:mod:`wardwatch.inventory.signs`)."""
+    weight: float
+    says: str
+    source: str
+    match: str | None = None
+    """Regular expression searched in the sign's value; "" any value."""
+    is_: tuple[str, ...] = msgspec.field(default=(), name="is")
+    """Or the values themselves."""
+    prefix: tuple[str, ...] = ()
+    """Or beginnings of a MAC."""
+    manufacturer: str = ""
+    model: str = ""
+    module: str = ""
+    kind: str = ""
+    family: str = ""
+
+    @property
+    def basis(self) -> str:
+        """What kind of evidence it is: two rules of one basis are not independent."""
+        return self.sign.partition(".")[0]
+
+    @property
+    def claims(self) -> bool:
+        """Whether it says anything of the device itself (a module is not the device)."""
+        return bool(self.manufacturer or self.model or self.kind or self.family)
+
+    def speaks(self, value: str) -> bool:
+        """Whether the sign's value is what the rule looks for."""
+        if self.prefix:
+            return value.startswith(self.prefix)
+        if self.is_:
+            return value in self.is_
+        return bool(self._expression.search(value[:TEXT_LIMIT]))
+
+    @property
+    def _expression(self) -> re.Pattern[str]:
+        return _compiled(self.match or "")
+
+
+class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How people write a model in a list, and which family it is."""
+
+    family: str
+    manufacturer: str
+    model: str
+    kind: str
+    maker: str
+    """What the maker's column may say; "" anything."""
+    match: str
+
+
+class Rulebook(msgspec.Struct, frozen=True, dict=True):
+    """All rules, by the sign they read."""
+
+    rules: tuple[Rule, ...]
+    models: tuple[Model, ...]
+
+    @cached_property
+    def by_sign(self) -> dict[str, tuple[Rule, ...]]:
+        """Rules by sign; a rule for ``banner`` reads every ``banner.…``."""
+        found: dict[str, list[Rule]] = {}
+        for rule in self.rules:
+            found.setdefault(rule.sign, []).append(rule)
+        return {sign: tuple(rules) for sign, rules in found.items()}
+
+    @cached_property
+    def by_prefix(self) -> dict[str, tuple[Rule, ...]]:
+        """Rules by the beginning of a MAC that they name."""
+        found: dict[str, list[Rule]] = {}
+        for rule in self.rules:
+            for prefix in rule.prefix:
+                found.setdefault(prefix, []).append(rule)
+        return {prefix: tuple(rules) for prefix, rules in found.items()}
+
+    def of_mac(self, mac: str) -> tuple[Rule, ...]:
+        """The rules for a MAC's beginning, the longest first: a block may be cut into smaller ones."""
+        return tuple(rule for n in self._lengths for rule in self.by_prefix.get(mac[:n], ()))
+
+    @cached_property
+    def _lengths(self) -> tuple[int, ...]:
+        return tuple(sorted({len(prefix) for prefix in self.by_prefix}, reverse=True))
+
+    def values_of(self, sign: str) -> tuple[str, ...]:
+        """Every value that some rule names for a sign: what a question may ask for."""
+        return tuple(sorted({value for rule in self.by_sign.get(sign, ()) for value in rule.is_}))
+
+    def speaking(self, sign: str, value: str) -> tuple[Rule, ...]:
+        """The rules that speak for a sign's value."""
+        own = self.by_sign.get(sign, ())
+        general = self.by_sign.get(sign.partition(".")[0], ()) if "." in sign else ()
+        return tuple(rule for rule in (*own, *general) if rule.speaks(value))
+
+    def listed_model(self, manufacturer: str, model: str) -> Model | None:
+        """What a line of a list means: maker and model words together, or nothing."""
+        return next(
+            (
+                known
+                for known in self.models
+                if _compiled(known.match).search(model[:TEXT_LIMIT])
+                and (
+                    not manufacturer
+                    or not known.maker
+                    or _compiled(known.maker).search(manufacturer[:TEXT_LIMIT])
+                )
+            ),
+            None,
+        )
+
+
+@cache
+def rulebook() -> Rulebook:
+    """The rules that ship with wardwatch."""
+    folder = files("wardwatch.inventory") / "rules"
+    rules: list[Rule] = []
+    for name in RULE_FILES:
+        text = (folder / f"{name}.toml").read_text(encoding="utf-8")
+        rules += msgspec.convert(tomllib.loads(text)["rule"], list[Rule])
+    text = (folder / "models.toml").read_text(encoding="utf-8")
+    models = msgspec.convert(tomllib.loads(text)["model"], list[Model])
+    return Rulebook(tuple(rules), tuple(models))
+
+
+@lru_cache(maxsize=1024)
+def _compiled(expression: str) -> re.Pattern[str]:
+    return re.compile(expression)

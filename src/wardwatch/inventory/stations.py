@@ -1,0 +1,358 @@
+"""Stations: who was there, which addresses were whose, and who merely forwarded for others.
+
+Theory of operation. A packet's source MAC is its sender's only on the sender's own segment:
+behind a router every packet bears the router's MAC, and whoever poisons ARP puts its own MAC on
+the packets of others. So a fact carried by IP is credited to
+
+* the MAC of its frame, where that MAC speaks for itself;
+* the holder of its IP address, where the MAC routes, or claims an address whose holder still
+  speaks (the holder is who had it first);
+* the bare address (``ip:10.1.2.3``), where no MAC of the sender's own was ever seen.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import defaultdict
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from wardwatch.model.evidence import Evidence
+from wardwatch.model.values import is_group
+
+if TYPE_CHECKING:
+    from wardwatch.observe.tables import Tables
+
+MAX_STATIONS = 200_000
+"""Stations kept: forged source addresses cost a sender nothing, and a hospital has fewer."""
+MAX_ADDRESSES = 64
+"""IP addresses kept of a station: forged sources again; a busy host has some dozens (IPv6)."""
+ROUTED_ADDRESSES = 8
+"""A MAC that sent for more IPv4 addresses than this, none of which it ever bound, routes."""
+ROUTED_NETWORKS = 3
+"""Or for addresses in that many different /16 networks (/64 of IPv6)."""
+
+PACKET = "capture::BIGINT * 1099511627776 + "
+"""SQL: one number for a packet, ordered as packets are (capture in the high bits, 40 bits below)."""
+
+VIRTUAL_MACS = (
+    "00:00:5e:00:01:",
+    "00:00:5e:00:02:",
+    "00:00:0c:07:ac:",
+    "00:00:0c:9f:f",
+    "00:07:b4:00:",
+)
+"""VRRP (v4, v6), HSRP (v1, v2), GLBP: shared by routers, so no sign of impersonation."""
+
+
+class Binding(msgspec.Struct, frozen=True, gc=False):
+    """One address that one MAC used."""
+
+    mac: str
+    ip: str
+    first_ts: int
+    last_ts: int
+    bound: bool
+    """Claimed by ARP, neighbour discovery or DHCP; otherwise only seen as a source."""
+    first_packet: int
+
+
+class Station(msgspec.Struct):
+    """One MAC (or one bare IP address) that spoke."""
+
+    key: str
+    first_ts: int = 0
+    last_ts: int = 0
+    packets: int = 0
+    segments: tuple[str, ...] = ()
+    first_packet: int = 0
+    """Encoded as :data:`PACKET` does; 0 none."""
+    ips: tuple[str, ...] = ()
+
+    @property
+    def mac(self) -> str:
+        """Its MAC; "" a bare address."""
+        return "" if self.key.startswith("ip:") else self.key
+
+
+class Stations(msgspec.Struct):
+    """All stations, and whom a fact belongs to."""
+
+    by_key: dict[str, Station]
+    routing: dict[str, bool]
+    """MACs that forward for others; True where many addresses or a router's claim show it."""
+    owner: dict[str, str]
+    """IP address → MAC of its (first) holder."""
+    contested: dict[tuple[str, str], str]
+    """(MAC, IP) → the holder who still spoke while that MAC used the address."""
+    bindings: dict[str, tuple[Binding, ...]]
+    """By MAC, those of MACs that route only where bound."""
+    left_out: int = 0
+    """Stations beyond the bound."""
+
+    def holder(self, mac: str, ip: str) -> str:
+        """Key of the station that a fact from ``mac`` and ``ip`` is credited to; "" nobody."""
+        if mac and (not ip or mac not in self.routing):
+            return self.contested.get((mac, ip), mac)
+        if ip and ip in self.owner:
+            return self.owner[ip]
+        if not ip or not is_host(ip):
+            return ""
+        return f"ip:{ip}"
+
+
+def evidence(code: int) -> Evidence:
+    """The packet that a number made by :data:`PACKET` stands for."""
+    return Evidence(capture=code >> 40, packet=code & ((1 << 40) - 1))
+
+
+def code(capture: int, packet: int) -> int:
+    """The number of a packet, as :data:`PACKET` makes it."""
+    return capture << 40 | packet
+
+
+def stations(tables: Tables) -> Stations:
+    """Who is there, by presence, bindings, DHCP behind relays, and packets without a MAC."""
+    claimed = _claimed_routers(tables)
+    routing = _routing(tables, claimed)
+    bystanders = _bystanders(tables)
+    found: dict[str, Station] = {}
+    left_out = 0
+    for row in tables.ask(f"""
+        SELECT mac, min(first_ts) AS first_ts, max(last_ts) AS last_ts, sum(packets)::BIGINT AS packets,
+               list_sort(list(DISTINCT segment)) AS segments, min({PACKET} first_packet) AS packet
+        FROM presence WHERE mac <> '' GROUP BY mac ORDER BY packets DESC, mac
+    """):
+        if not is_station(row.mac) or row.mac in bystanders:
+            continue
+        if len(found) >= MAX_STATIONS:
+            left_out += 1
+            continue
+        found[row.mac] = Station(
+            row.mac, row.first_ts, row.last_ts, row.packets, tuple(row.segments), row.packet
+        )
+    bindings = _bindings(tables, routing)
+    left_out += _add(found, _bound_only(tables), bystanders)
+    left_out += _add(found, _relayed(tables), bystanders)
+    owner, contested = _owners(bindings, routing)
+    for mac, held in bindings.items():
+        if mac in found:
+            addresses = sorted(
+                {b.ip for b in held if (mac, b.ip) not in contested}, key=address_order
+            )
+            found[mac].ips = tuple(addresses)
+    left_out += _add(found, _bare(tables, owner), bystanders)
+    for key, station in found.items():
+        if key.startswith("ip:"):
+            station.ips = (key[3:],)
+    return Stations(found, routing, owner, contested, bindings, left_out)
+
+
+def is_station(mac: str) -> bool:
+    """Whether a MAC can be a station's own: six octets, no group address, not all zero."""
+    return len(mac) == 17 and not is_group(mac) and mac != "00:00:00:00:00:00"
+
+
+@lru_cache(maxsize=65_536)
+def is_host(ip: str) -> bool:
+    """Whether an address can be a host's: no group, broadcast or unspecified address."""
+    try:
+        address = ipaddress.ip_address(ip)
+    except ValueError:
+        return False
+    return not (
+        address.is_multicast
+        or address.is_unspecified
+        or address.is_loopback
+        or ip == "255.255.255.255"
+    )
+
+
+@lru_cache(maxsize=65_536)
+def is_global(ip: str) -> bool:
+    """Whether an address is one of the internet."""
+    try:
+        return ipaddress.ip_address(ip).is_global
+    except ValueError:
+        return False
+
+
+def address_order(ip: str) -> tuple[int, int]:
+    """IPv4 before IPv6, by number."""
+    try:
+        address = ipaddress.ip_address(ip)
+    except ValueError:
+        return 9, 0
+    return address.version, int(address)
+
+
+def _add(found: dict[str, Station], more: list[Station], bystanders: frozenset[str]) -> int:
+    """Add stations not yet known; how many were beyond the bound."""
+    left_out = 0
+    for station in more:
+        if station.key in found or station.key in bystanders:
+            continue
+        if not station.key.startswith("ip:") and not is_station(station.key):
+            continue
+        if len(found) >= MAX_STATIONS:
+            left_out += 1
+        else:
+            found[station.key] = station
+    return left_out
+
+
+def _claimed_routers(tables: Tables) -> frozenset[str]:
+    """MACs that say they are routers, or that DHCP names: one foreign source then suffices."""
+    rows = tables.ask("""
+        SELECT src_mac AS mac FROM router_adverts WHERE kind = 'ra' AND lifetime_s > 0
+        UNION SELECT src_mac FROM redundancy
+        UNION SELECT mac FROM bindings WHERE source <> 'ip' AND ip IN (
+            SELECT unnest(routers) FROM dhcp WHERE op = 2 UNION SELECT giaddr FROM dhcp)
+    """)
+    return frozenset(row.mac for row in rows if row.mac)
+
+
+def _routing(tables: Tables, claimed: frozenset[str]) -> dict[str, bool]:
+    """MACs that send for addresses which are not theirs, and whether that is plain."""
+    used = r"""
+        WITH used AS (
+            SELECT mac, ip, bool_or(source <> 'ip') AS bound, NOT contains(ip, ':') AS four,
+                   regexp_extract(ip, '^\d+\.\d+\.\d+') AS net
+            FROM bindings
+            WHERE mac <> '' AND ip NOT IN ('', '0.0.0.0', '::') AND ip NOT LIKE '169.254.%' AND ip NOT ILIKE 'fe80:%'
+            GROUP BY mac, ip)
+    """
+    counted = tables.ask(
+        used
+        + r"""
+        SELECT mac, count(*) FILTER (NOT bound AND four) AS four,
+               count(DISTINCT regexp_extract(ip, '^\d+\.\d+')) FILTER (NOT bound AND four) AS networks,
+               count(*) FILTER (NOT bound AND NOT four) AS six,
+               count(DISTINCT regexp_extract(ip, '^([0-9a-f]*:){3}')) FILTER (NOT bound AND NOT four) AS prefixes,
+               count(*) FILTER (NOT bound AND four AND NOT regexp_matches(ip,
+                   '^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.)')) AS public,
+               count(*) AS every
+        FROM used GROUP BY mac HAVING four > 0 OR six > 0
+    """
+    )
+    plain = {
+        row.mac: True
+        for row in counted
+        if row.four > ROUTED_ADDRESSES
+        or row.networks >= ROUTED_NETWORKS
+        or row.prefixes >= ROUTED_NETWORKS
+        or (row.public and row.four + row.six > 1)
+        or ((row.mac in claimed or row.mac.startswith(VIRTUAL_MACS)) and row.every > 1)
+    }
+    # It claims addresses of its own net by ARP, and sends from another net besides.
+    foreign = tables.ask(
+        used
+        + """
+        SELECT DISTINCT mac FROM used u
+        WHERE NOT bound AND four
+          AND EXISTS (SELECT 1 FROM used o WHERE o.mac = u.mac AND o.bound AND o.four)
+          AND NOT EXISTS (SELECT 1 FROM used o WHERE o.mac = u.mac AND o.bound AND o.net = u.net)
+    """
+    )
+    return {row.mac: False for row in foreign} | plain
+
+
+def _bystanders(tables: Tables) -> frozenset[str]:
+    """Stations known from nothing but probe requests: telephones passing by are nobody's concern."""
+    rows = tables.ask("""
+        SELECT transmitter AS mac FROM wifi WHERE transmitter <> '' GROUP BY transmitter
+        HAVING bool_and(subtype = 4) AND transmitter NOT IN (SELECT mac FROM bindings)
+           AND transmitter NOT IN (SELECT mac FROM presence WHERE segment NOT LIKE 'wlan%')
+    """)
+    return frozenset(row.mac for row in rows)
+
+
+def _bindings(tables: Tables, routing: dict[str, bool]) -> dict[str, tuple[Binding, ...]]:
+    """Addresses by MAC, at most :data:`MAX_ADDRESSES` each, claimed ones first."""
+    rows = tables.ask(f"""
+        WITH used AS (
+            SELECT mac, ip, min(first_ts) AS first_ts, max(last_ts) AS last_ts,
+                   bool_or(source <> 'ip') AS bound, min({PACKET} first_packet) AS packet
+            FROM bindings WHERE mac <> '' AND ip NOT IN ('', '0.0.0.0', '::') GROUP BY mac, ip)
+        SELECT * FROM used
+        QUALIFY row_number() OVER (PARTITION BY mac ORDER BY bound DESC, first_ts, ip) <= {MAX_ADDRESSES}
+        ORDER BY mac, first_ts, ip
+    """)
+    found: dict[str, list[Binding]] = defaultdict(list)
+    for row in rows:
+        if is_host(row.ip) and (row.bound or row.mac not in routing):
+            found[row.mac].append(
+                Binding(row.mac, row.ip, row.first_ts, row.last_ts, row.bound, row.packet)
+            )
+    return {mac: tuple(held) for mac, held in found.items()}
+
+
+def _owners(
+    bindings: dict[str, tuple[Binding, ...]], routing: dict[str, bool]
+) -> tuple[dict[str, str], dict[tuple[str, str], str]]:
+    """Who held an address first, and who used it while that holder still spoke."""
+    by_ip: dict[str, list[Binding]] = defaultdict(list)
+    for held in bindings.values():
+        for binding in held:
+            by_ip[binding.ip].append(binding)
+    owner: dict[str, str] = {}
+    contested: dict[tuple[str, str], str] = {}
+    for ip, users in by_ip.items():
+        # A claim (ARP, DHCP) outweighs a mere source address: the source of a forwarded packet
+        # may be seen before its owner's first ARP.
+        users.sort(key=lambda b: (b.mac in routing, not b.bound, b.first_ts, b.mac))
+        first = users[0]
+        owner[ip] = first.mac
+        for other in users[1:]:
+            if first.first_ts <= other.last_ts and other.first_ts <= first.last_ts:
+                contested[other.mac, ip] = first.mac
+    return owner, contested
+
+
+def _bound_only(tables: Tables) -> list[Station]:
+    """Stations that only their bindings tell of (ARP answers quoted, leases acknowledged)."""
+    return [
+        Station(r.mac, r.first_ts, r.last_ts, r.packets, tuple(r.segments), r.packet)
+        for r in tables.ask(f"""
+            SELECT mac, min(first_ts) AS first_ts, max(last_ts) AS last_ts, sum(packets)::BIGINT AS packets,
+                   list_sort(list(DISTINCT segment)) AS segments, min({PACKET} first_packet) AS packet
+            FROM bindings WHERE mac <> '' AND mac NOT IN (SELECT mac FROM presence)
+            GROUP BY mac ORDER BY packets DESC, mac LIMIT {MAX_STATIONS}
+        """)
+    ]
+
+
+def _relayed(tables: Tables) -> list[Station]:
+    """Clients that only a relay's messages tell of."""
+    return [
+        Station(r.mac, r.first_ts, r.last_ts, r.packets, (), r.packet)
+        for r in tables.ask(f"""
+            SELECT chaddr AS mac, min(ts) AS first_ts, max(ts) AS last_ts, count(*) AS packets,
+                   min({PACKET} packet) AS packet
+            FROM dhcp WHERE op = 1 AND giaddr NOT IN ('', '0.0.0.0') AND chaddr <> ''
+              AND chaddr NOT IN (SELECT mac FROM presence)
+            GROUP BY chaddr ORDER BY packets DESC, mac LIMIT {MAX_STATIONS}
+        """)
+    ]
+
+
+def _bare(tables: Tables, owner: dict[str, str]) -> list[Station]:
+    """Senders on links without MACs (raw IP, tunnels), by address."""
+    rows: list[Any] = tables.ask(f"""
+        SELECT ip, min(first_ts) AS first_ts, max(last_ts) AS last_ts, sum(packets)::BIGINT AS packets,
+               list_sort(list(DISTINCT segment)) AS segments, min({PACKET} first_packet) AS packet
+        FROM (
+            SELECT capture, segment, orig_h AS ip, first_ts, last_ts, orig_pkts AS packets, first_packet
+            FROM conversations WHERE orig_l2_addr = '' AND orig_pkts > 0
+            UNION ALL
+            SELECT capture, segment, resp_h, first_ts, last_ts, resp_pkts, first_packet
+            FROM conversations WHERE resp_l2_addr = '' AND resp_pkts > 0)
+        GROUP BY ip ORDER BY packets DESC, ip LIMIT {MAX_STATIONS}
+    """)
+    return [
+        Station(f"ip:{r.ip}", r.first_ts, r.last_ts, r.packets, tuple(r.segments), r.packet)
+        for r in rows
+        if r.ip not in owner and is_host(r.ip)
+    ]
