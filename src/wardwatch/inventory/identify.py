@@ -11,7 +11,16 @@ import msgspec
 from wardwatch.inventory.register import join
 from wardwatch.inventory.rulebook import STRONG, Rule, Rulebook, rulebook
 from wardwatch.inventory.signs import PACKETS, Sign, signs
-from wardwatch.inventory.stations import PACKET, Station, Stations, evidence, stations
+from wardwatch.inventory.stations import (
+    MAX_STATIONS,
+    PACKET,
+    Station,
+    Stations,
+    evidence,
+    is_global,
+    seen_otherwise,
+    stations,
+)
 from wardwatch.inventory.vendors import vendor
 from wardwatch.inventory.weigh import Weighed, weigh
 from wardwatch.model.device import MEDICAL_KINDS, Confidence, Device, Identity, Listed, Trait
@@ -56,7 +65,7 @@ def inventory(tables: Tables, listed: Sequence[Listed] = ()) -> tuple[Device, ..
     """Every device the evidence shows or the hospital lists, medical ones first, then by id."""
     book = rulebook()
     found = stations(tables)
-    shown = _gather(signs(tables, book, found), book, found)
+    shown = _gather(tables, book, found)
     groups = _groups(found, shown, tables)
     _pump_servers(tables, book, found, shown, groups)
     notes = _notes(found)
@@ -74,41 +83,40 @@ def _gather(all_signs: Iterable[Sign], book: Rulebook, found: Stations) -> defau
     """What each station showed, as rules read it."""
     shown: defaultdict[str, _Shown] = defaultdict(_Shown)
     heard: dict[tuple[str, str], tuple[Rule, ...]] = {}
-    for sign in all_signs:
-        station = sign.station
+    for sign in signs(tables, book, found):
+        key = sign.station
         if sign.sign == "serial":
-            shown[station].serials[sign.value] = None
+            shown[key].serials[sign.value] = None
         elif sign.sign == "firmware":
-            shown[station].versions.setdefault(sign.value[:64], sign.packets[0])
+            shown[key].versions.setdefault(sign.value[:64], sign.packets[0])
         elif sign.sign.startswith("name."):
-            shown[station].names[sign.value] = None
+            shown[key].names[sign.value] = None
         said = (sign.sign, sign.value)
         if said not in heard:
             heard[said] = book.speaking(*said)
         for rule in heard[said]:
-            shown[station].add(rule, sign.times, sign.packets)
+            shown[key].add(rule, sign.times, sign.packets)
     rules = {rule.id: rule for rule in book.rules}
-    for key, station_ in found.by_key.items():
-        if not station_.mac:
+    for key, station in found.by_key.items():
+        if not station.mac:
             continue
         if not is_locally_administered(key):
             for rule in book.of_mac(key):
-                shown[key].add(rule, station_.packets, (station_.first_packet,))
+                shown[key].add(rule, station.packets, (station.first_packet,))
         if key in found.routing:
             rule = rules["router-routing" if found.routing[key] else "router-forwards"]
-            shown[key].add(rule, 1, (station_.first_packet,))
-    for key, thing in shown.items():
-        # A sender behind a router is a device only where something was learned of it; one of the
-        # internet is none of ours.
-        if key not in found.by_key and thing.reasons and not is_global(key.removeprefix("ip:")):
-            packets = [code for _, _, codes in thing.reasons.values() for code in codes]
-            times = sum(count for _, count, _ in thing.reasons.values())
-            found.by_key[key] = Station(
-                key,
-                packets=times,
-                first_packet=min(packets),
-                ips=(key[3:],) if key.startswith("ip:") else (),
-            )
+            shown[key].add(rule, 1, (station.first_packet,))
+    # A sender behind a router is a device only where something was learned of it; one of the
+    # internet is none of ours.
+    learned = [
+        key
+        for key, thing in shown.items()
+        if key not in found.by_key and thing.reasons and not is_global(key.removeprefix("ip:"))
+    ]
+    room = max(MAX_STATIONS - len(found.by_key), 0)
+    found.left_out += max(len(learned) - room, 0)
+    for station in seen_otherwise(tables, learned[:room]):
+        found.by_key[station.key] = station
     return shown
 
 

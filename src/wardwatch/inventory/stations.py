@@ -23,6 +23,8 @@ from wardwatch.model.evidence import Evidence
 from wardwatch.model.values import is_group
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from wardwatch.observe.tables import Tables
 
 MAX_STATIONS = 200_000
@@ -356,3 +358,36 @@ def _bare(tables: Tables, owner: dict[str, str]) -> list[Station]:
         for r in rows
         if r.ip not in owner and is_host(r.ip)
     ]
+
+
+def seen_otherwise(tables: Tables, keys: Sequence[str]) -> list[Station]:
+    """Stations without presence of their own, by the conversations or wireless frames they had."""
+    spans: dict[str, Any] = {}
+    for row in tables.ask(
+        f"""
+        SELECT key, min(first_ts) AS first_ts, max(last_ts) AS last_ts, sum(packets)::BIGINT AS packets,
+               list_sort(list(DISTINCT segment)) AS segments, min({PACKET} first_packet) AS packet
+        FROM (
+            SELECT capture, segment, 'ip:' || orig_h AS key, first_ts, last_ts, orig_pkts AS packets, first_packet
+            FROM conversations WHERE orig_pkts > 0
+            UNION ALL
+            SELECT capture, segment, 'ip:' || resp_h, first_ts, last_ts, resp_pkts, first_packet
+            FROM conversations WHERE resp_pkts > 0
+            UNION ALL
+            SELECT capture, 'wlan', transmitter, first_ts, last_ts, packets, first_packet FROM wifi)
+        WHERE key IN (SELECT unnest(?)) GROUP BY key
+        """,
+        (list(keys),),
+    ):
+        spans[row.key] = row
+    found = []
+    for key in keys:
+        ips = (key[3:],) if key.startswith("ip:") else ()
+        if row := spans.get(key):
+            segments = tuple(row.segments)
+            found.append(
+                Station(key, row.first_ts, row.last_ts, row.packets, segments, row.packet, ips)
+            )
+        else:
+            found.append(Station(key, ips=ips))
+    return found
