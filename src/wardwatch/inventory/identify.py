@@ -10,7 +10,7 @@ import msgspec
 
 from wardwatch.inventory.register import join
 from wardwatch.inventory.rulebook import STRONG, Rule, Rulebook, rulebook
-from wardwatch.inventory.signs import PACKETS, Sign, signs
+from wardwatch.inventory.signs import PACKETS, signs
 from wardwatch.inventory.stations import (
     MAX_STATIONS,
     PACKET,
@@ -27,7 +27,7 @@ from wardwatch.model.device import MEDICAL_KINDS, Confidence, Device, Identity, 
 from wardwatch.model.values import is_locally_administered, utc_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from wardwatch.observe.tables import Tables
 
@@ -79,7 +79,7 @@ def _order(device: Device) -> tuple[bool, bool, str]:
     return not device.is_pump, not device.is_medical, device.id
 
 
-def _gather(all_signs: Iterable[Sign], book: Rulebook, found: Stations) -> defaultdict[str, _Shown]:
+def _gather(tables: Tables, book: Rulebook, found: Stations) -> defaultdict[str, _Shown]:
     """What each station showed, as rules read it."""
     shown: defaultdict[str, _Shown] = defaultdict(_Shown)
     heard: dict[tuple[str, str], tuple[Rule, ...]] = {}
