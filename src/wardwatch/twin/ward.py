@@ -1,0 +1,343 @@
+"""Ward: stations on a switch with VLANs, a router that relays, and the port that mirrors them.
+
+Every frame that passes the mirror port is kept with a mark: what it declares, who sent it to
+whom, and the event of the scenario it belongs to. The truth is computed from the marks.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+import msgspec
+
+from wardwatch.model.values import NS, mac_text
+from wardwatch.twin import emit
+from wardwatch.twin.emit import ACK, BROADCAST, FIN, PSH, RST, SYN
+
+TRUNK, AIR = 0, 1
+"""Interfaces of the capture: the mirrored trunk (Ethernet, tagged) and the radio (802.11)."""
+ROUTE_NS = 60_000
+"""Between the two sides of the router [A]."""
+MS = 1_000_000
+
+
+class Mark(NamedTuple):
+    """What a frame declares."""
+
+    kind: str
+    """``dhcp discover``, ``dns answer``, ``tcp syn`` …"""
+    who: str
+    """Station that sent it (the originator, also on the router's other side)."""
+    peer: str
+    """Station it is for; "" everybody."""
+    vlan: int
+    """VID; 0 on the air."""
+    event: str = ""
+    """Event of the scenario it belongs to; "" the ordinary day."""
+    role: str = ""
+    """``attack``, or ``consequence`` of one; "" the ordinary day."""
+    cast: str = "unicast"
+    """``unicast``, ``broadcast`` or ``multicast``."""
+    port: int = 0
+    """Server port of a conversation; 0 none."""
+
+
+class Frame(NamedTuple):
+    """One captured frame; the order of fields is the order of the file."""
+
+    ts: int
+    interface: int
+    data: bytes
+    mark: Mark
+
+
+class Station(msgspec.Struct, frozen=True):
+    """One machine on the wire."""
+
+    name: str
+    kind: str
+    mac: bytes
+    ip: bytes
+    vlan: int
+    profile: str = ""
+    serial: str = ""
+    server: str = ""
+    """Station it reports to."""
+
+    @property
+    def address(self) -> str:
+        """Its IPv4 address as text."""
+        return ".".join(map(str, self.ip))
+
+    @property
+    def device(self) -> str:
+        """Its id in an audit: ``dev-`` and its MAC without colons."""
+        return f"dev-{self.mac.hex()}"
+
+    @property
+    def mac_text(self) -> str:
+        """Its MAC as text."""
+        return mac_text(self.mac)
+
+
+class Profile(msgspec.Struct, frozen=True):
+    """A class of device as data; ``assumed`` names what no source gives."""
+
+    name: str
+    manufacturer: str
+    model: str
+    version: str
+    link: str
+    """``soap`` in clear, ``tls`` or ``hl7``."""
+    verifies: bool
+    """Whether it refuses a bad certificate."""
+    report_s: int
+    boot_s: int
+    source: str
+    assumed: tuple[str, ...] = ()
+
+
+@cache
+def profiles() -> dict[str, Profile]:
+    """Every profile shipped, by name."""
+    found = {}
+    for path in sorted((Path(__file__).parent / "profiles").glob("*.toml")):
+        profile = msgspec.convert(tomllib.loads(path.read_text("utf-8")), Profile)
+        found[profile.name] = profile
+    return found
+
+
+class Ward:
+    """The stations, the router, and what the mirror port caught of them."""
+
+    def __init__(self, seed: int, stations: tuple[Station, ...], mirrored: tuple[int, ...]) -> None:
+        """``mirrored`` are the VLANs the port copies; the others are behind the router."""
+        self.seed = seed
+        self.stations = {station.name: station for station in stations}
+        self.mirrored = mirrored
+        self.frames: list[Frame] = []
+        self._gateways = {s.vlan: s for s in stations if s.kind == "gateway"}
+
+    def draws(self, *label: object) -> Random:
+        """Random numbers of their own for one actor or exchange: an attack shifts nobody else's."""
+        return Random(f"{self.seed}/{'/'.join(map(str, label))}")
+
+    def gateway(self, vlan: int) -> Station:
+        """The router's face in a VLAN."""
+        return self._gateways[vlan]
+
+    def wire(self, ts: int, vlan: int, frame: bytes, mark: Mark) -> None:
+        """Keep an Ethernet frame if its VLAN is mirrored."""
+        if vlan in self.mirrored:
+            self.frames.append(Frame(ts, TRUNK, frame, mark))
+
+    def air(self, ts: int, frame: bytes, mark: Mark) -> None:
+        """Keep an 802.11 frame."""
+        self.frames.append(Frame(ts, AIR, frame, mark))
+
+    def carry(
+        self,
+        ts: int,
+        src: Station,
+        dst: Station,
+        proto: int,
+        segment: bytes,
+        mark: Mark,
+        ident: int,
+        *,
+        stopped: bool = False,
+        answers_from: bytes = b"",
+    ) -> None:
+        """Carry a unicast packet, over the router where the VLANs differ.
+
+        ``stopped``: the router's rules drop it. ``answers_from`` is a source address other than
+        the sender's own.
+        """
+        source = answers_from or src.ip
+        if src.vlan == dst.vlan:
+            packet = emit.ipv4(source, dst.ip, proto, segment, ident)
+            frame = emit.ethernet(dst.mac, src.mac, emit.IPV4, packet, (src.vlan,))
+            self.wire(ts, src.vlan, frame, mark)
+            return
+        if src.vlan in self.mirrored:
+            packet = emit.ipv4(source, dst.ip, proto, segment, ident)
+            door = self.gateway(src.vlan).mac
+            frame = emit.ethernet(door, src.mac, emit.IPV4, packet, (src.vlan,))
+            self.wire(ts, src.vlan, frame, mark._replace(vlan=src.vlan))
+        if dst.vlan in self.mirrored and not stopped:
+            packet = emit.ipv4(source, dst.ip, proto, segment, ident, ttl=63)
+            door = self.gateway(dst.vlan).mac
+            frame = emit.ethernet(dst.mac, door, emit.IPV4, packet, (dst.vlan,))
+            self.wire(ts + ROUTE_NS, dst.vlan, frame, mark._replace(vlan=dst.vlan))
+
+    def datagram(
+        self,
+        ts: int,
+        src: Station,
+        dst: Station,
+        ports: tuple[int, int],
+        body: bytes,
+        mark: Mark,
+        ident: int,
+        *,
+        answers_from: bytes = b"",
+    ) -> None:
+        """One UDP datagram, carried."""
+        segment = emit.udp(answers_from or src.ip, dst.ip, *ports, body)
+        self.carry(
+            ts, src, dst, emit.UDP, segment, mark, ident, answers_from=answers_from
+        )
+
+    def shout(
+        self,
+        ts: int,
+        vlan: int,
+        src: tuple[bytes, bytes],
+        ports: tuple[int, int],
+        body: bytes,
+        mark: Mark,
+        ident: int,
+    ) -> None:
+        """One UDP datagram to 255.255.255.255 in a VLAN, from (MAC, address)."""
+        everyone = b"\xff" * 4
+        packet = emit.ipv4(
+            src[1], everyone, emit.UDP, emit.udp(src[1], everyone, *ports, body), ident
+        )
+        frame = emit.ethernet(BROADCAST, src[0], emit.IPV4, packet, (vlan,))
+        self.wire(ts, vlan, frame, mark._replace(cast="broadcast"))
+
+    def arp_exchange(
+        self, ts: int, asker: Station, target: Station, event: str = "", role: str = ""
+    ) -> None:
+        """Who has …? A broadcast question and the target's unicast answer."""
+        vlan = asker.vlan
+        question = emit.arp(1, (asker.mac, asker.ip), (bytes(6), target.ip))
+        self.wire(
+            ts,
+            vlan,
+            emit.ethernet(BROADCAST, asker.mac, emit.ARP, question, (vlan,)),
+            Mark("arp request", asker.name, target.name, vlan, event, role, "broadcast"),
+        )
+        answer = emit.arp(2, (target.mac, target.ip), (asker.mac, asker.ip))
+        self.wire(
+            ts + MS // 2,
+            vlan,
+            emit.ethernet(asker.mac, target.mac, emit.ARP, answer, (vlan,)),
+            Mark("arp reply", target.name, asker.name, vlan, event, role),
+        )
+
+    def announce(self, ts: int, station: Station, event: str = "", role: str = "") -> None:
+        """A gratuitous ARP: how a station that starts up makes itself known (RFC 5227 §2.3)."""
+        body = emit.arp(1, (station.mac, station.ip), (bytes(6), station.ip))
+        self.wire(
+            ts,
+            station.vlan,
+            emit.ethernet(BROADCAST, station.mac, emit.ARP, body, (station.vlan,)),
+            Mark("arp announce", station.name, "", station.vlan, event, role, "broadcast"),
+        )
+
+
+class Talk:
+    """A TCP conversation: both ends' numbers kept true, segment by segment."""
+
+    def __init__(
+        self,
+        ward: Ward,
+        ts: int,
+        client: Station,
+        server: Station,
+        port: int,
+        label: str,
+        *,
+        sport: int = 0,
+        event: str = "",
+        role: str = "",
+    ) -> None:
+        """``label`` names the conversation; its random numbers follow from it alone."""
+        self._ward = ward
+        self._draws = ward.draws("talk", label, client.name, server.name, port)
+        self.ts = ts
+        self._ends = (client, server)
+        self._ports = (sport or self._draws.randrange(49152, 65536), port)
+        self._seq = [self._draws.getrandbits(32), self._draws.getrandbits(32)]
+        self._ident = [self._draws.getrandbits(16), self._draws.getrandbits(16)]
+        self._event, self._role = event, role
+
+    def open(self) -> Talk:
+        """SYN, SYN-ACK, ACK."""
+        self._send(0, SYN, kind="tcp syn")
+        self._send(1, SYN | ACK, kind="tcp synack")
+        self._send(0, ACK)
+        return self
+
+    def attempt(self, gaps_s: tuple[float, ...] = (1.0, 2.0), *, stopped: bool = False) -> Talk:
+        """SYNs that nobody answers, with the waits between them."""
+        start = self._seq[0]
+        for gap in (0.0, *gaps_s):
+            self.ts += int(gap * NS)
+            self._seq[0] = start
+            self._send(0, SYN, kind="tcp syn", stopped=stopped)
+        return self
+
+    def refused(self) -> Talk:
+        """A SYN that a closed port answers with RST."""
+        self._send(0, SYN, kind="tcp syn")
+        self._seq[1] = 0
+        self._send(1, RST | ACK, kind="tcp refusal")
+        return self
+
+    def ask(self, body: bytes, kind: str = "tcp data", *, acked: bool = False) -> Talk:
+        """The client speaks; the server's next words acknowledge it, unless ``acked`` alone."""
+        return self._say(0, body, kind, acked)
+
+    def tell(self, body: bytes, kind: str = "tcp data", *, acked: bool = True) -> Talk:
+        """The server speaks, and the client acknowledges."""
+        return self._say(1, body, kind, acked)
+
+    def wait(self, seconds: float) -> Talk:
+        """Let time pass."""
+        self.ts += int(seconds * NS)
+        return self
+
+    def close(self, who: int = 0) -> Talk:
+        """FIN by one end, FIN by the other, and the last ACK."""
+        self._send(who, FIN | ACK)
+        self._send(1 - who, FIN | ACK)
+        self._send(who, ACK)
+        return self
+
+    def reset(self, who: int) -> Talk:
+        """RST by one end."""
+        self._send(who, RST | ACK)
+        return self
+
+    def _say(self, who: int, body: bytes, kind: str, acked: bool) -> Talk:
+        for at in range(0, len(body), emit.MSS):
+            self._send(who, PSH | ACK, body[at : at + emit.MSS], kind)
+        if acked:
+            self._send(1 - who, ACK)
+        return self
+
+    def _send(
+        self, who: int, flags: int, body: bytes = b"", kind: str = "tcp", *, stopped: bool = False
+    ) -> None:
+        src, dst = self._ends[who], self._ends[1 - who]
+        self.ts += self._draws.randrange(200_000, 3_000_000)
+        options = b"\x02\x04" + emit.MSS.to_bytes(2, "big") if flags & SYN else b""
+        ports = (self._ports[who], self._ports[1 - who])
+        segment = emit.tcp(
+            (src.ip, dst.ip), ports, self._seq[who], self._seq[1 - who], flags, body, options
+        )
+        self._ident[who] = self._ident[who] + 1 & 0xFFFF
+        mark = Mark(
+            kind, src.name, dst.name, src.vlan, self._event, self._role, port=self._ports[1]
+        )
+        self._ward.carry(
+            self.ts, src, dst, emit.TCP, segment, mark, self._ident[who], stopped=stopped
+        )
+        step = len(body) + bool(flags & (SYN | FIN))
+        self._seq[who] = self._seq[who] + step & 0xFFFFFFFF
