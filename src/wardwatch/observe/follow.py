@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from wardwatch.decode.stream import Chunk, Gap, Pool, Stream
+from wardwatch.observe.chains import Chains, Fingerprints
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from wardwatch.decode.kernels.rows_tls import One
     from wardwatch.model.evidence import Anomaly
     from wardwatch.observe.secrets import Secrets
     from wardwatch.observe.tables import Spool
@@ -37,8 +39,21 @@ class Shared:
         self.pool = Pool()
         self.parser_calls = 0
         """Python parsers called; an answer from a cache is no call."""
+        self.services: dict[int, str] = {}
+        self.chains = Chains()
+        self.fingerprints = Fingerprints()
+        self._hellos: One | None = None
         self.expected: dict[tuple[str, int], None] = {}
         """Where FTP data connections will be opened to, see :meth:`expect`."""
+
+    @property
+    def hellos(self) -> One:
+        """The hello kernels; compiled (or loaded) when the first hello comes."""
+        if self._hellos is None:
+            from wardwatch.decode.kernels.rows_tls import One
+
+            self._hellos = One()
+        return self._hellos
 
     def expect(self, host: str, port: int) -> None:
         """An FTP data connection to ``host`` and ``port`` was agreed upon."""
@@ -84,6 +99,13 @@ class Flow:
         """Bytes kept in memory for this conversation."""
         first, second = self.streams
         return first.buffered + second.buffered + self.follower.buffered
+
+    def become(self, follower: Follower) -> None:
+        """From here on ``follower`` reads it; the service found is added to those before."""
+        self.follower = follower
+        if follower.service and follower.service not in self.service.split(","):
+            self.service = f"{self.service},{follower.service}".lstrip(",")
+            self.shared.services[self.number] = self.service
 
     def add(self, table: str, where: Where, row: Mapping[str, Any]) -> None:
         """Add a row with the columns that say where; those the row names itself win."""

@@ -233,7 +233,7 @@ class Ftp(Follower):
         elif verb == "REIN" and code == 220:
             self._welcomed = False
         elif verb == "AUTH" and code in (234, 334):
-            self._protect(pending, code)
+            self._protect(code)
         elif verb in ("PORT", "EPRT") and code == 200:
             self._mode = "active"
             parse = ftp.parse_port if verb == "PORT" else ftp.parse_extended
@@ -254,12 +254,12 @@ class Ftp(Follower):
         if self._mode == "passive":  # a server behind a translator names its inner address
             self.flow.shared.expect(self.flow.ends[self._server].ip, endpoint.port)
 
-    def _protect(self, pending: _Pending, code: int) -> None:
+    def _protect(self, code: int) -> None:
         """RFC 4217 §4: what follows a 234 is TLS; RFC 2228's 334 leads to other protection."""
         from wardwatch.observe.handshakes import Tls
 
         self.end()
-        self.flow.follower = Tls(self.flow) if code == 234 else Follower(self.flow)
+        self.flow.become(Tls(self.flow) if code == 234 else Follower(self.flow))
 
     def _decide(self, outcome: str, packet: int) -> None:
         if self._attempt is not None:

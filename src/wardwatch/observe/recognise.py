@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from wardwatch.decode.wire import banner, ftp
+from wardwatch.decode.wire import banner, ftp, tls
 from wardwatch.observe.follow import Flow, Follower
+from wardwatch.observe.handshakes import Tls
 from wardwatch.observe.logins import Ftp, Telnet
 
 if TYPE_CHECKING:
@@ -47,6 +48,10 @@ def _ftp(flow: Flow, heads: tuple[bytes, bytes], side: int) -> Follower | None:
     return None
 
 
+def _tls(flow: Flow, heads: tuple[bytes, bytes], side: int) -> Follower | None:
+    return Tls(flow) if tls.looks_like(heads[side]) else None
+
+
 def _telnet(flow: Flow, heads: tuple[bytes, bytes], side: int) -> Follower | None:
     head = heads[side]
     port = TELNET_PORT in (flow.ends[0].port, flow.ends[1].port)
@@ -64,4 +69,4 @@ _GREETING = re.compile(rb"220[ -]")
 _REPLY = re.compile(rb"[1-5]\d\d[ -]")
 _FTP_COMMAND = re.compile(rb"(?:USER|FEAT|AUTH (?:TLS|SSL|GSSAPI))\b", re.IGNORECASE)
 _NEGOTIATION = re.compile(rb"\xff[\xfa-\xfe].", re.DOTALL)
-_LOOKS: tuple[Callable[[Flow, tuple[bytes, bytes], int], Follower | None], ...] = (_ftp, _telnet)
+_LOOKS: tuple[Callable[[Flow, tuple[bytes, bytes], int], Follower | None], ...] = (_tls, _ftp, _telnet)

@@ -49,7 +49,7 @@ class Sessions:
         self._sizes: dict[int, int] = {}
         self._buffered = 0
         self._over: set[int] = set()
-        self.services: dict[int, str] = {}
+        self.services = self._shared.services
         """Service found, in Zeek's words, by conversation."""
         self.counters: dict[int, Counters] = {}
         """Stream counters of conversations that are no longer followed, where any is not 0."""
@@ -115,8 +115,6 @@ class Sessions:
         elif not flow.closed[side] and stream.ended:
             flow.closed[side] = True
             flow.follower.closed(side, where)
-        if flow.service and conversation not in self.services:
-            self.services[conversation] = flow.service
         if flow.follower.interest == IGNORE or (flow.closed[0] and flow.closed[1]):
             self._finish(flow, where)
         else:
@@ -162,8 +160,6 @@ class Sessions:
                 self._hand_over(flow, side, flow.streams[side].finish(mark))
         flow.follower.end()
         number = flow.number
-        if flow.service:
-            self.services.setdefault(number, flow.service)
         one, two = flow.streams
         counters = Counters(
             one.missed + two.missed,
@@ -227,8 +223,7 @@ class Undecided(Follower):
 
     def _become(self, follower: Follower) -> None:
         flow = self.flow
-        flow.follower = follower
-        flow.service = follower.service or flow.service
+        flow.become(follower)
         kept, self._kept = self._kept, []
         self.end()
         for side, chunk in kept:
