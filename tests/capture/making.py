@@ -112,7 +112,9 @@ def epb(data, interface=0, ticks=0, wire=None, order="<", options=b"", caplen=No
 
 
 def spb(data, wire=None, order="<"):
-    return block(3, struct.pack(order + "I", len(data) if wire is None else wire) + pad(data), order)
+    return block(
+        3, struct.pack(order + "I", len(data) if wire is None else wire) + pad(data), order
+    )
 
 
 def pb(data, interface=0, ticks=0, wire=None, order="<", options=b""):

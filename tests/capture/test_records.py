@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from tests.capture import making, naive
+
 from wardwatch.capture import records
 from wardwatch.capture.pcapng import _clock
 from wardwatch.capture.records import (
@@ -125,7 +125,7 @@ def test_pcapng_rows_are_what_the_plain_reading_gives(plain, order, interfaces, 
     raw = b""
     for kind, data, index, seconds, low in packets:
         index %= len(interfaces)
-        link, snaplen, resolution, _ = interfaces[index]
+        resolution = interfaces[index][2]
         unit = 2 ** (resolution & 0x7F) if resolution & 0x80 else 10**resolution
         ticks = (seconds * unit + low % unit) % 2**63
         if kind == "e":
@@ -141,9 +141,7 @@ def test_pcapng_rows_are_what_the_plain_reading_gives(plain, order, interfaces, 
     expected, stopped = naive.pcapng_rows(raw, order, interfaces)
     got, state, _ = run_pcapng(raw, interfaces, order, plain=plain)
     # 292 years from 1970 the clock of an i64 of ns ends.
-    expected = [
-        (*r[:3], r[3] if abs(r[3]) < 2**63 else UNKNOWN_TIME, *r[4:]) for r in expected
-    ]
+    expected = [(*r[:3], r[3] if abs(r[3]) < 2**63 else UNKNOWN_TIME, *r[4:]) for r in expected]
     assert got == expected
     assert (state[AT], state[STATUS]) == (stopped, MORE)
 
@@ -262,7 +260,7 @@ def test_random_bytes_never_lead_the_walk_out_of_its_window(plain):
         ):
             rows, state = result[0], result[1]
             assert 0 <= state[AT] <= size
-            assert all(0 <= r[0] and 0 <= r[1] and r[0] + r[1] <= size for r in rows)
+            assert all(r[0] >= 0 and r[1] >= 0 and r[0] + r[1] <= size for r in rows)
 
 
 def test_every_cut_of_a_capture_ends_where_the_plain_reading_ends():

@@ -124,9 +124,10 @@ class PcapngReader(CaptureReader):
                         self._broken(self._cut())
                     return
                 continue
+            begun = window.offset
             problem = self._look() if status == LOOK else self._senseless(status)
             if problem:
-                self._broken(problem)
+                self._broken(problem, begun)
                 return
 
     # Blocks that Python reads.
@@ -242,14 +243,13 @@ class PcapngReader(CaptureReader):
 
     def _pass(self, size: int) -> str:
         """Pass over a block too long to be held, of a kind we do not need."""
-        begun = self._window.offset
         there = self._window.skip(size - 4)
         trailer = self._window.bytes(4) if self._window.ensure(4) else b""
         if there < size - 4 or not trailer:
-            return f"the file ends inside a block of {size} bytes that began at byte {begun}"
+            return f"the file ends inside a block of {size} bytes, {there} present"
         self._window.at += 4
         if struct.unpack(self._order + "I", trailer)[0] != size:
-            return f"a block of {size} bytes at byte {begun} whose second length differs"
+            return f"a block of {size} bytes whose second length differs"
         return ""
 
     def _options(self, body: bytes, at: int) -> Iterator[tuple[int, bytes]]:
@@ -273,8 +273,7 @@ class PcapngReader(CaptureReader):
         arena = self._window.arena
         for at in self._notes[:count].tolist():
             size = struct.unpack(self._order + "H", arena[at + 2 : at + 4].tobytes())[0]
-            # A comment may claim more than its block holds: never past what was walked.
-            self._comment(arena[at + 4 : min(at + 4 + size, self._window.at - 4)].tobytes())
+            self._comment(arena[at + 4 : at + 4 + size].tobytes())
 
     # Words for what is wrong.
 

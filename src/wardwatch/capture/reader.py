@@ -134,13 +134,14 @@ class CaptureReader:
         self._state[AT] = self._window.at
         self._state[STOP] = self._window.stop
 
-    def _broken(self, problem: str, *, fatal: bool = True) -> None:
-        """Note damage at the window's place."""
+    def _broken(self, problem: str, offset: int | None = None, *, fatal: bool = True) -> None:
+        """Note damage at ``offset``, or at the window's place."""
         if fatal or len(self._damage) < MAX_DAMAGE:
             remedy = "what came before is kept; ask for the file again, whole"
             if not fatal:
                 remedy = "reading went on behind it"
-            self._damage.append(Damage(self._window.offset, problem, remedy, fatal))
+            at = self._window.offset if offset is None else offset
+            self._damage.append(Damage(at, problem, remedy, fatal))
 
     def _comment(self, raw: bytes) -> None:
         """Keep a comment, within bounds."""

@@ -128,18 +128,23 @@ def _instant(table: NDArray[np.int64], row: int, high: np.int64, low: np.int64) 
     if clock == NEVER or high > table[row, LIMIT]:
         return _NONE
     if clock == BINARY:
-        # Seconds and the upper 32 bits of the fraction, without ever exceeding 63 bits.
+        # Seconds, the upper 32 bits of the fraction, and the bits below them: exact, and
+        # no product ever exceeds 63 bits.
+        below, rest = np.int64(0), np.int64(0)
         if factor <= 32:
             seconds = (high << (32 - factor)) | (low >> factor)
             part = (low & ((1 << factor) - 1)) << (32 - factor)
         elif factor < 64:
-            above = factor - 32
-            seconds = high >> above
-            part = ((high & ((1 << above) - 1)) << (32 - above)) | (low >> above)
+            below = factor - 32
+            mask = (1 << below) - 1
+            seconds = high >> below
+            part = ((high & mask) << (32 - below)) | (low >> below)
+            rest = low & mask
         else:
-            seconds = 0
+            seconds = np.int64(0)
             part = high >> (factor - 64)
-        ns = seconds * 1_000_000_000 + ((part * 1_000_000_000) >> 32)
+        part = part * 1_000_000_000 + ((rest * 1_000_000_000) >> below)
+        ns = seconds * 1_000_000_000 + (part >> 32)
     elif clock == TIMES:
         ticks = (high << 32) | low
         if ticks > _LAST // factor:
@@ -242,12 +247,13 @@ def walk_pcapng(
             option = begin + ((caplen + 3) & ~3)
             while option + 4 <= end:
                 code = _u16(arena, option, big)
-                if code == 0:
-                    break
+                value = _u16(arena, option + 2, big)
+                if code == 0 or option + 4 + value > end:
+                    break  # what claims more than the block is no comment of this packet
                 if code == 1 and noted < state[NOTE_ROOM]:
                     notes[noted] = option
                     noted += 1
-                option += 4 + ((_u16(arena, option + 2, big) + 3) & ~3)
+                option += 4 + ((value + 3) & ~3)
         offset[n] = begin
         length[n] = caplen
         wire[n] = claim

@@ -93,9 +93,9 @@ def _reader(stored: Stored, number: int) -> CaptureReader:
 def _refusal(source: Source, head: bytes) -> tuple[str, str]:
     """(what the file is instead, what to do about it)."""
     inside = "" if source.compression == "none" else f" inside {source.compression}"
+    if source.damage and len(head) < 4:
+        return source.damage[0].problem, "ask for the file again, whole"
     if not head:
-        if source.damage:
-            return source.damage[0].problem, "ask for the file again, whole"
         return f"the file is empty{inside}", "ask for it again, or check that the capture ran"
     for magic, what, remedy in _LOOKALIKES:
         if head.startswith(magic):

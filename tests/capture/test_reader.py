@@ -1,0 +1,171 @@
+"""Every shared capture is accounted for as its oracle says, and every cut of it is survived."""
+
+import gc
+import gzip
+import json
+from bisect import bisect_right
+from io import BytesIO
+
+import pytest
+from tests.capture.making import drain, epb, idb, option, pcap, read, shb
+from tests.shared import CAPTURES, needs_shared
+
+from wardwatch.capture import open_capture, source
+from wardwatch.capture.reader import foreign_text
+from wardwatch.capture.sniff import open_stream
+from wardwatch.errors import CaptureError
+from wardwatch.model.values import UNKNOWN_TIME
+
+NAMES = sorted(p.name for p in CAPTURES.glob("*__*")) if CAPTURES.is_dir() else []
+COUNTS_OTHER_BLOCKS = "pcapng-blocks__pcapnggen__test102.pcapng"
+"""Its oracle (tshark) sums the bytes of custom blocks too, which are no packets: 24 + 60 + 32."""
+FRACTION_OF_TEN_DIGITS = "corrupt-file__tcpdump__timestamp_invalid_micro.pcap"
+"""Its oracle reads ``370.1000000000``, the ten digits tshark prints for a fraction of 10^9 ns."""
+
+
+@needs_shared
+@pytest.mark.parametrize("name", NAMES)
+def test_a_shared_capture_is_accounted_for_as_its_oracle_says(name):
+    path = CAPTURES / name
+    row = json.loads((CAPTURES / "expect" / f"{name}.json").read_text())
+    expected = {a["path"]: a["value"] for a in row["assertions"] if a["confidence"] in ("A", "B")}
+    manifest = json.loads((CAPTURES / "MANIFEST.json").read_text())
+    rows = manifest if isinstance(manifest, list) else manifest["files"]
+    stored = next(r for r in rows if r["file"] == name)
+    try:
+        packets, told = drain(open_capture(path))
+    except CaptureError as refusal:
+        assert "snoop" in name and "snoop" in str(refusal)
+        return
+    assert (told.sha256, told.stored_bytes) == (stored["sha256"], stored["size"])
+    assert told.packets == len(packets) == expected["packets"]
+    if name != COUNTS_OTHER_BLOCKS:
+        assert told.captured_bytes == expected["captured_bytes"]
+        assert told.wire_bytes == expected["wire_bytes"]
+    times = [p.time for p in packets if p.time != UNKNOWN_TIME]
+    if times and name != FRACTION_OF_TEN_DIGITS:
+        assert min(times) / 1e9 == pytest.approx(expected["first_ts"], abs=2e-6)
+        assert max(times) / 1e9 == pytest.approx(expected["last_ts"], abs=2e-6)
+    if told.format == "pcapng":
+        seen = {}
+        for packet in packets:
+            seen[str(packet.interface)] = seen.get(str(packet.interface), 0) + 1
+        assert seen == expected["interfaces"]
+    assert told.wire_bytes == sum(p.wire for p in packets)
+    assert told.captured_bytes == sum(len(p.data) for p in packets)
+
+
+@needs_shared
+def test_every_byte_truncation_of_every_shared_capture_is_read_up_to_the_cut(monkeypatch):
+    """1.4 million cuts: a packet is given exactly when its last byte is there."""
+    monkeypatch.setattr(source.hashlib, "sha256", NoDigest)  # hashing would be a third of the time
+    gc.freeze()
+    for name in NAMES:
+        whole = (CAPTURES / name).read_bytes()
+        if whole[:2] == b"\x1f\x8b":
+            _cut_everywhere(whole, [], 7)
+            continue
+        try:
+            ends = _ends(whole)
+        except CaptureError:
+            ends = []
+        _cut_everywhere(whole, ends, 1)
+    gc.unfreeze()
+
+
+def _ends(whole: bytes) -> list[int]:
+    """Where in the file each packet's last byte stands."""
+    found = []
+    reader = open_stream(BytesIO(whole), "x")
+    for block in reader:
+        base = reader._window.base
+        stops = block.offset[: block.n] + block.length[: block.n]
+        found.extend((base + stops).tolist())
+    return found
+
+
+def _cut_everywhere(whole: bytes, ends: list[int], stride: int) -> None:
+    view = memoryview(whole)
+    before = -1
+    for cut in range(0, len(whole), stride):
+        reader = None
+        try:
+            reader = open_stream(Piece(view[:cut]), "x")
+        except CaptureError:
+            continue
+        for _ in reader:
+            pass
+        told = reader.result
+        assert told.packets >= before  # a byte more never loses a packet
+        before = told.packets
+        assert told.stored_bytes == cut
+        # pcapng gives a packet once its whole block is there, pcap once the packet is.
+        whole_packets = _count(ends, cut)
+        assert whole_packets - 1 <= told.packets <= whole_packets or not ends
+        if told.format != "pcapng" and ends:
+            assert told.packets == whole_packets
+
+
+def _count(ends: list[int], cut: int) -> int:
+    return bisect_right(ends, cut)
+
+
+class Piece:
+    """Bytes in memory as a stream, without a copy."""
+
+    def __init__(self, view):
+        self._view = view
+
+    def readinto(self, buffer):
+        n = min(len(buffer), len(self._view))
+        buffer[:n] = self._view[:n]
+        self._view = self._view[n:]
+        return n
+
+
+class NoDigest:
+    def update(self, raw):
+        pass
+
+    def hexdigest(self):
+        return ""
+
+
+def test_damage_of_the_packing_is_told_instead_of_the_cut_packet_it_causes():
+    packed = gzip.compress(pcap((1, 1, b"first"), (2, 2, bytes(range(256)) * 20)))
+    packets, told = read(packed[: len(packed) - 20])
+    assert [p.data for p in packets] == [b"first"]
+    assert len(told.damage) == 1
+    assert "gzip" in told.damage[0].problem
+
+
+def test_asking_before_the_end_is_our_own_mistake():
+    reader = open_stream(BytesIO(pcap((1, 1, b"first"))), "x")
+    with pytest.raises(AssertionError):
+        _ = reader.result
+
+
+def test_progress_counts_stored_bytes(tmp_path):
+    path = tmp_path / "a.pcap"
+    path.write_bytes(pcap((1, 1, bytes(50_000)), (2, 2, bytes(50_000))))
+    with open_capture(path) as reader:
+        seen = [reader.progress for _ in reader]
+    size = path.stat().st_size
+    assert seen[-1] == (size, size)
+    assert open_stream(BytesIO(pcap()), "-").progress[1] == -1
+
+
+def test_text_that_a_stranger_chose_is_made_visible_and_bounded():
+    assert foreign_text(b"eth0\0rest") == "eth0"
+    assert foreign_text("Stat. 3 – Süd".encode()) == "Stat. 3 – Süd"
+    assert foreign_text(b"a\r\n\x1b[31m\xe2\x80\xae") == "a\\r\\n\\x1b[31m\\u202e"
+    assert foreign_text(b"\xff\xfe") == "\\xff\\xfe"
+    assert len(foreign_text(b"x" * 100_000)) == 4_096
+
+
+def test_numbers_go_on_where_a_note_stops_the_walk():
+    note = option(1, b"n") + option(0, b"")
+    raw = shb() + idb() + epb(b"ab", options=note) * 200
+    packets, told = read(raw)
+    assert [p.number for p in packets] == list(range(1, 201))
+    assert len(told.comments) == 200
