@@ -1,5 +1,7 @@
 """What is written is read back, by our reader and by one that others wrote."""
 
+import subprocess
+import sys
 from io import BytesIO
 
 import dpkt
@@ -68,3 +70,8 @@ def test_a_file_we_were_lent_stays_open():
     PcapWriter(file).close()
     assert not file.closed
     assert file.tell() == 24
+
+
+def test_writing_loads_no_compiler():
+    asked = "import sys, wardwatch.capture.write; sys.exit('numba' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", asked], check=False).returncode == 0

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Sequence
 
     from wardwatch.capture.reader import CaptureReader
 
@@ -22,7 +23,7 @@ def open_capture(path: str | os.PathLike[str], number: int = 1) -> CaptureReader
     return sniff.open_capture(path, number)
 
 
-def timeline(paths: list[str]) -> list[tuple[int, str]]:
+def timeline(paths: Sequence[str | os.PathLike[str]]) -> list[tuple[int, str]]:
     """``(number, path)`` of captures given together, in the order their first packets came."""
     from wardwatch.capture import merge
 
