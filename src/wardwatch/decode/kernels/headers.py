@@ -421,9 +421,13 @@ class Events(msgspec.Struct):
         self.table[:] = 0
 
 
+def views(columns: PacketColumns) -> Any:
+    """The arrays of the columns as a named tuple, which is what kernels can take."""
+    return _Columns(*(getattr(columns, name) for name in PacketColumns.__struct_fields__))
+
+
 def decode_block(block: PacketBlock, columns: PacketColumns, events: Events) -> None:
     """Fill every column of the first ``block.n`` rows, and count the block's tags in ``events``."""
-    views = _Columns(*(getattr(columns, name) for name in PacketColumns.__struct_fields__))
     slots = np.empty(SLOTS, np.int64)
     wide = np.empty(4, np.uint64)
     headers(
@@ -434,7 +438,7 @@ def decode_block(block: PacketBlock, columns: PacketColumns, events: Events) -> 
         block.link,
         block.n,
         block.first,
-        views,
+        views(columns),
         events.table,
         slots,
         wide,
@@ -738,7 +742,7 @@ def _ethertype(
         if at + 8 > end:
             return _short(s, H_ARP, at, 8), at, end
         if kind == 0x8035:
-            return _found(s, R_RARP, KIND_NONE, at, end), at, end
+            return _found(s, R_RARP, KIND_ARP, at, end), at, end
         return _found(s, R_ARP, KIND_ARP, at, end), at, end
     if kind == 0x88CC:
         return _found(s, R_LLDP, KIND_LLDP, at, end), at, end
@@ -1662,6 +1666,13 @@ def _loopback(
         return S_IPV4, at + 4, end
     # AF_INET6: BSD 24, FreeBSD 28, Darwin 30, Linux 10, Windows 23
     if family == 24 or family == 28 or family == 30 or family == 10 or family == 23:
+        s[ETHERTYPE] = 0x86DD
+        return S_IPV6, at + 4, end
+    # No family is that large. Some writers put an ethertype where its lower half stands.
+    if family >= 0x10000 and u16(arena, at + 2) == 0x0800:
+        s[ETHERTYPE] = 0x0800
+        return S_IPV4, at + 4, end
+    if family >= 0x10000 and u16(arena, at + 2) == 0x86DD:
         s[ETHERTYPE] = 0x86DD
         return S_IPV6, at + 4, end
     return _end(s, SKIPPED, R_NULL_FAMILY), at, end

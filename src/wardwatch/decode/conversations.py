@@ -1,0 +1,320 @@
+"""ConversationTable: the conversations of a run, kept by kernels, asked by Python."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from wardwatch.decode.columns import PacketColumns
+from wardwatch.decode.kernels import conversations as k
+from wardwatch.decode.kernels.headers import views
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from wardwatch.model.block import PacketBlock
+
+MAX_ROWS = 1_200_000
+"""Conversations kept at once: 300 bytes each, and a scan of a /8 by one host makes 16 million."""
+
+FIRST_ROWS = 1 << 13
+"""Rows to begin with: most captures have fewer conversations, and a small table stays in cache."""
+
+Columns = dict[str, "NDArray[Any]"]
+
+
+class ConversationTable:
+    """Every packet's conversation, and one row a conversation.
+
+    Two directions are one conversation. It is told apart by the innermost addresses, ports,
+    protocol and VLAN, with ``by_tunnel`` by the innermost tunnel too. The originator is who sent
+    the SYN, else who was seen first; a SYN-ACK seen first turns the row (Zeek's ``^``). A new
+    SYN on a TCP connection that is over begins a new conversation.
+    """
+
+    def __init__(
+        self,
+        max_rows: int = MAX_ROWS,
+        idle_ns: Mapping[int, int] | int = 0,
+        *,
+        by_tunnel: bool = False,
+    ) -> None:
+        """``idle_ns``: silence that ends a conversation, for all or by IP protocol; 0 never."""
+        self.evicted = 0
+        """Conversations given up because the table was full."""
+        self.row = np.zeros(0, np.int64)
+        """Row of every packet of the last block, -1 none: what the selection kernel reads."""
+        self._max = max(max_rows, 1)
+        self._idle = np.zeros(256, np.int64)
+        if isinstance(idle_ns, int):
+            self._idle[:] = idle_ns
+        else:
+            for proto, silence in idle_ns.items():
+                self._idle[proto] = silence
+        self._by_tunnel = by_tunnel
+        # A seed of our own: nobody can choose addresses that all fall into one slot.
+        self._seed = secrets.randbits(31)
+        self._counters = np.zeros(k.COUNTERS, np.int64)
+        self._gone: list[NDArray[np.int64]] = []
+        self.table = np.zeros((0, k.WIDTH), np.int64)
+        self._resize(min(FIRST_ROWS, self._max))
+
+    def __len__(self) -> int:
+        """Conversations in the table."""
+        return int(self._counters[k.USED])
+
+    def update(
+        self,
+        block: PacketBlock,
+        columns: PacketColumns,
+        segment: NDArray[np.int64] | None = None,
+    ) -> None:
+        """Take a block: fills ``columns.conversation`` and ``columns.from_orig``.
+
+        ``segment`` is the caller's number of each packet's broadcast domain, kept of the first
+        packet of a conversation and given back by :meth:`rows`.
+        """
+        if len(self.row) < block.n:
+            self.row = np.zeros(block.n, np.int64)
+        at = 0
+        arrays = views(columns)
+        segments = np.zeros(0, np.int64) if segment is None else segment.astype(np.int64)
+        while True:
+            at = k.conversations(
+                at,
+                block.n,
+                block.first,
+                block.capture,
+                block.time,
+                arrays,
+                self.table,
+                self.table.view(np.uint64),
+                self._slots,
+                self._counters,
+                self._idle,
+                self._by_tunnel,
+                self._seed,
+                segments,
+                self.row,
+            )
+            if at >= block.n:
+                return
+            if len(self.table) < self._max:
+                self._resize(min(2 * len(self.table), self._max))
+            else:
+                self._evict()
+                self.row[:at] = self._rows_of(columns.conversation[:at])
+
+    def touch(
+        self,
+        block: PacketBlock,
+        columns: PacketColumns,
+        pieces: int,
+        ip_bytes: int,
+        segment: NDArray[np.int64] | None = None,
+    ) -> int:
+        """Take a datagram put together from ``pieces`` fragments of ``ip_bytes`` in all.
+
+        ``block`` and ``columns`` hold the whole datagram as their only row. Its first fragment
+        was counted by :meth:`update` where it showed its ports; the other pieces are counted
+        here. Returns the number of the conversation, -1 where it belongs to none.
+        """
+        self.update(block, columns, segment)
+        r = int(self.row[0])
+        if r < 0:
+            return -1
+        side = 0 if columns.from_orig[0] else 1
+        counted = min(pieces, 2 if self.table[r, k.ORIG_PKTS + side] > 1 else 1)
+        self.table[r, k.ORIG_PKTS + side] += pieces - counted
+        self.table[r, k.ORIG_IP + side] += max(ip_bytes - int(columns.ip_bytes[0]), 0)
+        return int(columns.conversation[0])
+
+    def follow(self, number: int) -> None:
+        """Give every segment of a conversation to Python from now on."""
+        self._mark(number, k.INTEREST, k.FOLLOW)
+
+    def ignore(self, number: int) -> None:
+        """Select no packet of a conversation any more."""
+        self._mark(number, k.INTEREST, k.IGNORE)
+
+    def skip_until(self, number: int, from_orig: bool, seq: int) -> None:
+        """Select no segment of one direction that ends at or before sequence number ``seq``."""
+        self._mark(number, k.ORIG_SKIP if from_orig else k.RESP_SKIP, seq & 0xFFFFFFFF)
+
+    def isn(self, number: int) -> tuple[int, int]:
+        """Sequence numbers of the SYN of originator and responder; -1 not seen."""
+        r = self._row(number)
+        if r < 0:
+            return -1, -1
+        return int(self.table[r, k.ORIG_ISN]), int(self.table[r, k.RESP_ISN])
+
+    @property
+    def pending(self) -> int:
+        """Conversations that left the table and wait for :meth:`drain`."""
+        return sum(len(rows) for rows in self._gone)
+
+    def drain(self) -> Columns:
+        """Conversations that left the table since the last call, as columns like :meth:`rows`."""
+        gone, self._gone = self._gone, []
+        return _columns(np.concatenate([np.zeros((0, k.WIDTH), np.int64), *gone]))
+
+    def drain_finished(self) -> Columns:
+        """Like :meth:`drain`, with the conversations that are over taken out of the table."""
+        over = self.table[: len(self), k.STATE] & k.OVER != 0
+        if over.any():
+            self._remove(over)
+        return self.drain()
+
+    def rows(self) -> Columns:
+        """Every conversation not drained yet, one entry each, in the order of their numbers.
+
+        Columns as in table ``conversations``, numbers where it has text: ``orig_hi`` and
+        ``orig_lo`` for ``orig_h``, ``proto`` and ``net`` as in the IP header, MACs as 48 bits
+        (0 none), ``segment`` as given to :meth:`update`. ``one_way`` is true of TCP of which
+        only one direction was seen though an acknowledgement shows there was another.
+        """
+        whole = np.concatenate([*self._gone, self.table[: len(self)]])
+        return _columns(whole[np.argsort(whole[:, k.NUMBER], kind="stable")])
+
+    def _row(self, number: int) -> int:
+        found = self._rows_of(np.array([number], np.int64))
+        return int(found[0])
+
+    def _rows_of(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Rows of conversations by their numbers, -1 where they left: numbers ascend by row."""
+        used = len(self)
+        if not used:
+            return np.full(len(numbers), -1, np.int64)
+        known = self.table[:used, k.NUMBER]
+        at = np.minimum(np.searchsorted(known, numbers), used - 1)
+        return np.where(known[at] == numbers, at, -1).astype(np.int64)
+
+    def _mark(self, number: int, column: int, value: int) -> None:
+        r = self._row(number)
+        if r >= 0:
+            self.table[r, column] = value
+
+    def _resize(self, size: int) -> None:
+        table = np.zeros((size, k.WIDTH), np.int64)
+        table[: len(self)] = self.table[: len(self)]
+        self.table = table
+        self._index()
+
+    def _index(self) -> None:
+        self._slots = np.zeros(1 << (2 * len(self.table) - 1).bit_length(), np.int64)
+        k.reindex(self.table, len(self), self._slots)
+
+    def _evict(self) -> None:
+        """Make room for an eighth: what is over, then SYNs nobody answered, then the longest idle."""
+        used = self.table[: len(self)]
+        state = used[:, k.STATE]
+        unanswered = (used[:, k.RESP_PKTS] == 0) & (used[:, k.ORIG_BYTES] == 0)
+        rank = np.where(state & k.OVER != 0, 0, np.where(unanswered, 1, 2))
+        order = np.lexsort((used[:, k.LAST_TS], rank))
+        leaving = np.zeros(len(used), np.bool_)
+        leaving[order[: max(len(used) // 8, 1)]] = True
+        self.evicted += int((leaving & (rank != 0)).sum())
+        self._remove(leaving)
+
+    def _remove(self, leaving: NDArray[np.bool_]) -> None:
+        used = self.table[: len(self)]
+        self._gone.append(used[leaving])
+        kept = used[~leaving]
+        self.table[: len(kept)] = kept
+        self._counters[k.USED] = len(kept)
+        self._index()
+
+
+def _columns(rows: NDArray[np.int64]) -> Columns:
+    """Rows of the kernel's table as named columns."""
+    wide = rows.view(np.uint64)
+    key = rows[:, k.KEY]
+    proto = (key >> k.PROTO_SHIFT) & 0x1FF
+    one_sided = (rows[:, k.ORIG_PKTS] == 0) | (rows[:, k.RESP_PKTS] == 0)
+    return {
+        "conversation": rows[:, k.NUMBER],
+        "capture": rows[:, k.CAPTURES] >> 32,
+        "segment": rows[:, k.SEGMENT],
+        "first_ts": rows[:, k.FIRST_TS],
+        "last_ts": rows[:, k.LAST_TS],
+        "first_packet": rows[:, k.FIRST_PACKET],
+        "last_packet": rows[:, k.LAST_PACKET],
+        "last_capture": rows[:, k.CAPTURES] & 0xFFFFFFFF,
+        "net": key & 7,
+        "proto": proto,
+        "orig_hi": wide[:, k.ORIG_HI],
+        "orig_lo": wide[:, k.ORIG_LO],
+        "orig_p": (rows[:, k.PORTS] >> 20) - 1,
+        "resp_hi": wide[:, k.RESP_HI],
+        "resp_lo": wide[:, k.RESP_LO],
+        "resp_p": (rows[:, k.PORTS] & 0xFFFFF) - 1,
+        "orig_mac": wide[:, k.ORIG_MAC],
+        "resp_mac": wide[:, k.RESP_MAC],
+        "vlan": ((key >> k.VLAN_SHIFT) & 0x1FFF) - 1,
+        "tunnel": rows[:, k.TUNNEL],
+        "tunnel_id": rows[:, k.TUNNEL_ID],
+        "orig_bytes": rows[:, k.ORIG_BYTES],
+        "resp_bytes": rows[:, k.RESP_BYTES],
+        "orig_pkts": rows[:, k.ORIG_PKTS],
+        "resp_pkts": rows[:, k.RESP_PKTS],
+        "orig_ip_bytes": rows[:, k.ORIG_IP],
+        "resp_ip_bytes": rows[:, k.RESP_IP],
+        "conn_state": _conn_state(rows, proto == 6),
+        "history": _history(rows),
+        "missed_bytes": rows[:, k.MISSED],
+        "retransmissions": rows[:, k.RETRANSMITTED],
+        "reordered": rows[:, k.REORDERED],
+        "one_way": (proto == 6) & one_sided & (rows[:, k.STATE] & k.SPOKE != 0),
+    }
+
+
+def _conn_state(rows: NDArray[np.int64], tcp: NDArray[np.bool_]) -> NDArray[np.str_]:
+    """Zeek's conn_state from what was seen of SYN, FIN and RST."""
+    state = rows[:, k.STATE]
+
+    def seen(bit: int) -> NDArray[np.bool_]:
+        return (state & bit) != 0
+
+    orig_fin, orig_rst, resp_fin, resp_rst = map(
+        seen, (k.ORIG_FIN, k.ORIG_RST, k.RESP_FIN, k.RESP_RST)
+    )
+    syn = seen(k.ORIG_SYN)
+    answered = syn & (
+        seen(k.RESP_SYNACK) | seen(k.RESP_SYN) | ((rows[:, k.RESP_PKTS] > 0) & ~resp_rst)
+    )
+    half = ~syn & seen(k.RESP_SYNACK)
+    finished = seen(k.RST_AFTER_FINS) | (orig_fin & resp_fin & ~orig_rst & ~resp_rst)
+    cases = (
+        (~tcp, ""),
+        (answered & finished, "SF"),
+        (answered & orig_rst, "RSTO"),
+        (answered & resp_rst, "RSTR"),
+        (answered & orig_fin, "S2"),
+        (answered & resp_fin, "S3"),
+        (answered, "S1"),
+        (syn & resp_rst, "REJ"),
+        (syn & orig_rst, "RSTOS0"),
+        (syn & orig_fin, "SH"),
+        (syn, "S0"),
+        (half & resp_rst, "RSTRH"),
+        (half & resp_fin & ~orig_fin, "SHR"),
+    )
+    return np.select([c for c, _ in cases], [np.array(v) for _, v in cases], np.array("OTH"))
+
+
+def _history(rows: NDArray[np.int64]) -> NDArray[np.str_]:
+    """Letters of a history; 12 codes of five bits to a word."""
+    letters = np.zeros(32, np.uint8)
+    for code, letter in enumerate(k.LETTERS, 1):
+        letters[code] = ord(letter)
+        letters[(code + k.UPPER) & 31] = ord(letter.upper())
+    letters[k.L_FLIP] = ord("^")
+    codes = np.zeros((len(rows), 24), np.int64)
+    for position in range(24):
+        word = rows[:, k.HISTORY if position < 12 else k.HISTORY2]
+        codes[:, position] = (word >> (5 * (position % 12))) & 31
+    return letters[codes].view("S24").reshape(len(rows)).astype("U24")

@@ -1,0 +1,398 @@
+"""Conversations: packets to rows of an open-addressing table, both directions in one row.
+
+Theory of operation: ``rows`` is dense and grows at its end; ``slots`` maps a hash to a row and
+is at most half full. The hash is the same for both directions, so that one look-up finds the
+row, and the comparison of addresses says who speaks. A row whose idle time has run out, or
+whose TCP connection is over and begins anew, keeps its place and loses its slot to the new one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from wardwatch.compiled import helper, kernel
+from wardwatch.decode.columns import MALFORMED
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Int = Any  # a Python int, or the NumPy scalar it is in plain mode
+
+# Columns of a row. The first eight are what a look-up compares; they share a cache line.
+(ORIG_HI, ORIG_LO, RESP_HI, RESP_LO, PORTS, KEY, LAST_TS, FIRST_TS) = range(8)
+(ORIG_PKTS, RESP_PKTS, ORIG_IP, RESP_IP, ORIG_BYTES, RESP_BYTES) = range(8, 14)
+(ORIG_NEXT, RESP_NEXT, HISTORY, HISTORY2, SEEN, STATE) = range(14, 20)
+(FIRST_PACKET, LAST_PACKET, CAPTURES, ORIG_MAC, RESP_MAC, NUMBER) = range(20, 26)
+(INTEREST, ORIG_SKIP, RESP_SKIP, ORIG_ISN, RESP_ISN, HASH) = range(26, 32)
+(MISSED, RETRANSMITTED, REORDERED, TUNNEL, TUNNEL_ID, SEGMENT) = range(32, 38)
+WIDTH = 38
+
+# Bits of STATE.
+ORIG_SYN, ORIG_SYNACK, ORIG_FIN, ORIG_RST = 1, 2, 4, 8
+RESP_SYN, RESP_SYNACK, RESP_FIN, RESP_RST = 16, 32, 64, 128
+FLIPPED, OVER = 256, 512
+ORIG_HOLE, RESP_HOLE = 1024, 2048
+RST_AFTER_FINS = 4096
+SPOKE = 8192
+"""The other end acknowledged something, so both directions must have existed."""
+
+# What KEY is made of: (shift, bits) of each part.
+NET_SHIFT, PROTO_SHIFT, VLAN_SHIFT, TUNNEL_SHIFT, TUNNEL_ID_SHIFT = 0, 3, 12, 25, 30
+
+LETTERS = "shadfrctgwiq^"
+"""Zeek's letters of a history, lower case; code = index + 1, and 16 more from the originator."""
+(L_SYN, L_SYNACK, L_ACK, L_DATA, L_FIN, L_RST, _, L_RETRANS, L_GAP, L_WINDOW) = range(1, 11)
+(L_INCONSISTENT, L_MULTI, L_FLIP) = range(11, 14)
+UPPER = 16
+
+# Counters of the whole table.
+(USED, NEXT_NUMBER, COUNTERS) = range(3)
+
+UNDECIDED, FOLLOW, IGNORE = 0, 1, 2
+UNKNOWN_TIME = -(2**63)
+
+_FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
+_WORD = 0xFFFFFFFF
+
+# ICMP types that ask, and the types that answer them (RFC 792, RFC 950, RFC 4443, RFC 4861, RFC 2710).
+_PAIRS4 = np.full(256, -1, np.int64)
+_PAIRS6 = np.full(256, -1, np.int64)
+for _table, _pairs in (
+    (_PAIRS4, ((8, 0), (13, 14), (15, 16), (17, 18), (10, 9))),
+    (_PAIRS6, ((128, 129), (133, 134), (135, 136), (130, 131), (139, 140), (144, 145))),
+):
+    for _ask, _answer in _pairs:
+        _table[_ask] = _answer
+        _table[_answer] = _ask
+
+
+@helper
+def _spread(high: Int, low: Int, port: Int, seed: Int) -> Int:
+    """Hash of one end; every product stays below 2^63, so that plain Python agrees."""
+    x = np.int64((low ^ (low >> np.uint64(32))) & np.uint64(_WORD))
+    y = np.int64((high ^ (high >> np.uint64(32))) & np.uint64(_WORD))
+    x = ((x ^ seed) * 0x45D9F3B) & 0x7FFFFFFFFFFFFF
+    y = ((y ^ (x >> 21)) & _WORD) * 0x2C1B3C6D
+    x = (x >> 15) ^ (y >> 11) ^ (port * 0x297A2D39)
+    x = ((x ^ (x >> 31)) & 0x7FFFFFFF) * 0x61C88647
+    return x >> 8
+
+
+@helper
+def _hash(
+    source: Int,
+    target: Int,
+    key: Int,
+) -> Int:
+    """Hash of a conversation: the same whichever end is called the source. 31 bits, never 0."""
+    h = source + target
+    h = ((h ^ (h >> 32) ^ key ^ (key >> 29)) & 0x7FFFFFFF) * 0x5851F42D
+    return ((h >> 19) & 0x7FFFFFFF) | 1
+
+
+@helper
+def _letter(rows: NDArray[np.int64], r: Int, code: Int) -> None:
+    """Append a letter to the history the first time it is due; 12 letters fit a word."""
+    bit = np.int64(1) << code
+    if rows[r, SEEN] & bit:
+        return
+    rows[r, SEEN] |= bit
+    count = rows[r, SEEN] >> 40
+    rows[r, SEEN] += np.int64(1) << 40
+    if count < 12:
+        rows[r, HISTORY] |= np.int64(code) << (5 * count)
+    elif count < 24:
+        rows[r, HISTORY2] |= np.int64(code) << (5 * (count - 12))
+
+
+@helper
+def _after(a: Int, b: Int) -> Int:
+    """How far sequence number ``a`` lies behind ``b`` (RFC 9293 §3.4), from -2^31 to 2^31 - 1."""
+    return (((a - b) + 0x80000000) & _WORD) - 0x80000000
+
+
+@kernel
+def conversations(
+    start: int,  #                          first row of the block to take
+    stop: int,  #                           one behind the last
+    first: int,  #                          packet number of row 0
+    capture: int,  #                        number of the capture
+    time: NDArray[np.int64],  # (n,)        ns
+    c: Any,  #                              in: the arrays of PacketColumns; out: two of them
+    rows: NDArray[np.int64],  # (cap, WIDTH) in and out: the table
+    wide: NDArray[np.uint64],  # the same memory, for addresses
+    slots: NDArray[np.int64],  # (2^k,)     in and out: hash << 32 | row + 1, or 0
+    counters: NDArray[np.int64],  # (COUNTERS,)
+    idle: NDArray[np.int64],  # (256,)      ns of silence that end a conversation; 0 never
+    by_tunnel: bool,  #                     tell tunnels apart
+    seed: int,  #                           31 bits nobody outside knows
+    segment: NDArray[np.int64],  # (n,) or (0,)  the caller's number of the broadcast domain
+    row_of: NDArray[np.int64],  # (n,)      out: row, -1 none
+) -> int:
+    """Assign the packets of ``start`` … ``stop``; the row at which the table was full, or ``stop``."""
+    mask = slots.size - 1
+    for i in range(start, stop):
+        row_of[i] = -1
+        net = np.int64(c.net[i])
+        if net == 0:
+            continue
+        proto = np.int64(c.proto[i])
+        source_port = np.int64(c.src_port[i])
+        target_port = np.int64(c.dst_port[i])
+        fragment = np.int64(c.fragment[i])
+        if source_port < 0 and (
+            fragment >= 0
+            or c.outcome[i] == MALFORMED
+            or proto == 6
+            or proto == 17
+            or proto == 1
+            or proto == 58
+        ):
+            continue  # without ports nobody can say whose it is; a fragment waits for its whole
+        if proto == 1 or proto == 58:
+            other = _PAIRS4[source_port] if proto == 1 else _PAIRS6[source_port]
+            if other >= 0:
+                target_port = other
+        key = net | (proto << PROTO_SHIFT) | ((np.int64(c.vlan[i]) + 1) << VLAN_SHIFT)
+        if by_tunnel:
+            key |= np.int64(c.tunnel[i]) << TUNNEL_SHIFT
+            key |= ((c.tunnel_id[i] + 1) & _WORD) << TUNNEL_ID_SHIFT
+        forth = ((source_port + 1) << 20) | (target_port + 1)
+        back = ((target_port + 1) << 20) | (source_port + 1)
+        src_hi = c.src_hi[i]
+        src_lo = c.src_lo[i]
+        dst_hi = c.dst_hi[i]
+        dst_lo = c.dst_lo[i]
+        tag = _hash(
+            _spread(src_hi, src_lo, source_port + 1, seed),
+            _spread(dst_hi, dst_lo, target_port + 1, seed),
+            key,
+        )
+        slot = (tag ^ (tag >> 15)) & mask
+        r = np.int64(-1)
+        from_orig = np.int64(1)
+        while slots[slot] != 0:
+            if slots[slot] >> 32 == tag:
+                k = (slots[slot] & _WORD) - 1
+                if rows[k, KEY] == key:
+                    if (
+                        rows[k, PORTS] == forth
+                        and wide[k, ORIG_LO] == src_lo
+                        and wide[k, RESP_LO] == dst_lo
+                        and wide[k, ORIG_HI] == src_hi
+                        and wide[k, RESP_HI] == dst_hi
+                    ):
+                        r = k
+                        break
+                    if (
+                        rows[k, PORTS] == back
+                        and wide[k, ORIG_LO] == dst_lo
+                        and wide[k, RESP_LO] == src_lo
+                        and wide[k, ORIG_HI] == dst_hi
+                        and wide[k, RESP_HI] == src_hi
+                    ):
+                        r = k
+                        from_orig = np.int64(0)
+                        break
+            slot = (slot + 1) & mask
+        now = time[i]
+        flags = np.int64(c.flags[i]) if proto == 6 else np.int64(0)
+        if r >= 0:
+            silence = idle[proto & 0xFF]
+            fresh = (
+                silence > 0
+                and rows[r, LAST_TS] != UNKNOWN_TIME
+                and now > rows[r, LAST_TS]
+                and now - rows[r, LAST_TS] > silence
+            )
+            if flags & (_SYN | _ACK) == _SYN and _begins_anew(rows, r, np.int64(c.seq[i])):
+                fresh = True
+            if fresh:
+                rows[r, STATE] |= OVER
+                r = np.int64(-1)
+        if r < 0:
+            if counters[USED] >= rows.shape[0]:
+                return i
+            r = counters[USED]
+            counters[USED] += 1
+            for k in range(WIDTH):
+                rows[r, k] = 0
+            from_orig = np.int64(1)
+            wide[r, ORIG_HI] = src_hi
+            wide[r, ORIG_LO] = src_lo
+            wide[r, RESP_HI] = dst_hi
+            wide[r, RESP_LO] = dst_lo
+            rows[r, PORTS] = forth
+            rows[r, KEY] = key
+            rows[r, FIRST_TS] = now
+            rows[r, LAST_TS] = now
+            rows[r, FIRST_PACKET] = first + i
+            rows[r, CAPTURES] = np.int64(capture) << 32
+            rows[r, NUMBER] = counters[NEXT_NUMBER]
+            counters[NEXT_NUMBER] += 1
+            rows[r, ORIG_NEXT] = -1
+            rows[r, RESP_NEXT] = -1
+            rows[r, ORIG_SKIP] = -1
+            rows[r, RESP_SKIP] = -1
+            rows[r, ORIG_ISN] = -1
+            rows[r, RESP_ISN] = -1
+            rows[r, HASH] = tag
+            rows[r, TUNNEL] = c.tunnel[i]
+            rows[r, TUNNEL_ID] = c.tunnel_id[i]
+            rows[r, SEGMENT] = segment[i] if segment.size else -1
+            slots[slot] = (tag << 32) | (r + 1)
+            if flags & (_SYN | _ACK | _RST | _FIN) == _SYN | _ACK:
+                # Zeek: who answers a SYN is the responder, though it be seen first
+                _turn(rows, wide, r)
+                _letter(rows, r, L_FLIP)
+                from_orig = np.int64(0)
+        side = 1 - from_orig  # 0 the originator's columns, 1 the responder's
+        rows[r, ORIG_PKTS + side] += 1
+        rows[r, ORIG_IP + side] += np.int64(c.ip_bytes[i])
+        if now > rows[r, LAST_TS]:
+            rows[r, LAST_TS] = now
+        rows[r, LAST_PACKET] = first + i
+        rows[r, CAPTURES] = (rows[r, CAPTURES] & ~np.int64(_WORD)) | capture
+        if rows[r, ORIG_MAC + side] == 0:
+            rows[r, ORIG_MAC + side] = np.int64(c.src_mac[i])
+        if fragment < 0:
+            size = np.int64(c.payload_claimed[i])
+            if c.outcome[i] == MALFORMED:
+                size = np.int64(0)
+            elif proto == 1 or proto == 58:
+                size = max(size - 8, np.int64(0))  # behind the ICMP header
+            rows[r, ORIG_BYTES + side] += size
+            if proto == 6:
+                if c.outcome[i] != MALFORMED:
+                    _segment(
+                        rows,
+                        r,
+                        side,
+                        flags,
+                        np.int64(c.seq[i]),
+                        np.int64(c.ack[i]),
+                        np.int64(c.window[i]),
+                        size,
+                    )
+            elif proto == 17 and size > 0:
+                _letter(rows, r, L_DATA + UPPER * from_orig)
+        c.conversation[i] = rows[r, NUMBER]
+        c.from_orig[i] = from_orig
+        row_of[i] = r
+    return stop
+
+
+@helper
+def _turn(rows: NDArray[np.int64], wide: NDArray[np.uint64], r: Int) -> None:
+    """Exchange originator and responder of a row that has no packet yet."""
+    for k in range(2):
+        kept = wide[r, ORIG_HI + k]
+        wide[r, ORIG_HI + k] = wide[r, RESP_HI + k]
+        wide[r, RESP_HI + k] = kept
+    ports = rows[r, PORTS]
+    rows[r, PORTS] = ((ports & 0xFFFFF) << 20) | (ports >> 20)
+    rows[r, STATE] |= FLIPPED
+
+
+@helper
+def _begins_anew(rows: NDArray[np.int64], r: Int, seq: Int) -> bool:
+    """A SYN with a new initial number on a connection that is over (RFC 9293 §3.6.1)."""
+    state = rows[r, STATE]
+    over = state & (ORIG_RST | RESP_RST) or (state & ORIG_FIN and state & RESP_FIN)
+    return bool(over) and rows[r, ORIG_ISN] != seq and rows[r, RESP_ISN] != seq
+
+
+@helper
+def _segment(
+    rows: NDArray[np.int64],
+    r: Int,
+    side: Int,
+    flags: Int,
+    seq: Int,
+    ack: Int,
+    window: Int,
+    size: Int,
+) -> None:
+    """What a TCP segment tells: history, state, and sequence space."""
+    upper = UPPER * (1 - side)
+    shift = 4 * side
+    syn = flags & _SYN
+    fin = flags & _FIN
+    rst = flags & _RST
+    if syn and (fin or rst):
+        _letter(rows, r, L_MULTI + upper)
+    elif fin and rst:
+        _letter(rows, r, L_INCONSISTENT + upper)
+    if syn:
+        if flags & _ACK:
+            rows[r, STATE] |= ORIG_SYNACK << shift
+            _letter(rows, r, L_SYNACK + upper)
+        else:
+            rows[r, STATE] |= ORIG_SYN << shift
+            _letter(rows, r, L_SYN + upper)
+        rows[r, ORIG_ISN + side] = seq
+    if flags & _ACK and not rst:
+        rows[r, STATE] |= SPOKE
+    if size > 0:
+        _letter(rows, r, L_DATA + upper)
+    elif flags & _ACK and not (syn or fin or rst):
+        _letter(rows, r, L_ACK + upper)
+    if window == 0 and flags & _ACK and not (syn or fin or rst):
+        _letter(rows, r, L_WINDOW + upper)
+    if fin:
+        rows[r, STATE] |= ORIG_FIN << shift
+        _letter(rows, r, L_FIN + upper)
+    if rst:
+        state = rows[r, STATE]
+        if state & ORIG_FIN and state & RESP_FIN:
+            rows[r, STATE] |= RST_AFTER_FINS
+        rows[r, STATE] |= ORIG_RST << shift
+        _letter(rows, r, L_RST + upper)
+        return  # its numbers may be anything
+    length = size + (1 if syn else 0) + (1 if fin else 0)
+    if length:
+        after = (seq + length) & _WORD
+        reached = rows[r, ORIG_NEXT + side]
+        hole = ORIG_HOLE << side
+        if reached < 0:
+            rows[r, ORIG_NEXT + side] = after
+        elif _after(after, reached) > 0:
+            if _after(seq, reached) > 0:
+                rows[r, STATE] |= hole
+            rows[r, ORIG_NEXT + side] = after
+        elif size > 1 or _after(after, reached) < 0:  # one octet just before: a keep-alive
+            if rows[r, STATE] & hole:
+                rows[r, REORDERED] += 1
+            else:
+                rows[r, RETRANSMITTED] += 1
+                _letter(rows, r, L_RETRANS + upper)
+    if flags & _ACK:
+        other = 1 - side
+        reached = rows[r, ORIG_NEXT + other]
+        if reached >= 0:
+            missing = _after(ack, reached)
+            # More than a window at once is a wild acknowledgement, not a gap of the capture.
+            if 0 < missing <= 1 << 20:
+                rows[r, MISSED] += missing
+                rows[r, ORIG_NEXT + other] = ack
+                _letter(rows, r, L_GAP + UPPER * (1 - other))
+
+
+@kernel
+def reindex(
+    rows: NDArray[np.int64],  # (cap, WIDTH)
+    used: int,
+    slots: NDArray[np.int64],  # out: zeroed by the caller
+) -> None:
+    """Build the slots anew from the rows that are not over."""
+    mask = slots.size - 1
+    for r in range(used):
+        if rows[r, STATE] & OVER:
+            continue
+        tag = rows[r, HASH]
+        slot = (tag ^ (tag >> 15)) & mask
+        while slots[slot] != 0:
+            slot = (slot + 1) & mask
+        slots[slot] = (tag << 32) | (r + 1)
