@@ -123,8 +123,8 @@ def _translated(error: msgspec.ValidationError, text: str, name: str) -> SiteErr
     field = (rest or "").lstrip(".")
     unknown = re.search(r"unknown field `(.*)`", problem)
     if unknown:
-        owner: type[msgspec.Struct] = SECTIONS.get(section, Site)
-        known = ", ".join(sorted(owner.__struct_fields__))
+        owner: dict[str, type[msgspec.Struct]] = {**SECTIONS}
+        known = ", ".join(sorted(owner.get(section or "", Site).__struct_fields__))
         return SiteError(name, f"{at}unknown key {unknown[1]!r}", f"known here are: {known}")
     what = f"{field}: " if field else f"{section}: " if section and not at else ""
     return SiteError(name, f"{at}{what}{problem[:1].lower()}{problem[1:]}", "mend that entry")

@@ -361,7 +361,10 @@ def _bare(tables: Tables, owner: dict[str, str]) -> list[Station]:
 
 
 def seen_otherwise(tables: Tables, keys: Sequence[str]) -> list[Station]:
-    """Stations without presence of their own, by the conversations or wireless frames they had."""
+    """Stations without presence of their own, by the conversations or wireless frames they had.
+
+    What others merely named (a router in a DHCP answer) did not speak, and is left out.
+    """
     spans: dict[str, Any] = {}
     for row in tables.ask(
         f"""
@@ -382,12 +385,10 @@ def seen_otherwise(tables: Tables, keys: Sequence[str]) -> list[Station]:
         spans[row.key] = row
     found = []
     for key in keys:
-        ips = (key[3:],) if key.startswith("ip:") else ()
         if row := spans.get(key):
+            ips = (key[3:],) if key.startswith("ip:") else ()
             segments = tuple(row.segments)
             found.append(
                 Station(key, row.first_ts, row.last_ts, row.packets, segments, row.packet, ips)
             )
-        else:
-            found.append(Station(key, ips=ips))
     return found
