@@ -83,7 +83,11 @@ def ipv6(src: bytes, dst: bytes, proto: int, body: bytes, hops: int = 255) -> by
 
 def _pseudo(src: bytes, dst: bytes, proto: int, length: int) -> bytes:
     """What is summed before the transport header (RFC 9293 §3.1, RFC 8200 §8.1)."""
-    return src + dst + (pack(">IxxxB", length, proto) if len(src) == 16 else pack(">HH", proto, length))
+    return (
+        src
+        + dst
+        + (pack(">IxxxB", length, proto) if len(src) == 16 else pack(">HH", proto, length))
+    )
 
 
 def udp(src: bytes, dst: bytes, sport: int, dport: int, body: bytes) -> bytes:
@@ -189,9 +193,7 @@ def protected_data(station: bytes, bssid: bytes, dst: bytes, seq: int, body: byt
     return RADIOTAP + head + pack("<HBBI", seq & 0xFFFF, 0, 0x20, 0) + body
 
 
-def _management(
-    control: int, dst: bytes, src: bytes, bssid: bytes, seq: int, body: bytes
-) -> bytes:
+def _management(control: int, dst: bytes, src: bytes, bssid: bytes, seq: int, body: bytes) -> bytes:
     head = pack("<BBH", control, 0, 0) + dst + src + bssid + pack("<H", seq << 4 & 0xFFFF)
     return RADIOTAP + head + body
 

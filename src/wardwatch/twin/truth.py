@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from wardwatch.model.values import HOUR_NS
-from wardwatch.twin.scenario import EXPIRED_SLOT, ICU, LAN, WARDS
-from wardwatch.twin.ward import AIR
+from wardwatch.twin.cast import LAN, WARDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from wardwatch.twin.scenario import Day
     from wardwatch.twin.ward import Frame, Mark, Station
@@ -123,7 +122,10 @@ def score(truth: Truth, report: dict[str, object]) -> list[str]:
     return differences(
         truth,
         [(m, s, state) for m, s, state in rows("verdicts", "measure", "subject", "state")],
-        [(t, a, s, v) for t, a, s, v in rows("findings", "technique", "actor", "segment", "variant")],
+        [
+            (t, a, s, v)
+            for t, a, s, v in rows("findings", "technique", "actor", "segment", "variant")
+        ],
     )
 
 
@@ -188,26 +190,342 @@ class _Sight:
         return [s for s in self.stations.values() if s.kind == "infusion pump"]
 
 
-def truth(
-    frames: Sequence[Frame], day: Day, *, lapsed: bool = False, snap: int = 1 << 30
-) -> Truth:
+def truth(frames: Sequence[Frame], day: Day, *, lapsed: bool = False, snap: int = 1 << 30) -> Truth:
     """The table of a capture that holds ``frames`` of a day, each kept up to ``snap`` bytes."""
     sight = _Sight(frames, day, snap)
     rows: list[ExpectedVerdict] = []
     for pump in sight.pumps:
-        for rule in _DEVICE_RULES:
-            measure = rule.__name__.removeprefix("_rule_")
+        for measure, rule in _DEVICE_RULES.items():
             answer = rule(sight, pump) if sight.spoke(pump) else (NOT_OBSERVABLE, "it was not seen")
             rows.append(_row(measure, pump.device, answer))
     for vlan in WARDS:
-        for rule_of in _SEGMENT_RULES:
+        for measure, of_segment in _SEGMENT_RULES.items():
             if sight.span(vlan):
-                measure = rule_of.__name__.removeprefix("_rule_")
-                rows.append(_row(measure, f"vlan {vlan}", rule_of(sight, vlan)))
+                rows.append(_row(measure, f"vlan {vlan}", of_segment(sight, vlan)))
     rows += _attested(sight, lapsed=lapsed)
     return Truth(tuple(rows), tuple(_findings(sight)))
 
 
-def _row(measure: str, subject: str, answer: tuple[str, str]) -> ExpectedVerdict:
+_Answer = tuple[str, str]
+"""States that are right (several with ``|`` between), and why."""
+
+
+def _row(measure: str, subject: str, answer: _Answer) -> ExpectedVerdict:
     states, why = answer
     return ExpectedVerdict(measure, subject, tuple(states.split("|")), why)
+
+
+def _needs(*needs: tuple[bool, str], why: str) -> _Answer:
+    """Holds if every need is met; else not observable, for the first that is not."""
+    for met, missing in needs:
+        if not met:
+            return NOT_OBSERVABLE, missing
+    return HOLDS, why
+
+
+# Devices
+
+
+def _static_address(sight: _Sight, pump: Station) -> _Answer:
+    if sight.of("dhcp discover", "dhcp request", who=pump.name, vlan=pump.vlan):
+        return BROKEN, "it asked by DHCP"
+    if not pump.vlan:
+        return NOT_OBSERVABLE, "no broadcast of a wired client reaches the radio"
+    spoke = sight.spoke(pump)
+    leases = sight.of("dhcp ack", "dhcp relayed ack", who="dhcp")
+    needed = LEASE_NS if leases else NO_LEASE_NS
+    started = sight.of("arp announce", who=pump.name)
+    heard = [m for _, m in sight.of("dhcp discover", vlan=pump.vlan, whole=False)]
+    return _needs(
+        (bool(heard), "no broadcast of a client of its VLAN is there"),
+        (
+            bool(started) or max(spoke) - min(spoke) >= needed,
+            f"no start-up, and less than {needed // HOUR_NS} h of it",
+        ),
+        why="no DHCP in a start-up, or for as long as T1 of the longest lease",
+    )
+
+
+def _no_rogue_dns(sight: _Sight, pump: Station) -> _Answer:
+    asked = sight.of("dns query", who=pump.name, vlan=pump.vlan)
+    answers = sight.of("dns answer", peer=pump.name, vlan=pump.vlan)
+    if any(mark.who != "dns" for _, mark in answers):
+        return BROKEN, "a resolver that is not permitted answered it"
+    cut = not answers and sight.of("dns answer", peer=pump.name, vlan=pump.vlan, whole=False)
+    if asked and cut and sight.span(pump.vlan) >= DAY_NS:
+        return f"{HOLDS}|{NOT_OBSERVABLE}", "answers are cut, but who answers stands before the cut"
+    return _needs(
+        (bool(asked) and bool(answers), "no question with its answer"),
+        (sight.span(pump.vlan) >= DAY_NS, "less than 24 h"),
+        why="questions and answers of the permitted resolver only, for 24 h",
+    )
+
+
+def _strangers(sight: _Sight, pump: Station) -> list[Mark]:
+    """Unicast IP packets beside the pump to or from stations that are not permitted peers."""
+    return [
+        mark
+        for _, mark, _ in sight.rows
+        if pump.vlan
+        and mark.vlan == pump.vlan
+        and pump.name in (mark.who, mark.peer)
+        and mark.cast == "unicast"
+        and not mark.kind.startswith(("arp", "dhcp"))
+        and ({mark.who, mark.peer} - {pump.name}) - PERMITTED
+    ]
+
+
+PERMITTED = {
+    "mds-icu",
+    "mds-nicu",
+    "gateway-hl7",
+    "dns",
+    "scanner",
+    *(f"gateway-{v}" for v in (LAN, *WARDS)),
+}
+"""Peers that the site file permits, the router and the authorised scanner."""
+
+
+def _segmentation_in_use(sight: _Sight, pump: Station) -> _Answer:
+    if _strangers(sight, pump):
+        return BROKEN, "it spoke with, or was spoken to by, a peer that is not permitted"
+    if not pump.vlan:
+        return NOT_OBSERVABLE, "encrypted on the air, and no policy for it"
+    return _needs(
+        (sight.span(pump.vlan) >= WEEK_NS, "less than 7 days"), why="permitted peers only"
+    )
+
+
+def _segmentation_enforced(sight: _Sight, pump: Station) -> _Answer:
+    tried = [
+        mark
+        for _, mark in sight.of("tcp syn", peer=pump.name, whole=False)
+        if mark.who not in PERMITTED and sight.stations[mark.who].vlan != pump.vlan
+    ]
+    if any(mark.vlan == pump.vlan for mark in tried):
+        return BROKEN, "an attempt from another VLAN arrived in the pump's"
+    if _strangers(sight, pump):
+        return (
+            f"{NOT_OBSERVABLE}|{BROKEN}",
+            "a stranger inside the VLAN: no border was crossed, so nothing says whether one is kept; "
+            "the note's one row for both statements also allows broken",
+        )
+    refused = sight.of("icmp prohibited", whole=False) if tried else []
+    inside = [
+        mark
+        for _, mark, _ in sight.rows
+        if mark.peer == pump.name and mark.vlan == pump.vlan and mark.who in PERMITTED
+    ]
+    return _needs(
+        (bool(tried), "nobody tried"),
+        (bool(refused) or bool(inside), "what the router hands to the pump is not seen"),
+        why="an attempt was seen outside and absent inside, or refused by the router",
+    )
+
+
+def _password_hygiene(sight: _Sight, pump: Station) -> _Answer:
+    if sight.of("login accepted", who=pump.name):
+        return BROKEN, "it accepted a secret in clear"
+    return NOT_OBSERVABLE, "strength and reuse are never seen in packets"
+
+
+def _certificate_validation(sight: _Sight, pump: Station) -> _Answer:
+    bad = sight.of("tls bad chain", peer=pump.name)
+    if bad and sight.of("tls data after bad chain", who=pump.name, whole=False):
+        return BROKEN, "it sent data behind a chain that fails the confirmed root"
+    return _needs(
+        (bool(bad), "no bad certificate was offered to it where it can be read"),
+        (bool(sight.of("tls client refuses", who=pump.name)), "its answer is not there"),
+        why="it refused a certificate that had expired, with alert 45",
+    )
+
+
+def _unneeded_services(sight: _Sight, pump: Station) -> _Answer:
+    if any(
+        m.port in CLOSED
+        for _, m in sight.of("tcp synack", who=pump.name, vlan=pump.vlan, whole=False)
+    ):
+        return BROKEN, "a port that should be closed answered"
+    spoke = sight.spoke(pump)
+    for port in CLOSED:
+        tries = [
+            (ts, m)
+            for ts, m in sight.of("tcp syn", peer=pump.name, vlan=pump.vlan, whole=False)
+            if m.port == port
+        ]
+        refused = any(
+            m.port == port for _, m in sight.of("tcp refusal", who=pump.name, whole=False)
+        )
+        alive = any(abs(ts - when) <= ALIVE_NS for ts, _ in tries for when in spoke)
+        if not (tries and refused) and not (len(tries) >= SYNS and alive):
+            return NOT_OBSERVABLE, f"nobody tried port {port}, or not often enough"
+    return HOLDS, "every port was refused, or silent to three SYNs while the pump was alive"
+
+
+# Segments
+
+
+def _no_rogue_dhcp(sight: _Sight, vlan: int) -> _Answer:
+    replies = sight.of("dhcp offer", "dhcp ack", vlan=vlan)
+    if any(mark.who != "dhcp" for _, mark in replies):
+        return BROKEN, "a server that is not permitted answered"
+    asked = [mark.who for _, mark in sight.of("dhcp discover", vlan=vlan)]
+    return _needs(
+        (len(asked) >= DISCOVERS, f"{len(asked)} DISCOVERs"),
+        (len(set(asked)) >= CLIENTS, f"{len(set(asked))} clients"),
+        (bool(replies), "no reply of the permitted server"),
+        (sight.span(vlan) >= DAY_NS, "less than 24 h"),
+        why="only the permitted server answered, for 24 h",
+    )
+
+
+def _no_rogue_router(sight: _Sight, vlan: int) -> _Answer:
+    adverts = sight.of("ra", vlan=vlan)
+    if any(mark.who != f"gateway-{vlan}" for _, mark in adverts):
+        return BROKEN, "a router that is not permitted offered itself, and took the other away"
+    answer = _needs(
+        (bool(adverts), "the known router was not heard"),
+        (sight.span(vlan) >= ROUTER_NS, "less than 30 min"),
+        why="only the known router was heard",
+    )
+    cut = len(sight.of("dhcp ack", vlan=vlan)) < len(sight.of("dhcp ack", vlan=vlan, whole=False))
+    if answer[0] == HOLDS and cut:
+        return (
+            f"{HOLDS}|{NOT_OBSERVABLE}",
+            "routers in DHCP options are cut away; adverts are whole",
+        )
+    return answer
+
+
+def _no_arp_impersonation(sight: _Sight, vlan: int) -> _Answer:
+    if sight.of("arp claim", vlan=vlan):
+        return BROKEN, "a station claimed the router's address while the router spoke on"
+    door = sight.of("arp reply", who=f"gateway-{vlan}", vlan=vlan)
+    asks = sight.of("arp request", vlan=vlan)
+    return _needs(
+        (len(door) >= 2, "the router's binding is not confirmed twice"),
+        (len(asks) >= 2, "the pumps' bindings are not confirmed twice"),
+        (sight.span(vlan) >= DAY_NS, "less than 24 h"),
+        why="both ends' unicast is mirrored and every binding was confirmed, for 24 h",
+    )
+
+
+def _vlan_separation(sight: _Sight, vlan: int) -> _Answer:
+    here = {mark.who for _, mark, _ in sight.rows if mark.vlan == vlan}
+    if "printer" in here and sight.of("dhcp discover", who="printer", vlan=vlan):
+        return BROKEN, "a printer stands in the pumps' VLAN"
+    everybody = [
+        mark for _, mark, _ in sight.rows if mark.vlan == vlan and mark.cast == "broadcast"
+    ]
+    known = {mark.who for _, mark in sight.of("dhcp discover", vlan=vlan)}
+    unknown = [n for n in here if sight.stations[n].kind == "workstation" and n not in known]
+    answer = _needs(
+        (bool(everybody), "no broadcast is there, so silent neighbours are not seen"),
+        (sight.span(vlan) >= DAY_NS, "less than 24 h"),
+        why="only permitted classes spoke, for 24 h",
+    )
+    if answer[0] == HOLDS and unknown:
+        return (
+            f"{HOLDS}|{NOT_OBSERVABLE}",
+            "what says of the workstations what they are is cut away",
+        )
+    return answer
+
+
+_DEVICE_RULES: dict[str, Callable[[_Sight, Station], _Answer]] = {
+    "static_address": _static_address,
+    "no_rogue_dns": _no_rogue_dns,
+    "segmentation_in_use": _segmentation_in_use,
+    "segmentation_enforced": _segmentation_enforced,
+    "password_hygiene": _password_hygiene,
+    "certificate_validation": _certificate_validation,
+    "unneeded_services": _unneeded_services,
+}
+_SEGMENT_RULES: dict[str, Callable[[_Sight, int], _Answer]] = {
+    "no_rogue_dhcp": _no_rogue_dhcp,
+    "no_rogue_router": _no_rogue_router,
+    "no_arp_impersonation": _no_arp_impersonation,
+    "vlan_separation": _vlan_separation,
+}
+
+
+# The site and the findings
+
+
+def _attested(sight: _Sight, *, lapsed: bool) -> list[ExpectedVerdict]:
+    contradicted = bool(sight.of("login accepted"))
+    expired = (BROKEN, "the statement has expired") if lapsed else (ATTESTED, "stated, not expired")
+    spoken = (
+        (BROKEN, "packets contradict it") if contradicted else (ATTESTED, "stated, not expired")
+    )
+    return [
+        _row("attested_backups", "site", expired),
+        _row("attested_physical", "site", expired),
+        _row("attested_passwords", "site", spoken),
+    ]
+
+
+def _findings(sight: _Sight) -> list[ExpectedFinding]:
+    """One for each technique, actor and segment whose frames are there."""
+    found: list[ExpectedFinding] = []
+    events = {event.id: event for event in sight.day.plan.event}
+
+    def expect(
+        technique: str,
+        marks: list[tuple[int, Mark]],
+        cve: str,
+        actors: tuple[str, ...],
+        *variants: str,
+    ) -> None:
+        if marks:
+            mark = marks[0][1]
+            segment = f"vlan {mark.vlan}" if mark.vlan else "wlan"
+            event = events[mark.event]
+            found.append(
+                ExpectedFinding(technique, actors, segment, variants, cve, event.why, event.id)
+            )
+
+    def by(name: str) -> tuple[str, ...]:
+        station = sight.stations[name]
+        return (station.mac_text, station.address) if station.vlan else (station.mac_text,)
+
+    def attacks(*kinds: str, event: str = "", who: str = "") -> list[tuple[int, Mark]]:
+        return [
+            (ts, mark)
+            for ts, mark in sight.of(*kinds, who=who)
+            if mark.role == "attack" and event in ("", mark.event)
+        ]
+
+    laptop = by("laptop")
+    expect("dhcp_overflow", attacks("dhcp offer", event="option-66"), "CVE-2017-12718", laptop)
+    expect("dns_overread", attacks("dns answer", event="dns-counts"), "CVE-2017-12722", laptop)
+    expect("known_wireless", attacks("fixed beacon"), "CVE-2017-12725", by("bait-ap"), "bait")
+    expect("known_wireless", attacks("fixed probe"), "CVE-2017-12725", (), "exposed")
+    expect("ftp_without_login", attacks("ftp done without login"), "CVE-2017-12720", laptop)
+    expect("ftp_login", attacks("login", event="ftp-login"), "CVE-2017-12724", laptop)
+    expect("telnet", attacks("telnet banner"), "CVE-2017-12726", (*laptop, *by("icu-3")))
+    if attacks("tls bad chain"):
+        expect(
+            "certificate_accepted", attacks("tls data after bad chain"), "CVE-2017-12721",
+            (*laptop, *by("icu-4")),
+        )  # fmt: skip
+    expect(
+        "configuration_in_clear",
+        attacks("configuration"),
+        "CVE-2017-12723",
+        (*laptop, *by("icu-1")),
+    )
+    for rogue in ("home-router", "laptop"):
+        expect("rogue_dhcp", attacks("dhcp offer", "dhcp ack", who=rogue), "", by(rogue))
+    expect("rogue_dns", attacks("dns answer"), "", laptop)
+    expect("rogue_router", attacks("ra"), "", laptop)
+    expect("arp_impersonation", attacks("arp claim"), "", laptop)
+    restarts = {m.event for _, m in sight.of("arp announce") if m.role == "consequence"}
+    triggers = [
+        one
+        for one in attacks("dhcp offer", event="option-66")
+        + attacks("dns answer", event="dns-counts")
+        if one[1].event in restarts
+    ]
+    expect("comms_loss", triggers, "CVE-2017-12722", laptop)
+    return found

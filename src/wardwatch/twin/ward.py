@@ -124,7 +124,7 @@ class Ward:
 
     def draws(self, *label: object) -> Random:
         """Random numbers of their own for one actor or exchange: an attack shifts nobody else's."""
-        return Random(f"{self.seed}/{'/'.join(map(str, label))}")
+        return Random(f"{self.seed}/{'/'.join(map(str, label))}")  # noqa: S311 — a twin, no secret
 
     def gateway(self, vlan: int) -> Station:
         """The router's face in a VLAN."""
@@ -188,9 +188,7 @@ class Ward:
     ) -> None:
         """One UDP datagram, carried."""
         segment = emit.udp(answers_from or src.ip, dst.ip, *ports, body)
-        self.carry(
-            ts, src, dst, emit.UDP, segment, mark, ident, answers_from=answers_from
-        )
+        self.carry(ts, src, dst, emit.UDP, segment, mark, ident, answers_from=answers_from)
 
     def shout(
         self,
