@@ -9,10 +9,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from wardwatch.decode import columns as kinds
-from wardwatch.decode.wire import arp, dhcp, dns
+from wardwatch.decode.wire import (
+    arp,
+    cdp,
+    control,
+    dhcp,
+    dhcpv6,
+    dns,
+    icmp,
+    icmpv6,
+    lldp,
+    redundancy,
+    snmp,
+    tftp,
+    wifi,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from wardwatch.model.evidence import Anomaly
     from wardwatch.observe.secrets import Secrets
@@ -20,6 +34,12 @@ if TYPE_CHECKING:
     from wardwatch.observe.where import Where
 
 DNS_PORTS = {53: "dns", 5353: "mdns", 5355: "llmnr"}
+
+MOST_SPEAKERS = 65_536
+"""Speakers kept of one counted table. A flood of forged senders makes more: the oldest is then
+written early, and may come again in a second row."""
+MOST_VIRTUAL_IPS = 32
+"""Virtual addresses kept of one redundancy group."""
 
 
 def dns_kind(src_port: int, dst_port: int) -> str:
@@ -36,28 +56,85 @@ class Datagrams:
         self.parser_calls = 0
         """Messages a Python parser has read."""
         self.on_binding: Callable[[str, str, str, str, Where], None] = nothing
-        """Told of (segment, mac, ip, source, where) for each address a server acknowledged."""
+        """Told of (segment, mac, ip, source, where) for each address that DHCP acknowledges
+        (source ``dhcp``) or neighbour discovery announces (source ``nd``)."""
+        self._speakers = {
+            table: _Speakers(spool, table)
+            for table in ("redundancy", "neighbors", "control", "snmp", "wifi")
+        }
         self._readers: dict[int, Callable[[bytes, Where, int], None]] = {
             kinds.KIND_ARP: self._arp,
             kinds.KIND_DHCP: self._dhcp,
             kinds.KIND_DNS: self._dns,
+            kinds.KIND_ICMP: self._icmp,
+            kinds.KIND_ICMP6: self._icmpv6,
+            kinds.KIND_DHCPV6: self._dhcpv6,
+            kinds.KIND_REDUNDANCY: self._redundancy,
+            kinds.KIND_SNMP: self._snmp,
+            kinds.KIND_TFTP: self._tftp,
+            kinds.KIND_LLDP: self._lldp,
+            kinds.KIND_CDP: self._cdp,
+            kinds.KIND_CONTROL: self._control,
+            kinds.KIND_WIFI: self._wifi,
         }
 
-    def read(self, kind: int, payload: bytes, where: Where, *, claimed: int) -> None:
-        """Read one message of ``kind`` (KIND_*), of which ``claimed`` bytes were sent."""
+    def read(
+        self,
+        kind: int,
+        payload: bytes,
+        where: Where,
+        *,
+        claimed: int,
+        extension_headers: bool = False,
+    ) -> None:
+        """Read one message of ``kind`` (KIND_*), of which ``claimed`` bytes were sent.
+
+        ``extension_headers`` says that IPv6 extension headers stood before it.
+        """
         reader = self._readers.get(kind)
         if reader is None:
             return
         self.parser_calls += 1
-        reader(payload, where, claimed)
+        if kind == kinds.KIND_ICMP6:
+            self._icmpv6(payload, where, claimed, extension_headers)
+        else:
+            reader(payload, where, claimed)
 
     def dns_message(self, payload: bytes, where: Where, proto: str = "tcp") -> None:
         """Read one DNS message whose length prefix has been taken off."""
         self.parser_calls += 1
         self._dns(payload, where, len(payload), proto)
 
+    def wifi(self, frame: bytes, where: Where, channel: int = -1, *, claimed: int = -1) -> None:
+        """Count one 802.11 frame, from its MAC header on and without its FCS.
+
+        ``channel`` is the radio header's; the frame's own DS parameter goes before it.
+        """
+        self.parser_calls += 1
+        self._wifi(frame, where, claimed, channel)
+
+    def wifi_count(
+        self,
+        subtype: int,
+        transmitter: str,
+        receiver: str,
+        bssid: str,
+        packets: int,
+        first: Where,
+        last: Where,
+        *,
+        channel: int = -1,
+        protected: bool = False,
+    ) -> None:
+        """Count many data or control frames of one kind at once, without reading them."""
+        row = {"channel": channel, "protected": protected}
+        key = (first.capture, subtype, transmitter, receiver, bssid, "")
+        self._speakers["wifi"].count(key, row, _merge_wifi, first, last, packets)
+
     def finish(self) -> None:
         """Write the rows that count."""
+        for speakers in self._speakers.values():
+            speakers.finish()
 
     def _arp(self, payload: bytes, where: Where, claimed: int) -> None:
         message, anomalies = arp.parse(payload, claimed)
@@ -72,9 +149,8 @@ class Datagrams:
             whole = where.whole and claimed <= len(payload)
             self.spool.add("dhcp", {**_place(where), **_ends(where), **own, "whole": whole})
             if own["msg_type"] == "ACK" and own["yiaddr"] and message.hlen == 6:
-                self.on_binding(
-                    where.segment, str(own["chaddr"]), str(own["yiaddr"]), "dhcp", where
-                )
+                mac, ip = str(own["chaddr"]), str(own["yiaddr"])
+                self.on_binding(where.segment, mac, ip, "dhcp", where)
         self._anomalies("dhcp", anomalies, where)
 
     def _dns(self, payload: bytes, where: Where, claimed: int, proto: str = "udp") -> None:
@@ -96,6 +172,209 @@ class Datagrams:
             )
         self._anomalies("dns", anomalies, where)
 
+    def _icmp(self, payload: bytes, where: Where, claimed: int) -> None:
+        message, anomalies = icmp.parse(payload, claimed)
+        if message is not None and message.type == icmp.UNREACHABLE:
+            self._unreachable(message.code, message.quoted, where, ipv6=False)
+        elif message is not None and message.type == icmp.REDIRECT:
+            quoted = message.quoted
+            self.spool.add(
+                "router_adverts",
+                {
+                    **_place(where),
+                    "kind": "icmp_redirect",
+                    "src": where.src,
+                    "dst": where.dst,
+                    "hop_limit": where.ip_ttl,
+                    "target": message.gateway,
+                    "destination": quoted.dst if quoted else "",
+                },
+            )
+        self._anomalies("icmp", anomalies, where)
+
+    def _icmpv6(
+        self, payload: bytes, where: Where, claimed: int, extension_headers: bool = False
+    ) -> None:
+        message, anomalies = icmpv6.parse(payload, claimed)
+        if message is not None:
+            if message.type == icmpv6.UNREACHABLE:
+                self._unreachable(message.code, message.quoted, where, ipv6=True)
+            elif message.type == icmpv6.ROUTER_ADVERTISEMENT:
+                self._advert("ra", message, icmpv6.SOURCE_LLADDR, where, extension_headers)
+            elif message.type == icmpv6.REDIRECT:
+                self._advert("redirect", message, icmpv6.TARGET_LLADDR, where, extension_headers)
+            self._neighbor_binding(message, where)
+        self._anomalies("icmpv6", anomalies, where)
+
+    def _advert(
+        self, kind: str, message: icmpv6.Message, lladdr: int, where: Where, extended: bool
+    ) -> None:
+        self.spool.add(
+            "router_adverts",
+            {
+                **_place(where),
+                "kind": kind,
+                "src": where.src,
+                "dst": where.dst,
+                "hop_limit": where.ip_ttl,
+                "lifetime_s": message.router_lifetime,
+                "lladdr": message.lladdr(lladdr),
+                "managed": message.managed,
+                "other": message.other,
+                "prefixes": message.prefixes,
+                "rdnss": message.rdnss,
+                "dnssl": message.dnssl,
+                "routes": message.routes,
+                "target": message.target,
+                "destination": message.destination,
+                "extension_headers": extended,
+            },
+        )
+
+    def _neighbor_binding(self, message: icmpv6.Message, where: Where) -> None:
+        """What a message says of its sender's address (RFC 4861 §4.3, §4.4)."""
+        if message.type == icmpv6.NEIGHBOR_ADVERTISEMENT:
+            mac, ip = message.lladdr(icmpv6.TARGET_LLADDR) or where.src_mac, message.target
+        else:
+            mac, ip = message.lladdr(icmpv6.SOURCE_LLADDR), where.src
+        if mac and ip not in ("", "::"):
+            self.on_binding(where.segment, mac, ip, "nd", where)
+
+    def _unreachable(
+        self, code: int, quoted: icmp.Quoted | None, where: Where, *, ipv6: bool
+    ) -> None:
+        own: dict[str, Any] = {}
+        if quoted is not None:
+            own = {
+                "quoted_src": quoted.src,
+                "quoted_src_port": quoted.src_port,
+                "quoted_dst": quoted.dst,
+                "quoted_dst_port": quoted.dst_port,
+                "quoted_proto": quoted.proto,
+            }
+        place = {**_place(where), "src": where.src, "dst": where.dst}
+        self.spool.add("unreachables", {**place, "code": code, "ipv6": ipv6, **own})
+
+    def _dhcpv6(self, payload: bytes, where: Where, claimed: int) -> None:
+        message, anomalies = dhcpv6.parse(payload, claimed)
+        relayed = False
+        while message is not None:  # a relay's message holds another: dhcpv6 bounds how many
+            self.spool.add(
+                "dhcpv6",
+                {
+                    **_place(where),
+                    **_ends(where),
+                    "msg_type": message.msg_type,
+                    "trans_id": message.transaction_id,
+                    "client_duid": message.client_duid.hex(),
+                    "server_duid": message.server_duid.hex(),
+                    "addresses": message.addresses,
+                    "dns_servers": message.dns_servers,
+                    "fqdn": message.fqdn,
+                    "relayed": relayed,
+                },
+            )
+            message, relayed = message.inner, True
+        self._anomalies("dhcpv6", anomalies, where)
+
+    def _redundancy(self, payload: bytes, where: Where, claimed: int) -> None:
+        message, anomalies = redundancy.parse(
+            payload, claimed, port=where.dst_port, ipv6=":" in where.src
+        )
+        if message is not None:
+            key = (where.capture, where.segment, message.protocol, message.group)
+            row = {
+                "state": message.state,
+                "priority": message.priority,
+                "virtual_ips": message.virtual_ips[:MOST_VIRTUAL_IPS],
+            }
+            speaker = (*key, where.src_mac, where.src)
+            self._speakers["redundancy"].count(speaker, row, _merge_redundancy, where)
+        self._anomalies("redundancy", anomalies, where)
+
+    def _snmp(self, payload: bytes, where: Where, claimed: int) -> None:
+        message, anomalies = snmp.parse(payload, claimed)
+        if message is not None:
+            secret = known = ""
+            if message.community is not None:
+                secret = self.secrets.digest(message.community)
+                known = self.secrets.known_default(message.community, "snmp")
+            key = (where.capture, where.segment, where.src, where.dst, where.dst_port)
+            kind = (message.version, message.pdu, secret, known, message.user)
+            self._speakers["snmp"].count((*key, *kind), {}, _merge_nothing, where)
+        self._anomalies("snmp", anomalies, where)
+
+    def _tftp(self, payload: bytes, where: Where, claimed: int) -> None:
+        message, anomalies = tftp.parse(payload, claimed)
+        if message is not None and message.opcode in (tftp.RRQ, tftp.WRQ):
+            self.spool.add(
+                "transfers",
+                {
+                    **_origin(where),
+                    "conversation": where.conversation,
+                    "protocol": "tftp",
+                    "client": where.src,
+                    "server": where.dst,
+                    "server_mac": where.dst_mac,
+                    "client_mac": where.src_mac,
+                    "command": message.command,
+                    "path": message.filename,
+                },
+            )
+        self._anomalies("tftp", anomalies, where)
+
+    def _lldp(self, payload: bytes, where: Where, claimed: int) -> None:
+        message, anomalies = lldp.parse(payload, claimed)
+        if message is not None:
+            names = (
+                message.system_name or message.chassis_id,
+                message.port_id,
+                message.system_description,
+                message.pvid,
+                message.management_address,
+            )
+            self._neighbor("lldp", names, where)
+        self._anomalies("lldp", anomalies, where)
+
+    def _cdp(self, payload: bytes, where: Where, claimed: int) -> None:
+        message, anomalies = cdp.parse(payload, claimed)
+        if message is not None:
+            names = (
+                message.device_id,
+                message.port_id,
+                message.platform,
+                message.native_vlan,
+                message.management_address or message.address,
+            )
+            self._neighbor("cdp", names, where)
+        self._anomalies("cdp", anomalies, where)
+
+    def _neighbor(self, protocol: str, names: tuple[str, str, str, int, str], where: Where) -> None:
+        key = (where.capture, where.segment, protocol, where.src_mac, *names)
+        self._speakers["neighbors"].count(key, {}, _merge_nothing, where)
+
+    def _control(self, payload: bytes, where: Where, claimed: int) -> None:
+        message, anomalies = control.parse(payload, claimed, dst_mac=where.dst_mac)
+        if message is not None:
+            key = (where.capture, where.segment, message.protocol, where.src_mac, where.dst_mac)
+            self._speakers["control"].count(key, {}, _merge_nothing, where)
+        self._anomalies("control", anomalies, where)
+
+    def _wifi(self, frame: bytes, where: Where, claimed: int, channel: int = -1) -> None:
+        message, anomalies = wifi.parse(frame, claimed)
+        if message is not None:
+            key = (where.capture, message.subtype, message.transmitter, message.receiver)
+            network = (message.bssid, message.ssid_text)
+            row = {
+                "ssid_hidden": message.ssid_hidden,
+                "channel": message.channel if message.channel >= 0 else channel,
+                "protected": message.protected,
+                "akm": message.akm,
+                "xid_broadcast": message.xid_broadcast,
+            }
+            self._speakers["wifi"].count((*key, *network), row, _merge_wifi, where)
+        self._anomalies("wifi", anomalies, where)
+
     def _anomalies(self, protocol: str, anomalies: Sequence[Anomaly], where: Where) -> None:
         for anomaly in anomalies:
             self.spool.add(
@@ -115,6 +394,109 @@ class Datagrams:
                     "stop": anomaly.span.stop,
                 },
             )
+
+
+KEYS = {
+    "redundancy": ("capture", "segment", "protocol", "group", "src_mac", "src"),
+    "neighbors": (
+        "capture",
+        "segment",
+        "protocol",
+        "src_mac",
+        "system_name",
+        "port_id",
+        "platform",
+        "native_vlan",
+        "management",
+    ),
+    "control": ("capture", "segment", "protocol", "src_mac", "dst_mac"),
+    "snmp": (
+        "capture",
+        "segment",
+        "src",
+        "dst",
+        "dst_port",
+        "version",
+        "pdu",
+        "secret",
+        "known_default",
+        "user",
+    ),
+    "wifi": ("capture", "subtype", "transmitter", "receiver", "bssid", "ssid"),
+}
+"""What one row of a counted table stands for."""
+
+
+class _Speakers:
+    """Rows of one counted table: by key, with the span of packets each rests on."""
+
+    def __init__(self, spool: Spool, table: str) -> None:
+        self._spool = spool
+        self._table = table
+        self._rows: dict[tuple[object, ...], dict[str, Any]] = {}
+
+    def count(
+        self,
+        key: tuple[object, ...],
+        row: Mapping[str, Any],
+        merge: Callable[[dict[str, Any], Mapping[str, Any]], None],
+        where: Where,
+        last: Where | None = None,
+        packets: int = 1,
+    ) -> None:
+        """Add packets from ``where`` to ``last`` to the row of ``key``."""
+        last = last or where
+        kept = self._rows.get(key)
+        if kept is None:
+            if len(self._rows) >= MOST_SPEAKERS:
+                oldest = next(iter(self._rows))
+                self._spool.add(self._table, self._rows.pop(oldest))
+            names = KEYS[self._table]
+            self._rows[key] = {
+                **dict(zip(names, key, strict=True)),
+                **row,
+                "first_ts": where.ts,
+                "last_ts": last.ts,
+                "first_packet": where.packet,
+                "last_packet": last.packet,
+                "packets": packets,
+            }
+            return
+        merge(kept, row)
+        kept["first_ts"] = min(kept["first_ts"], where.ts)
+        kept["last_ts"] = max(kept["last_ts"], last.ts)
+        kept["last_packet"] = max(kept["last_packet"], last.packet)
+        kept["packets"] += packets
+
+    def finish(self) -> None:
+        """Write every row."""
+        for row in self._rows.values():
+            self._spool.add(self._table, row)
+        self._rows.clear()
+
+
+def _merge_nothing(kept: dict[str, Any], row: Mapping[str, Any]) -> None:
+    """The key holds everything."""
+
+
+def _merge_redundancy(kept: dict[str, Any], row: Mapping[str, Any]) -> None:
+    """The last state, the highest priority (a takeover shows in it), every address."""
+    kept["state"] = row["state"]
+    kept["priority"] = max(kept["priority"], row["priority"])
+    fresh = [ip for ip in row["virtual_ips"] if ip not in kept["virtual_ips"]]
+    if fresh:
+        kept["virtual_ips"] = (*kept["virtual_ips"], *fresh)[:MOST_VIRTUAL_IPS]
+
+
+def _merge_wifi(kept: dict[str, Any], row: Mapping[str, Any]) -> None:
+    """The first channel known, every suite offered, and what was true once."""
+    if kept["channel"] < 0:
+        kept["channel"] = row["channel"]
+    for name in ("ssid_hidden", "protected", "xid_broadcast"):
+        kept[name] = kept.get(name, False) or row.get(name, False)
+    suites = row.get("akm", ())
+    if not set(suites) <= set(kept.get("akm", ())):
+        kept["akm"] = tuple(dict.fromkeys((*kept.get("akm", ()), *suites)))
 
 
 def nothing(segment: str, mac: str, ip: str, source: str, where: Where) -> None:
