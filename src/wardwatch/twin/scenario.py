@@ -42,6 +42,11 @@ class Day(msgspec.Struct, frozen=True):
     pki: Pki
 
     @property
+    def end(self) -> int:
+        """The instant behind its last frame."""
+        return self.start + int(self.plan.hours * 3600) * NS
+
+    @property
     def labels(self) -> dict[str, list[int]]:
         """Packet numbers of each event, 1-based: its attack frames and their consequences apart."""
         found: dict[str, list[int]] = {}
