@@ -5,23 +5,31 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 
 from wardwatch.capture import open_capture
 from wardwatch.decode import columns as kinds
 from wardwatch.decode.columns import DECODED, MALFORMED, SKIPPED, PacketColumns
+from wardwatch.decode.conversations import ConversationTable
 from wardwatch.decode.kernels import headers
+from wardwatch.decode.kernels.select import select_rows
+from wardwatch.decode.stream import ACK, SYN
+from wardwatch.model.values import NS
 from wardwatch.observe.bindings import Bindings
+from wardwatch.observe.conversations import write_conversations
 from wardwatch.observe.datagrams import Datagrams
 from wardwatch.observe.fast_rows import FastRows
+from wardwatch.observe.sessions import FOLLOW, IGNORE, Sessions
 from wardwatch.observe.text import ip_of, mac_of, printable
-from wardwatch.observe.vantage import Clock, Vantage
+from wardwatch.observe.vantage import Clock, Vantage, vantage_of_messages
 from wardwatch.observe.where import Where
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from wardwatch.capture.reader import CaptureReader
+    from wardwatch.decode.conversations import Columns
     from wardwatch.model.block import CaptureFile, PacketBlock
     from wardwatch.observe.secrets import Secrets
     from wardwatch.observe.tables import Spool
@@ -29,6 +37,12 @@ if TYPE_CHECKING:
 DEVICE_PREFIXES = (0x001A01, 0x0003B1)
 """Prefixes of the advisory's manufacturer and of its successor: what their devices send or get is
 read by the Python parsers, which are the definition. Not a judgement of what the device is."""
+
+MOST_CONVERSATIONS = 1 << 19
+"""Conversations kept at once: 150 MB; those over, unanswered or longest idle are written early."""
+
+WRITE_ROWS = 8_192
+"""Conversations that have left the table are written in pieces of so many."""
 
 OUTCOMES = {DECODED: "decoded", SKIPPED: "skipped", MALFORMED: "malformed"}
 
@@ -45,9 +59,12 @@ class Observer:
         self._columns = PacketColumns.of_size(0)
         self._events = headers.Events()
         self._vantage = Vantage(spool)
+        self._conversations = ConversationTable(MOST_CONVERSATIONS, round(idle_s * NS))
         self._bindings = Bindings(spool)
         self._datagrams = Datagrams(spool, secrets)
         self._datagrams.on_binding = self._bindings.note
+        self._sessions = Sessions(spool, secrets, self._datagrams)
+        self._interest: dict[int, int] = {}
         self._fast = FastRows(spool, np.array(DEVICE_PREFIXES, np.uint32))
         self._bulk = (
             (kinds.KIND_DNS, self._fast.dns),
@@ -58,7 +75,7 @@ class Observer:
     @property
     def parser_calls(self) -> int:
         """Messages that a Python parser has read."""
-        return self._datagrams.parser_calls
+        return self._datagrams.parser_calls + self._sessions.parser_calls
 
     def read(self, number: int, path: str, progress: Callable[[int], None]) -> None:
         """Read one file to its end, or to its damage.
@@ -75,12 +92,13 @@ class Observer:
 
     def finish(self) -> None:
         """Write what stays open to the end of all files."""
+        self._sessions.finish()
         self._fast.finish()
         self._datagrams.finish()
         self._vantage.finish()
         self._bindings.finish()
-        for row in self._vantage.rows(headers.TUNNELS):
-            self._spool.add("segments", row)
+        self._write(self._conversations.rows())
+        self._write_segments()
 
     def _take(self, block: PacketBlock, reader: CaptureReader, tally: _Tally) -> None:
         """One block, from headers to messages."""
@@ -93,29 +111,101 @@ class Observer:
         headers.decode_block(block, columns, self._events)
         tally.take(block, columns)
         self._vantage.take(block, columns, reader.interfaces, headers.TUNNELS)
+        self._conversations.update(block, columns, self._vantage.segment[:n].astype(np.int64))
         self._messages(block)
+        if self._conversations.pending > WRITE_ROWS:
+            self._write(self._conversations.drain_finished())
 
     def _messages(self, block: PacketBlock) -> None:
-        """Messages of one packet each: the ordinary in bulk, the others one by one."""
-        kind = self._columns.kind[: block.n]
-        chosen = (kind != kinds.KIND_NONE) & (kind != kinds.KIND_TCP)
+        """Messages that carry an answer: the ordinary in bulk, the others one by one."""
+        columns = self._columns
+        rows = select_rows(block.n, columns, self._conversations, handshakes=False)
+        kind = columns.kind[rows]
+        wanted = np.ones(rows.size, np.bool_)
         for number, bulk in self._bulk:
-            rows = np.flatnonzero(kind == number)
-            if rows.size:
-                left = bulk(
-                    block,
-                    self._columns,
-                    rows,
-                    self._vantage.segment[rows].astype(np.int64),
-                    self._vantage.names,
-                )
-                chosen[rows] = False
-                chosen[rows[left]] = True
-        for i in np.flatnonzero(chosen).tolist():
-            claimed = int(self._columns.payload_claimed[i])
-            self._datagrams.read(
-                int(kind[i]), self._payload(block, i), self._where(block, i), claimed=claimed
-            )
+            chosen = np.flatnonzero(kind == number)
+            if chosen.size:
+                own = rows[chosen]
+                segment = self._vantage.segment[own].astype(np.int64)
+                left = bulk(block, columns, own, segment, self._vantage.names)
+                wanted[chosen] = False
+                wanted[chosen[left]] = True
+        for i in rows[wanted].tolist():
+            number = int(columns.kind[i])
+            if number == kinds.KIND_TCP:
+                self._segment(block, i)
+            else:
+                claimed = int(columns.payload_claimed[i])
+                where = self._where(block, i)
+                self._datagrams.read(number, self._payload(block, i), where, claimed=claimed)
+
+    def _segment(self, block: PacketBlock, i: int) -> None:
+        """One TCP segment of a conversation that somebody reads, or may come to read."""
+        c = self._columns
+        number = int(c.conversation[i])
+        if self._interest.get(number) == IGNORE:
+            return
+        where = self._where(block, i)
+        from_orig = bool(c.from_orig[i])
+        sessions = self._sessions
+        if number not in self._interest:
+            self._interest[number] = -1
+            self._begin(number, where, from_orig, int(c.flags[i]))
+        sessions.segment(
+            number,
+            from_orig,
+            int(c.seq[i]),
+            int(c.ack[i]),
+            int(c.flags[i]),
+            self._payload(block, i),
+            where,
+            int(c.payload_claimed[i]),
+        )
+        interest = sessions.interest(number)
+        if interest != self._interest[number]:
+            self._interest[number] = interest
+            if interest == IGNORE:
+                self._conversations.ignore(number)
+            elif interest == FOLLOW:
+                self._conversations.follow(number)
+        if interest == FOLLOW:
+            unwanted = sessions.skip(number, from_orig)
+            if unwanted is not None:
+                self._conversations.skip_until(number, from_orig, unwanted[1])
+
+    def _begin(self, number: int, where: Where, from_orig: bool, flags: int) -> None:
+        """Tell the stream's beginning: SYNs are remembered by the kernel, not brought one by one.
+
+        A port scan is many SYNs; only conversations that come to say something reach Python.
+        """
+        if flags & SYN and not flags & ACK:
+            return
+        orig, resp = self._conversations.isn(number)
+        here, there = (where, _turned(where)) if from_orig else (_turned(where), where)
+        if orig >= 0:
+            self._sessions.segment(number, True, orig, 0, SYN, b"", here, 0)
+        if resp >= 0 and not flags & SYN:
+            after = (orig + 1) & 0xFFFFFFFF if orig >= 0 else 0
+            self._sessions.segment(number, False, resp, after, SYN | ACK, b"", there, 0)
+
+    def _write(self, columns: Columns) -> None:
+        """Rows of conversations that have left the table."""
+        sessions = self._sessions
+        for number in columns["conversation"].tolist():
+            if self._interest.pop(number, None) is not None:
+                sessions.close(number)
+        write_conversations(
+            self._spool, columns, self._vantage.names, sessions.services, sessions.counters
+        )
+        for number in columns["conversation"].tolist():
+            sessions.services.pop(number, None)
+            sessions.counters.pop(number, None)
+
+    def _write_segments(self) -> None:
+        """The vantage, with what conversations and messages add to it."""
+        told = vantage_of_messages(self._spool)
+        for row in self._vantage.rows(headers.TUNNELS):
+            self._spool.add("segments", {**row, **told(row["capture"], row["segment"])})
 
     def _payload(self, block: PacketBlock, i: int) -> bytes:
         """What the packet of row ``i`` carries."""
@@ -214,6 +304,19 @@ class Observer:
                     "first_packet": first,
                 },
             )
+
+
+def _turned(where: Where) -> Where:
+    """The same packet seen from its other end."""
+    return msgspec.structs.replace(
+        where,
+        src_mac=where.dst_mac,
+        dst_mac=where.src_mac,
+        src=where.dst,
+        src_port=where.dst_port,
+        dst=where.src,
+        dst_port=where.src_port,
+    )
 
 
 class _Tally:

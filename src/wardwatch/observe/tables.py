@@ -7,7 +7,9 @@ of: Parquet in a folder or Arrow in memory, through DuckDB in process.
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import weakref
 from collections import namedtuple
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,13 +67,21 @@ def quiet_connection() -> duckdb.DuckDBPyConnection:
     )
 
 
+class _Temporary:
+    """A private folder that goes when the value goes: tables live as long as who asks them."""
+
+    def __init__(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="wardwatch-"))
+        self._gone = weakref.finalize(self, shutil.rmtree, str(self.path), ignore_errors=True)
+
+
 class Spool:
     """Rows in, Parquet out; what is not named in a row is "none" as the registry spells it."""
 
     def __init__(self, folder: Path | None = None) -> None:
         """Write to ``folder`` (made, 0700), or to a temporary one that lives as long as the spool."""
-        self._temporary = None if folder else tempfile.TemporaryDirectory(prefix="wardwatch-")
-        self.folder = folder or Path(self._temporary.name)  # type: ignore[union-attr]
+        self._temporary = None if folder else _Temporary()
+        self.folder = folder or self._temporary.path  # type: ignore[union-attr]
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._rows: dict[str, list[tuple[Any, ...]]] = {t.name: [] for t in TABLES}
         self._pending: dict[str, list[pa.Table]] = {t.name: [] for t in TABLES}

@@ -12,10 +12,11 @@ import numpy as np
 
 from wardwatch.model.values import NS, UNKNOWN_TIME
 from wardwatch.observe.segments import Aliases, segment_name
+from wardwatch.observe.tables import quiet_connection
 from wardwatch.observe.text import ip_of, mac_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -269,6 +270,36 @@ class Vantage:
                 "received": spells[:, k.STA_RECEIVED],
             },
         )
+
+
+_OF_CONVERSATIONS = """
+    SELECT capture, segment,
+        count(*) FILTER (proto = 'tcp' AND orig_pkts > 0 AND resp_pkts > 0) AS tcp_both,
+        count(*) FILTER (proto = 'tcp' AND (orig_pkts = 0 OR resp_pkts = 0)
+            AND (orig_bytes + resp_bytes > 0 OR regexp_matches(history, '[ahdHAD]'))) AS tcp_one_way,
+        count(*) FILTER (proto = 'tcp' AND missed_bytes > 0) AS tcp_gaps
+    FROM read_parquet(?) GROUP BY 1, 2
+"""
+_OF_DHCP = """
+    SELECT capture, segment,
+        count(*) FILTER (op = 1 AND dst = '255.255.255.255') AS dhcp_client_messages,
+        count(*) FILTER (op = 2) AS dhcp_server_messages,
+        count(*) FILTER (giaddr NOT IN ('', '0.0.0.0')) AS dhcp_relayed
+    FROM read_parquet(?) GROUP BY 1, 2
+"""
+
+
+def vantage_of_messages(spool: Spool) -> Callable[[object, object], dict[str, int]]:
+    """What conversations and DHCP messages tell of a (capture, segment); both are complete now."""
+    told: dict[tuple[object, object], dict[str, int]] = {}
+    none: dict[str, int] = {}
+    for table, question in (("conversations", _OF_CONVERSATIONS), ("dhcp", _OF_DHCP)):
+        answer = quiet_connection().execute(question, [str(spool.seal(table))])
+        names = [d[0] for d in answer.description or ()][2:]
+        none.update(dict.fromkeys(names, 0))
+        for capture, segment, *values in answer.fetchall():
+            told.setdefault((capture, segment), {}).update(zip(names, values, strict=True))
+    return lambda capture, segment: {**none, **told.get((capture, segment), {})}
 
 
 class Clock:

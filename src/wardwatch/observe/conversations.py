@@ -1,0 +1,105 @@
+"""Conversations in words: the kernel's numbers as rows of table ``conversations``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from wardwatch.observe.text import ip_of, mac_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from wardwatch.observe.sessions import Counters
+    from wardwatch.observe.tables import Spool
+
+PROTOCOLS = {6: "tcp", 17: "udp", 1: "icmp", 58: "icmp6", 132: "sctp"}
+"""Words of table ``conversations``; others are their number."""
+
+_AS_THEY_ARE = (
+    "conversation",
+    "capture",
+    "first_ts",
+    "last_ts",
+    "first_packet",
+    "last_packet",
+    "last_capture",
+    "orig_p",
+    "resp_p",
+    "vlan",
+    "orig_bytes",
+    "resp_bytes",
+    "orig_pkts",
+    "resp_pkts",
+    "orig_ip_bytes",
+    "resp_ip_bytes",
+    "conn_state",
+    "history",
+)
+
+
+def write_conversations(
+    spool: Spool,
+    columns: Mapping[str, NDArray[Any]],
+    names: Sequence[str],
+    services: Mapping[int, str],
+    counters: Mapping[int, Counters],
+) -> None:
+    """Append conversations given as :meth:`ConversationTable.rows` gives them.
+
+    ``names`` are those of segments; ``services`` and ``counters`` what following the streams
+    told, by number. Where a stream was followed its counts of missing and repeated pieces stand;
+    else those of the kernel, which knows sequence numbers only.
+    """
+    import pyarrow as pa
+
+    size = len(columns["conversation"])
+    if not size:
+        return
+    out: dict[str, Any] = {}
+    for name in _AS_THEY_ARE:
+        values = columns[name]
+        out[name] = pa.array(values.tolist()) if values.dtype.kind == "U" else pa.array(values)
+    out["segment"] = _spelled(columns["segment"], names.__getitem__)
+    out["proto"] = _spelled(columns["proto"], lambda p: PROTOCOLS.get(p, str(p)))
+    out["orig_l2_addr"] = _spelled(columns["orig_mac"], lambda m: mac_of(m) if m else "")
+    out["resp_l2_addr"] = _spelled(columns["resp_mac"], lambda m: mac_of(m) if m else "")
+    for side in ("orig", "resp"):
+        out[f"{side}_h"] = _addresses(columns["net"], columns[f"{side}_hi"], columns[f"{side}_lo"])
+    numbers = columns["conversation"].tolist()
+    out["service"] = [services.get(number, "") for number in numbers]
+    odd = {
+        name: columns[name].copy() if name in columns else np.zeros(size, np.int64)
+        for name in ("missed_bytes", "overlaps", "retransmissions", "reordered")
+    }
+    for at, number in enumerate(numbers):
+        told = counters.get(number)
+        if told is not None:
+            for name, values in odd.items():
+                values[at] = max(int(values[at]), getattr(told, name))
+    spool.extend("conversations", {**out, **odd})
+
+
+def _spelled(values: NDArray[Any], spell: Callable[[int], str]) -> pa.Array:
+    """Each value in words, every different one spelled once."""
+    import pyarrow as pa
+
+    found, inverse = np.unique(values, return_inverse=True)
+    return pa.array([spell(v) for v in found.tolist()], pa.string()).take(pa.array(inverse))
+
+
+def _addresses(net: NDArray[Any], high: NDArray[Any], low: NDArray[Any]) -> pa.Array:
+    """Addresses in words; IPv4, the rule, by its one number."""
+    import pyarrow as pa
+
+    if (net == 4).all():
+        return _spelled(low, lambda v: ip_of(4, 0, v))
+    keys = np.empty(len(net), [("net", np.int64), ("high", np.uint64), ("low", np.uint64)])
+    keys["net"], keys["high"], keys["low"] = net, high, low
+    found, inverse = np.unique(keys, return_inverse=True)
+    words = [ip_of(*key) for key in found.tolist()]
+    return pa.array(words, pa.string()).take(pa.array(inverse))

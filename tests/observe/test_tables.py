@@ -1,0 +1,101 @@
+"""The spool and the tables: rows in, questions out, and nothing in between but Parquet."""
+
+import numpy as np
+import pytest
+
+from wardwatch.model.columns import BY_NAME, EMPTY, TABLES
+from wardwatch.observe.tables import FLUSH_ROWS, Spool, Tables, arrow_schema
+
+
+def test_every_table_is_written_even_when_nothing_was_seen(tmp_path):
+    tables = Spool(tmp_path / "out").close()
+    for table in TABLES:
+        assert tables.arrow(table.name).schema.names == list(table.names)
+        assert tables.ask(f'SELECT count(*) AS n FROM "{table.name}"')[0].n == 0
+
+
+def test_what_a_row_does_not_name_is_none_as_the_registry_spells_it():
+    spool = Spool()
+    spool.add("dhcp", {"capture": 1})
+    (row,) = spool.close().arrow("dhcp").to_pylist()
+    for column in BY_NAME["dhcp"].columns[1:]:
+        expected = EMPTY[column.type]
+        assert row[column.name] == (list(expected) if isinstance(expected, tuple) else expected)
+
+
+def test_rows_and_columns_keep_their_order_and_are_counted():
+    spool = Spool()
+    spool.add("presence", {"packets": 1})
+    spool.extend("presence", {"packets": np.array([2, 3])})
+    spool.add("presence", {"packets": 4})
+    assert spool.counts["presence"] == 4
+    assert [r.packets for r in spool.close().ask("SELECT packets FROM presence")] == [1, 2, 3, 4]
+
+
+def test_small_pieces_become_one_row_group(tmp_path):
+    import pyarrow.parquet as pq
+
+    spool = Spool(tmp_path)
+    for _ in range(50):
+        spool.extend("presence", {"packets": [1, 2]})
+    spool.close()
+    assert pq.ParquetFile(tmp_path / "presence.parquet").num_row_groups == 1
+
+
+def test_memory_is_bounded_by_flushing(tmp_path):
+    spool = Spool(tmp_path)
+    for _ in range(3):
+        spool.extend("presence", {"packets": np.zeros(FLUSH_ROWS, np.int64)})
+        assert not spool._pending["presence"]
+    assert spool.close().ask("SELECT count(*) AS n FROM presence")[0].n == 3 * FLUSH_ROWS
+
+
+def test_a_name_the_registry_does_not_know_is_our_bug():
+    spool = Spool()
+    with pytest.raises(KeyError):
+        spool.add("dhcp", {"colour": "blue"})
+    with pytest.raises(KeyError):
+        spool.extend("dhcp", {"colour": ["blue"]})
+    with pytest.raises(KeyError):
+        Tables.of(dhcp=[{"colour": "blue"}])
+    with pytest.raises(KeyError):
+        Tables.of(colours=[])
+
+
+def test_one_table_can_be_asked_before_the_others_are_complete():
+    spool = Spool()
+    spool.add("arp", {"sender_mac": "a"})
+    spool.add("arp", {"sender_mac": "b"})
+    question = "SELECT sender_mac AS mac, count(*) AS packets FROM read_parquet(?) GROUP BY 1"
+    spool.extend_from("bindings", "arp", question)
+    rows = spool.close().ask("SELECT mac, packets, ip FROM bindings ORDER BY mac")
+    assert [tuple(r) for r in rows] == [("a", 1, ""), ("b", 1, "")]
+
+
+def test_tables_in_memory_answer_like_those_on_disk(tmp_path):
+    rows = [{"capture": 1, "query": "pump.example", "TTLs": [1, 2]}]
+    spool = Spool(tmp_path)
+    spool.add("dns", rows[0])
+    for tables in (Tables.of(dns=rows), spool.close()):
+        (row,) = tables.ask("SELECT query, TTLs FROM dns WHERE capture = ?", [1])
+        assert (row.query, row.TTLs) == ("pump.example", [1, 2])
+        assert tables.relation("dns").limit(5).fetchall()[0][:2] == (1, -1)
+
+
+def test_meanings_travel_with_the_columns():
+    field = arrow_schema(BY_NAME["arp"]).field("op")
+    assert b"request" in field.metadata[b"meaning"]
+    assert not field.nullable
+
+
+def test_the_connection_reaches_for_nothing():
+    (row,) = Tables.of().ask(
+        "SELECT current_setting('autoinstall_known_extensions') AS a,"
+        " current_setting('autoload_known_extensions') AS b"
+    )
+    assert not row.a and not row.b
+
+
+def test_a_folder_of_tables_is_private(tmp_path):
+    Spool(tmp_path / "deep" / "out")
+    assert (tmp_path / "deep" / "out").stat().st_mode & 0o077 == 0
