@@ -1,0 +1,1 @@
+"""The bench: an honest hospital mix, and what reading it costs."""
