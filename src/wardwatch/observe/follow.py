@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from wardwatch.decode.stream import Chunk, Gap, Pool, Stream
+from wardwatch.decode.wire import http
 from wardwatch.observe.chains import Chains, Fingerprints
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Shared:
         self.services: dict[int, str] = {}
         self.chains = Chains()
         self.fingerprints = Fingerprints()
+        self._heads: dict[bytes, tuple[http.Head | None, tuple[Anomaly, ...]]] = {}
         self._hellos: One | None = None
         self.expected: dict[tuple[str, int], None] = {}
         """Where FTP data connections will be opened to, see :meth:`expect`."""
@@ -55,6 +57,19 @@ class Shared:
             self._hellos = One()
         return self._hellos
 
+    def heads(self, raw: bytes) -> tuple[http.Head | None, tuple[Anomaly, ...]]:
+        """An HTTP head read; heads without credentials are remembered, they come by thousands."""
+        known = self._heads.get(raw)
+        if known is not None:
+            return known
+        self.parser_calls += 1
+        found = http.parse(raw)
+        if found[0] is not None and not found[0].credentials and len(raw) <= 4096:
+            if len(self._heads) >= MAX_HEADS:
+                self._heads.clear()
+            self._heads[raw] = found
+        return found
+
     def expect(self, host: str, port: int) -> None:
         """An FTP data connection to ``host`` and ``port`` was agreed upon."""
         self.expected[host, port] = None
@@ -62,6 +77,8 @@ class Shared:
             self.expected.pop(next(iter(self.expected)))
 
 
+MAX_HEADS = 2048
+"""HTTP heads remembered, at most 4 KiB each."""
 MAX_EXPECTED = 4096
 """FTP data connections agreed upon and not yet opened; PORT commands cost a peer nothing."""
 

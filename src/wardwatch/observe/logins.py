@@ -251,8 +251,9 @@ class Ftp(Follower):
         if endpoint is None:
             return
         self.flow.shared.expect(host or endpoint.host, endpoint.port)
-        if self._mode == "passive":  # a server behind a translator names its inner address
-            self.flow.shared.expect(self.flow.ends[self._server].ip, endpoint.port)
+        # Behind an address translator the address named is not the one on this wire.
+        side = self._server if self._mode == "passive" else 1 - self._server
+        self.flow.shared.expect(self.flow.ends[side].ip, endpoint.port)
 
     def _protect(self, code: int) -> None:
         """RFC 4217 §4: what follows a 234 is TLS; RFC 2228's 334 leads to other protection."""

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from wardwatch.decode.stream import ACK, FIN, RST, SYN, Chunk, Gap
-from wardwatch.observe.follow import FOLLOW, IGNORE, UNDECIDED, Flow, Follower, Shared
-from wardwatch.observe.recognise import recognise
+from wardwatch.observe.exchanges import DeviceStream
+from wardwatch.observe.follow import FOLLOW, IGNORE, UNDECIDED, Flow, Shared
+from wardwatch.observe.recognise import Undecided
 
 if TYPE_CHECKING:
+    from wardwatch.observe.follow import Follower
     from wardwatch.observe.secrets import Secrets
     from wardwatch.observe.tables import Spool
     from wardwatch.observe.where import Where
@@ -26,8 +28,6 @@ MAX_FOLLOWED = 16_384
 """Conversations followed at once, some 3 KiB each: a SYN flood must not cost more."""
 MAX_BUFFERED = 64 * 1024 * 1024
 """Bytes kept for all of them together; the one longest silent is given up first."""
-MAX_UNDECIDED = 8192
-"""Bytes of a conversation that may stay unrecognised: every protocol here shows itself sooner."""
 
 
 class Counters(msgspec.Struct, frozen=True, gc=False):
@@ -136,9 +136,16 @@ class Sessions:
         if len(self._flows) >= MAX_FOLLOWED:
             self._evict()
         flow = Flow(conversation, self._shared, where, from_orig)
-        flow.follower = Undecided(flow)
+        flow.become(self._first_reader(flow))
         self._flows[conversation] = flow
         return flow
+
+    def _first_reader(self, flow: Flow) -> Follower:
+        """FTP agreed upon its data connections beforehand; the others have to show themselves."""
+        for end in flow.ends:
+            if self._shared.expected.pop((end.ip, end.port), False) is None:
+                return DeviceStream(flow, "ftp-data")
+        return Undecided(flow)
 
     def _reopens(self, conversation: int, flow: Flow | None, from_orig: bool, seq: int) -> bool:
         """RFC 9293 §3.6.1: a SYN with another sequence number begins a new connection."""
@@ -188,46 +195,6 @@ class Sessions:
         """Give up the conversation that has been silent longest."""
         self.evicted += 1
         self._finish(next(iter(self._flows.values())), None)
-
-
-class Undecided(Follower):
-    """Keeps the first bytes of a conversation until it is plain who reads them."""
-
-    interest = UNDECIDED
-
-    def __init__(self, flow: Flow) -> None:
-        super().__init__(flow)
-        self._heads = [bytearray(), bytearray()]
-        self._kept: list[tuple[int, Chunk]] = []
-
-    @property
-    def buffered(self) -> int:
-        return len(self._heads[0]) + len(self._heads[1])
-
-    def data(self, side: int, chunk: Chunk) -> None:
-        self._heads[side] += chunk.data
-        self._kept.append((side, chunk))
-        follower = recognise(self.flow, bytes(self._heads[0]), bytes(self._heads[1]), side)
-        if follower is not None:
-            self._become(follower)
-        elif self.buffered > MAX_UNDECIDED:
-            self._become(Follower(self.flow))
-
-    def gap(self, side: int, gap: Gap) -> None:
-        self._heads[side].clear()
-        self._kept = [(s, c) for s, c in self._kept if s != side]
-
-    def end(self) -> None:
-        self._heads[0].clear()
-        self._heads[1].clear()
-
-    def _become(self, follower: Follower) -> None:
-        flow = self.flow
-        flow.become(follower)
-        kept, self._kept = self._kept, []
-        self.end()
-        for side, chunk in kept:
-            flow.follower.data(side, chunk)
 
 
 __all__ = ["FOLLOW", "IGNORE", "UNDECIDED", "Counters", "Sessions"]
