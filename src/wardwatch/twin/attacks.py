@@ -64,7 +64,7 @@ def _rogue_dhcp_wins(stage: Stage, event: Event) -> None:
     ts += 100 * MS
     stage.ward.announce(ts, pump, event.id, "consequence")
     stage.ward.arp_exchange(ts + MS, pump, rogue, event.id, "consequence")
-    ident, port = draws.getrandbits(16), draws.randrange(1024, 5000)
+    ident, port = draws.getrandbits(16), draws.randrange(49152, 65536)
     host = HOSTS[pump.server]
     mark = Mark("dns query", pump.name, rogue.name, pump.vlan, event.id, "consequence")
     stage.ward.datagram(
@@ -109,7 +109,7 @@ def _dns_overread(stage: Stage, event: Event) -> None:
     ts += 5 * MS
     host = HOSTS[pump.server]
     draws = stage.ward.draws("dns", pump.name, slot)
-    ident, port = draws.getrandbits(16), draws.randrange(1024, 5000)
+    ident, port = draws.getrandbits(16), draws.randrange(49152, 65536)
     mark = Mark("dns answer", rogue.name, pump.name, pump.vlan, event.id, "attack")
     body = messages.dns_answer(ident, host, rogue.ip, claimed=0x2000)
     stage.ward.datagram(ts + MS, rogue, pump, (53, port), body, mark, 3)

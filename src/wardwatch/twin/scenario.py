@@ -40,6 +40,8 @@ class Day(msgspec.Struct, frozen=True):
     ward: Ward
     frames: tuple[Frame, ...]
     pki: Pki
+    displaced: tuple[tuple[str, int, int], ...]
+    """(station, from, until): what the clean day has and this one lacks, because an event took its place."""
 
     @property
     def end(self) -> int:
@@ -124,7 +126,7 @@ def play(seed: int, *, attacked: bool, plan: Plan | None = None) -> Day:
     stage.ordinary()
     end = start + int(plan.hours * 3600) * NS
     frames = tuple(sorted(frame for frame in ward.frames if frame.ts < end))
-    return Day(seed, attacked, start, plan, ward, frames, certificates)
+    return Day(seed, attacked, start, plan, ward, frames, certificates, stage.displaced)
 
 
 def load(name: str) -> Plan:

@@ -50,6 +50,15 @@ class Stage:
         """A station by name."""
         return self.ward.stations[name]
 
+    @property
+    def displaced(self) -> tuple[tuple[str, int, int], ...]:
+        """(station, from, until) of what events took the place of."""
+        slots = [
+            (name, self.start + slot * SLOT_S * NS, self.start + (slot + 1) * SLOT_S * NS)
+            for name, slot in sorted(self.taken)
+        ]
+        return (*slots, ("printer", *self.printer_away)) if any(self.printer_away) else tuple(slots)
+
     def secret(self, what: str) -> str:
         """A secret generated for this seed; never anybody's."""
         return f"twin-{self.ward.draws('secret', what).getrandbits(48):012x}"
@@ -109,7 +118,7 @@ class Stage:
     ) -> int:
         """Question to the hospital's resolver and its answer; returns the time after."""
         draws = self.ward.draws("dns", pump.name, slot)
-        ident, port = draws.getrandbits(16), draws.randrange(1024, 5000)
+        ident, port = draws.getrandbits(16), draws.randrange(49152, 65536)
         dns = self.station("dns")
         mark = Mark("dns query", pump.name, "dns", pump.vlan, event, role)
         self.ward.datagram(
