@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,7 +16,9 @@ from wardwatch.observe.fast_rows import FastRows
 from wardwatch.observe.tables import Spool
 from wardwatch.observe.text import ip_of, mac_of
 from wardwatch.observe.where import Where
-from tests.walk import Seen
+
+if TYPE_CHECKING:
+    from tests.walk import Seen
 
 KIND = {"dns": kinds.KIND_DNS, "dhcp": kinds.KIND_DHCP, "arp": kinds.KIND_ARP}
 
