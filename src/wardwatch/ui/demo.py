@@ -36,12 +36,14 @@ def run_demo(out: Path, seed: int, *, as_json: bool = False) -> int:
         sys.stderr.write(f"wardwatch demo: making a day on the twin's ward (seed {seed}) …\n")
     made = demo(seed, folder)
     outcomes = []
-    for path, truth in ((made.attacked, made.truth_attacked), (made.clean, made.truth_clean)):
+    days = (
+        (made.attacked, made.site_attacked, made.truth_attacked),
+        (made.clean, made.site, made.truth_clean),
+    )
+    for path, site, truth in days:
         if not as_json:
             sys.stderr.write(f"wardwatch demo: auditing {path.name} …\n")
-        outcomes.append(
-            _judge(path, made.site, made.listed, folder / path.stem, truth, quiet=as_json)
-        )
+        outcomes.append(_judge(path, site, made.listed, folder / path.stem, truth, quiet=as_json))
     met = not any(o.differences for o in outcomes)
     if as_json:
         sys.stdout.write(
