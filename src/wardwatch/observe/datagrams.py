@@ -56,8 +56,8 @@ class Datagrams:
         self.parser_calls = 0
         """Messages a Python parser has read."""
         self.on_binding: Callable[[str, str, str, str, Where], None] = nothing
-        """Told of (segment, mac, ip, source, where) for each address that DHCP acknowledges
-        (source ``dhcp``) or neighbour discovery announces (source ``nd``)."""
+        """Told of (segment, mac, ip, ``nd``, where) for each address that neighbour discovery
+        announces; those of ARP and DHCP stand in their tables."""
         self._speakers = {
             table: _Speakers(spool, table)
             for table in ("redundancy", "neighbors", "control", "snmp", "wifi")
@@ -148,9 +148,6 @@ class Datagrams:
             own = dhcp.row(message)
             whole = where.whole and claimed <= len(payload)
             self.spool.add("dhcp", {**_place(where), **_ends(where), **own, "whole": whole})
-            if own["msg_type"] == "ACK" and own["yiaddr"] and message.hlen == 6:
-                mac, ip = str(own["chaddr"]), str(own["yiaddr"])
-                self.on_binding(where.segment, mac, ip, "dhcp", where)
         self._anomalies("dhcp", anomalies, where)
 
     def _dns(self, payload: bytes, where: Where, claimed: int, proto: str = "udp") -> None:

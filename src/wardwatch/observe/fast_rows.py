@@ -14,9 +14,8 @@ import numpy as np
 from wardwatch.decode.kernels import rows_arp, rows_dhcp, rows_dns
 from wardwatch.decode.wire import dhcp
 from wardwatch.decode.wire.reader import ip4_list
-from wardwatch.observe.datagrams import DNS_PORTS, nothing
+from wardwatch.observe.datagrams import DNS_PORTS
 from wardwatch.observe.text import ip_of, mac_of
-from wardwatch.observe.where import Where
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,8 +64,6 @@ class FastRows:
         """``devices``: sorted 24 bit prefixes (OUI) whose messages the parsers shall read."""
         self.spool = spool
         self.devices = np.sort(np.asarray([] if devices is None else devices, np.uint32))
-        self.on_binding: Callable[[str, str, str, str, Where], None] = nothing
-        """As :attr:`wardwatch.observe.datagrams.Datagrams.on_binding`."""
         self._segments: list[str] = []
         self._segment_of: dict[str, int] = {}
         self._dns = _Buffer(ROOM, len(rows_dns.NUMBERS), 4)
@@ -380,38 +377,8 @@ class FastRows:
             own["overload"] = own["overrun_option"] = np.full(n, -1)
             own["overrun_claimed"] = own["overrun_present"] = np.full(n, -1)
             own["whole"] = np.ones(n, np.bool_)
-            place = self._place(buffer, n)
-            self.spool.extend("dhcp", {**place, **self._ends(buffer, n), **own})
-            self._bindings(buffer, n, place, own)
+            self.spool.extend("dhcp", {**self._place(buffer, n), **self._ends(buffer, n), **own})
         buffer.used[:] = 0
-
-    def _bindings(
-        self, buffer: _Buffer, n: int, place: dict[str, Any], own: dict[str, Any]
-    ) -> None:
-        """Tell of each address a server acknowledged."""
-        acked = [k for k in range(n) if own["msg_type"][k] == "ACK"]
-        if not acked:
-            return
-        ends = self._ends(buffer, n)
-        for k in acked:
-            ip = own["yiaddr"][k].as_py()
-            if ip:
-                segment = place["segment"][k].as_py()
-                where = Where(
-                    capture=int(place["capture"][k]),
-                    packet=int(place["packet"][k]),
-                    ts=int(place["ts"][k]),
-                    segment=segment,
-                    src_mac=place["src_mac"][k].as_py(),
-                    dst_mac=place["dst_mac"][k].as_py(),
-                    src=ends["src"][k].as_py(),
-                    src_port=int(ends["src_port"][k]),
-                    dst=ends["dst"][k].as_py(),
-                    dst_port=int(ends["dst_port"][k]),
-                    conversation=int(buffer.place["conversation"][k]),
-                    ip_ttl=int(buffer.place["ttl"][k]),
-                )
-                self.on_binding(segment, own["chaddr"][k].as_py(), ip, "dhcp", where)
 
     def _flush_arp(self) -> None:
         buffer = self._arp

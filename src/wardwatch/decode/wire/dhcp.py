@@ -20,6 +20,7 @@ from wardwatch.decode.wire.reader import (
     text,
     text_or_hex,
     trimmed,
+    u8,
     u16,
     u32,
 )
@@ -29,7 +30,6 @@ from wardwatch.model.values import mac_text
 FIXED = 236  # bytes before the cookie, RFC 2131 figure 1
 COOKIE = b"\x63\x82\x53\x63"
 SNAME, FILE = (44, 108), (108, 236)
-LEAST = 44  # up to and with chaddr: less than this is no message to speak of
 PAD, END = 0, 255
 OPTIONS_FIELD, FILE_FIELD, SNAME_FIELD = 0, 1, 2
 
@@ -243,22 +243,23 @@ class Message(msgspec.Struct, frozen=True):
 def parse(payload: bytes, claimed: int = -1) -> tuple[Message | None, tuple[Anomaly, ...]]:
     """Read one UDP payload of which ``claimed`` bytes were sent (-1: just those given).
 
+    A message shorter than its fixed fields is read as far as it goes; of nothing, nothing is read.
     Bytes that were sent but not captured are ``dhcp_cut``; a length that runs past what was sent
     is ``dhcp_option_overrun`` all the same.
     """
     end = len(payload)
     limit = max(claimed, end)
-    if end < LEAST:
-        fault = CUT if limit >= LEAST else TRUNCATED
-        return None, (Anomaly(fault, ByteSpan(0, end), max(limit, FIXED), end),)
     anomalies: list[Anomaly] = []
     if end < FIXED:
         fault = CUT if limit >= FIXED else TRUNCATED
         anomalies.append(Anomaly(fault, ByteSpan(0, end), max(limit, FIXED), end))
+    if not end:
+        return None, tuple(anomalies)
     if payload[0] not in (1, 2):
         anomalies.append(Anomaly(BAD_OP, ByteSpan(0, 1), payload[0], 2))
-    if payload[2] > 16:
-        anomalies.append(Anomaly(BAD_HLEN, ByteSpan(2, 3), payload[2], 16))
+    hlen = u8(payload, 2)
+    if hlen > 16:
+        anomalies.append(Anomaly(BAD_HLEN, ByteSpan(2, 3), hlen, 16))
     options: list[Option] = []
     codes: list[int] = []
     ended = False
@@ -271,9 +272,9 @@ def parse(payload: bytes, claimed: int = -1) -> tuple[Message | None, tuple[Anom
         anomalies.append(Anomaly(BAD_COOKIE, span, u32(payload, FIXED), u32(COOKIE, 0)))
     message = Message(
         op=payload[0],
-        htype=payload[1],
-        hlen=payload[2],
-        hops=payload[3],
+        htype=u8(payload, 1),
+        hlen=hlen,
+        hops=u8(payload, 3),
         xid=u32(payload, 4),
         secs=u16(payload, 8),
         flags=u16(payload, 10),
@@ -281,7 +282,7 @@ def parse(payload: bytes, claimed: int = -1) -> tuple[Message | None, tuple[Anom
         yiaddr=payload[16:20],
         siaddr=payload[20:24],
         giaddr=payload[24:28],
-        chaddr=payload[28 : 28 + min(payload[2], 16)],
+        chaddr=payload[28 : 28 + min(hlen, 16)],
         sname=payload[slice(*SNAME)],
         file=payload[slice(*FILE)],
         cookie=cookie,

@@ -41,7 +41,7 @@ TRUNCATED = Fault("dns_truncated", "RFC 1035 §4.1.1: message shorter than its h
 CUT = Fault("dns_cut", "none broken: the capture holds less than the message had")
 IMPOSSIBLE_COUNTS = Fault(
     "dns_impossible_counts",
-    "RFC 1035 §4.1.1, RFC 9267 §6: more records claimed than the bytes behind the questions can hold",
+    "RFC 1035 §4.1.1, RFC 9267 §6: more entries claimed than the bytes of the message can hold",
 )
 OVERRUN = Fault(
     "dns_overrun", "RFC 1035 §4.1, RFC 9267 §4: a name or RDLENGTH runs past the end of the message"
@@ -185,6 +185,9 @@ def parse(payload: bytes, claimed: int = -1) -> tuple[Message | None, tuple[Anom
     impossible = not reading.early and claimed_records * LEAST_RR > left
     if impossible:
         reading.fault(IMPOSSIBLE_COUNTS, 4, HEADER, claimed_records * LEAST_RR, left)
+    elif counts[0] * LEAST_QUESTION > limit - HEADER:  # TC excuses no question: RFC 2181 §9
+        impossible = True
+        reading.fault(IMPOSSIBLE_COUNTS, 4, 6, counts[0] * LEAST_QUESTION, limit - HEADER)
     records: list[Record] = []
     edns_size = -1
     if complete:
