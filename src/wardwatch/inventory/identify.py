@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -231,7 +232,13 @@ def _pump_servers(
 
 
 def _weighed(group: Sequence[str], shown: Mapping[str, _Shown]) -> Weighed:
-    return weigh(rule for key in group if key in shown for rule in shown[key].rules)
+    rules = {rule.id: rule for key in group if key in shown for rule in shown[key].rules}
+    return _of_rules(tuple(sorted(rules)))
+
+
+@lru_cache(maxsize=4096)  # a ward's devices show the same few sets of traits
+def _of_rules(ids: tuple[str, ...]) -> Weighed:
+    return weigh(rule for rule in rulebook().rules if rule.id in ids)
 
 
 def _notes(found: Stations) -> dict[str, list[str]]:

@@ -66,15 +66,9 @@ def _supporters(leader: Rule, claiming: Sequence[Rule]) -> list[Rule]:
     agreed = [leader]
     for rule in sorted(claiming, key=lambda rule: -rule.weight):
         own = {name: getattr(rule, name) for name in _FIELDS}
-        shares = any(own[name] and own[name] == said[name] for name in _FIELDS)
-        # "medical device" is a wider word for any medical kind, not another one.
-        clash = any(
-            own[name]
-            and said[name]
-            and own[name] != said[name]
-            and not _wider(own[name], said[name])
-            for name in _FIELDS
-        )
+        both = [(own[name], said[name]) for name in _FIELDS if own[name] and said[name]]
+        shares = any(one == other or _wider(one, other) for one, other in both)
+        clash = any(one != other and not _wider(one, other) for one, other in both)
         if rule is leader or clash or not shares:
             continue
         agreed.append(rule)
@@ -84,6 +78,7 @@ def _supporters(leader: Rule, claiming: Sequence[Rule]) -> list[Rule]:
 
 
 def _wider(one: str, other: str) -> bool:
+    """Whether "medical device" stands beside a medical kind: a wider word, not another one."""
     kinds = {one, other}
     return "medical device" in kinds and kinds <= set(MEDICAL_KINDS)
 

@@ -1,0 +1,82 @@
+import re
+
+from wardwatch.inventory.rulebook import rulebook
+from wardwatch.model.device import MEDICAL_KINDS
+
+BOOK = rulebook()
+
+
+def test_rules_have_names_of_their_own_and_state_source_and_weight():
+    ids = [rule.id for rule in BOOK.rules]
+    assert len(set(ids)) == len(ids)
+    for rule in BOOK.rules:
+        assert rule.source and rule.says, rule.id
+        assert 0 < rule.weight <= 1, rule.id
+
+
+def test_every_rule_says_how_it_reads_its_sign():
+    for rule in BOOK.rules:
+        ways = (rule.match is not None, bool(rule.is_), bool(rule.prefix))
+        assert sum(ways) == 1, rule.id
+
+
+def test_prefixes_are_written_as_macs_are():
+    for rule in BOOK.rules:
+        for prefix in rule.prefix:
+            assert re.fullmatch(r"[0-9a-f]{2}(:[0-9a-f]{1,2})+", prefix), rule.id
+
+
+def test_no_prefix_is_claimed_by_two_makers():
+    claimed = [prefix for rule in BOOK.rules for prefix in rule.prefix]
+    assert len(set(claimed)) == len(claimed)
+
+
+def test_modules_claim_nothing_of_the_device():
+    modules = [rule for rule in BOOK.rules if rule.module]
+    assert len(modules) >= 9
+    assert not any(rule.claims for rule in modules)
+
+
+def test_the_tls_rule_reads_a_shape_and_names_no_suite():
+    shape = next(rule for rule in BOOK.rules if rule.id == "medfusion-tls-hello")
+    assert shape.speaks("0301 suites 27 extensions 0 length 93 export")
+    assert not shape.speaks("0301 suites 27 extensions 0 length 95 export")
+    assert not shape.speaks("0301 suites 28 extensions 0 length 93 export")
+    assert not shape.speaks("0301 suites 27 extensions 0 length 93")
+
+
+def test_port_1588_alone_is_no_evidence():
+    assert "1588" not in BOOK.values_of("port.tcp") + BOOK.values_of("client.tcp")
+
+
+def test_a_long_text_from_outside_is_only_read_at_its_head():
+    rule = next(rule for rule in BOOK.rules if rule.id == "name-medfusion")
+    assert rule.speaks("x" * 500 + "medfusion")
+    assert rule.speaks("x" * 100_000 + "medfusion") is False
+
+
+def test_the_longest_prefix_speaks_first():
+    assert [rule.id for rule in BOOK.of_mac("00:00:5e:00:01:07")] == ["router-virtual"]
+    assert [rule.manufacturer for rule in BOOK.of_mac("70:b3:d5:36:a0:01")] == ["BD"]
+    assert BOOK.of_mac("70:b3:d5:36:b0:01") == ()
+
+
+def test_a_rule_for_any_banner_reads_each_kind():
+    assert [r.id for r in BOOK.speaking("banner.http", "HP JetDirect")] == ["banner-printer"]
+
+
+def test_listed_models_need_maker_and_word_to_agree():
+    assert BOOK.listed_model("Smiths Medical", "Medfusion 4000 Wireless").family == "medfusion-4000"
+    assert (
+        BOOK.listed_model("SMITHS MEDICAL ASD INC", "MEDFUSION 4000 SYRINGE PUMP").family
+        == "medfusion-4000"
+    )
+    assert BOOK.listed_model("Smiths", "MF4000 syringe pump (wireless)").family == "medfusion-4000"
+    assert BOOK.listed_model("", "Medfusion 4000").family == "medfusion-4000"
+    assert BOOK.listed_model("Nikon", "Medfusion 4000") is None
+    assert BOOK.listed_model("Smiths Medical", "Medfusion 3500").family == "medfusion-3500"
+    assert BOOK.listed_model("Smiths Medical", "Medfusion 40001") is None
+
+
+def test_kinds_of_listed_models_are_ours():
+    assert {m.kind for m in BOOK.models} <= {*MEDICAL_KINDS, "pump server"}

@@ -1,0 +1,21 @@
+import pytest
+
+from wardwatch.inventory.vendors import vendor
+
+
+def test_the_registry_names_the_holder_of_a_prefix():
+    assert vendor("00:50:56:00:00:10") == "VMware, Inc."
+
+
+@pytest.mark.parametrize(
+    "mac",
+    [
+        "02:50:56:00:00:10",  # locally administered
+        "01:00:5e:00:00:01",  # group
+        "cc:4f:5c:70:00:01",  # a block that was cut into smaller ones
+        "",
+        "00:5",
+    ],
+)
+def test_addresses_that_name_nobody(mac):
+    assert vendor(mac) == ""
