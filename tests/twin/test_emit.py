@@ -38,7 +38,9 @@ def test_udp_over_ipv4_in_two_tags_reads_back(body):
     assert (ip.src, ip.dst, ip.id, ip.len) == (SRC, DST, 7, len(packet))
     assert (ip.data.sport, ip.data.dport, ip.data.data) == (68, 67, body)
     assert plain_checksum(packet[:20]) == 0
-    assert plain_checksum(SRC + DST + b"\0\x11" + ip.data.ulen.to_bytes(2, "big") + packet[20:]) == 0
+    assert (
+        plain_checksum(SRC + DST + b"\0\x11" + ip.data.ulen.to_bytes(2, "big") + packet[20:]) == 0
+    )
 
 
 def test_short_frames_are_filled_with_zeros():

@@ -37,7 +37,9 @@ def test_dns_answer_reads_back_and_a_false_count_changes_nothing_else():
     assert read.an[0].rdata == b"\x0a\x14\0\x1e"
     assert read.qd[0].name == "mds.icu.ward.example"
     planted = messages.dns_answer(3, "mds.icu.ward.example", b"\x0a\x14\0\x1e", claimed=0x2000)
-    assert [n for n, pair in enumerate(zip(honest, planted, strict=True)) if len(set(pair)) > 1] == [6, 7]
+    assert [
+        n for n, pair in enumerate(zip(honest, planted, strict=True)) if len(set(pair)) > 1
+    ] == [6, 7]
 
 
 def test_pump_hello_is_93_bytes_of_27_suites_without_extensions():

@@ -172,7 +172,7 @@ def _ftp_login(stage: Stage, event: Event) -> None:
     talk = Talk(stage.ward, ts + 2 * MS, rogue, pump, 21, event.id, event=event.id, role="attack")
     talk.open().tell(b"220 RTCS FTP Ready\r\n", "ftp banner")
     talk.ask(b"USER service\r\n").tell(b"331 Looking up password\r\n")
-    talk.ask(b"PASS " + stage.secret("ftp").encode() + b"\r\n", "login")
+    talk.ask(b"PASS " + stage.secret("service").encode() + b"\r\n", "login")
     talk.tell(b"230 User logged in\r\n", "login accepted")
     talk.ask(b"QUIT\r\n").tell(b"221 Goodbye!\r\n").close()
 
@@ -189,7 +189,7 @@ def _telnet_login(stage: Stage, event: Event) -> None:
         "telnet banner",
     )
     talk.ask(b"\xff\xfd\x01\xff\xfd\x03", acked=True).wait(2)
-    talk.ask(stage.secret("telnet").encode() + b"\r\n", "login")
+    talk.ask(stage.secret("service").encode() + b"\r\n", "login")
     talk.tell(b"\r\n4000>", "login accepted").wait(1)
     talk.ask(b"ifconfig\r\n").tell(b"ifconfig\r\neth0 up\r\n4000>").close()
 

@@ -418,7 +418,7 @@ class Stage:
                 access.mac, b"ward-clinical", seq, (ts - self.start) // 1000, private=True
             )
             self.ward.air(ts, frame, Mark("beacon", "ap", "", 0, cast="broadcast"))
-            if seq % 5 == 0 and ("radio-8", seq // 30) not in self.taken:
+            if seq % 5 == 0 and ("radio-8", (ts - self.start) // (SLOT_S * NS)) not in self.taken:
                 body = draws.randbytes(180)
                 router = self.ward.gateway(ICU).mac
                 frame = emit.protected_data(pump.mac, access.mac, router, seq, body)

@@ -319,9 +319,8 @@ def _segmentation_enforced(sight: _Sight, pump: Station) -> _Answer:
         return BROKEN, "an attempt from another VLAN arrived in the pump's"
     if _strangers(sight, pump):
         return (
-            f"{NOT_OBSERVABLE}|{BROKEN}",
-            "a stranger inside the VLAN: no border was crossed, so nothing says whether one is kept; "
-            "the note's one row for both statements also allows broken",
+            BROKEN,
+            "a stranger on the pump's side of the router (one row of the note for both statements)",
         )
     refused = sight.of("icmp prohibited", whole=False) if tried else []
     inside = [
@@ -466,7 +465,8 @@ _SEGMENT_RULES: dict[str, Callable[[_Sight, int], _Answer]] = {
 
 
 def _attested(sight: _Sight, *, lapsed: bool) -> list[ExpectedVerdict]:
-    contradicted = bool(sight.of("login accepted"))
+    # Two pumps took the same secret: "not reused" is contradicted, not by one clear-text login.
+    contradicted = len({mark.who for _, mark in sight.of("login accepted")}) > 1
     expired = (BROKEN, "the statement has expired") if lapsed else (ATTESTED, "stated, not expired")
     spoken = (
         (BROKEN, "packets contradict it") if contradicted else (ATTESTED, "stated, not expired")
@@ -542,6 +542,9 @@ def _findings(sight: _Sight) -> list[ExpectedFinding]:
         ]
         expect("rogue_dns", cut, "", laptop, optional=True)
     expect("rogue_router", attacks("ra"), "", laptop)
+    # It names itself as the router in option 3, which counts as an offer to be one.
+    offers = attacks("dhcp offer", who="home-router")
+    expect("rogue_router", offers, "", by("home-router"))
     expect("arp_impersonation", attacks("arp claim"), "", laptop)
     restarts = {m.event for _, m in sight.of("arp announce") if m.role == "consequence"}
     triggers = [
