@@ -1,8 +1,8 @@
 """The hospital mix: a seeded capture, honest in every sum, number and length.
 
 ``python -m bench.mix --megabytes 1000 --seed 1 OUT.pcap``. About 2.47 million packets a GB, 393
-bytes each on average; TCP sessions (TLS with certificates, HTTP, HL7, FTP, telnet), DNS 1.8 % of
-the packets, DHCP 0.2 %, ARP 1 %, some 802.1Q and IPv6; some 3,000 hosts. Real monitors give up
+bytes each on average; TCP sessions (TLS with certificates, HTTP, FTP, telnet, a little HL7), DNS
+1.8 % of the packets, DHCP 0.2 %, ARP 1 %, some 802.1Q and IPv6; some 3,000 hosts. Real monitors give up
 early on a capture whose checksums, sequence numbers or lengths lie, and then look fast.
 
 A conversation is written once as a template of frames, and stamped as often as needed: addresses,
@@ -13,20 +13,19 @@ sums. Flows overlap in time within an episode of some minutes; episodes follow e
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import struct
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.scripts import Line, Sayings, dhcp, dns
 from wardwatch.capture.write import PcapWriter
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 START_NS = 1_793_500_000_000_000_000
 """When the capture begins (2026-10-31)."""
@@ -95,7 +94,6 @@ def segments(lines: list[Line], mss: int, chance: random.Random) -> list[tuple[s
 def template(lines: list[Line], v6: bool, vlan: bool, chance: random.Random) -> Template:
     """Write a conversation once; addresses, ports, numbers and sums are filled in by stamping."""
     link = bytes(12) + (b"\x81\x00\x00\x00" if vlan else b"") + (b"\x86\xdd" if v6 else b"\x08\x00")
-    header = 40 if v6 else 20
     parts, offset, up, seqs, acks, tcp_sum, ip_sum, pause = [], [], [], [], [], [], [], []
     position = {"c": 0, "s": 0}
     at, before = 0, ""
@@ -103,7 +101,9 @@ def template(lines: list[Line], v6: bool, vlan: bool, chance: random.Random) -> 
         other = "s" if who == "c" else "c"
         options = b""
         if flags & SYN:  # MSS, SACK permitted, window scale (RFC 9293 §3.2, 2018, 7323)
-            options = struct.pack("!BBHBBBBB", 2, 4, 1_440 if v6 else 1_460, 4, 2, 3, 3, 7) + b"\1\1\1"
+            options = (
+                struct.pack("!BBHBBBBB", 2, 4, 1_440 if v6 else 1_460, 4, 2, 3, 3, 7) + b"\1\1\1"
+            )
         size = 20 + len(options)
         tcp = struct.pack("!HHIIBBHHH", 0, 0, 0, 0, size // 4 << 4, flags, 501, 0, 0) + options
         length = size + len(payload)
@@ -186,7 +186,12 @@ class Mix:
         oui = self.chance.choice(_PUMP_OUIS if vlan == 120 else _OUIS)
         mac = bytes.fromhex(oui) + (n + 1).to_bytes(3, "big")
         v4 = bytes([10, vlan or 1]) + (n + 10).to_bytes(2, "big")
-        v6 = bytes.fromhex("20010db8") + vlan.to_bytes(2, "big") + bytes(8) + (n + 10).to_bytes(2, "big")
+        v6 = (
+            bytes.fromhex("20010db8")
+            + vlan.to_bytes(2, "big")
+            + bytes(8)
+            + (n + 10).to_bytes(2, "big")
+        )
         kind = "pump" if vlan == 120 else "pc"
         return Host(f"{kind}-{n:04d}", mac, v4, v6, vlan)
 
@@ -267,17 +272,24 @@ class Mix:
         chance, say = self.chance, self.say
         version = chance.choice((0x0303, 0x0304))
         if kind == "tls bulk":
-            rounds = [(chance.randrange(200, 900), chance.randrange(20_000, 130_000))] * chance.randrange(1, 6)
+            rounds = [
+                (chance.randrange(200, 900), chance.randrange(20_000, 130_000))
+            ] * chance.randrange(1, 6)
             return say.tls(rounds, version)
         if kind == "tls small":
             rounds = chance.randrange(40, 120)
             return say.tls(
-                [(chance.randrange(40, 260), chance.randrange(30, 420)) for _ in range(rounds)], version
+                [(chance.randrange(40, 260), chance.randrange(30, 420)) for _ in range(rounds)],
+                version,
             )
         if kind == "http bulk":
-            return say.http([chance.randrange(10_000, 200_000) for _ in range(chance.randrange(1, 5))])
+            return say.http(
+                [chance.randrange(10_000, 200_000) for _ in range(chance.randrange(1, 5))]
+            )
         if kind == "http small":
-            return say.http([chance.randrange(60, 900) for _ in range(chance.randrange(20, 90))])
+            return say.http([chance.randrange(60, 900) for _ in range(chance.randrange(2, 12))])
+        if kind == "records":
+            return say.records(chance.randrange(40, 120))
         if kind == "hl7":
             return say.hl7(chance.randrange(30, 130))
         return say.telnet(chance.randrange(20, 120))
@@ -290,7 +302,9 @@ class Mix:
         offset, up = made.offset, made.up
         sport = self._ports.get(host.v4, 49_152 + host.v4[3] * 7)
         self._ports[host.v4] = 49_152 + (sport + 1 - 49_152) % 16_000
-        ours, theirs = (host.v6, self.server_v6[server]) if v6 else (host.v4, self.server_v4[server])
+        ours, theirs = (
+            (host.v6, self.server_v6[server]) if v6 else (host.v4, self.server_v4[server])
+        )
         first = np.array([self.chance.getrandbits(32), self.chance.getrandbits(32)])
         mine = np.where(up, first[0], first[1])
         peer = np.where(up, first[1], first[0])
@@ -440,15 +454,17 @@ class Mix:
 _VARIETY = 24
 """Different scripts of each kind."""
 _KINDS = (
-    ("tls bulk", 0.20),
-    ("tls small", 0.42),
-    ("http bulk", 0.05),
-    ("http small", 0.11),
-    ("hl7", 0.20),
-    ("ftp", 0.008),
-    ("telnet", 0.008),
+    ("tls bulk", 0.21),
+    ("tls small", 0.53),
+    ("records", 0.18),
+    ("http bulk", 0.04),
+    ("http small", 0.03),
+    ("hl7", 0.002),
+    ("ftp", 0.006),
+    ("telnet", 0.002),
 )
 _PORTS = {"tls bulk": 443, "tls small": 443, "http bulk": 80, "http small": 80} | {
+    "records": 8650,
     "hl7": 2575,
     "telnet": 23,
 }
@@ -505,7 +521,8 @@ def main() -> None:
     parser.add_argument("--megabytes", type=float, default=1_000)
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
-    write(asked.out, asked.megabytes, asked.seed, tell=sys.stderr.isatty())
+    mix = write(asked.out, asked.megabytes, asked.seed, tell=sys.stderr.isatty())
+    print(json.dumps({"packets": mix.packets, "conversations": mix.conversations}))
 
 
 if __name__ == "__main__":

@@ -50,7 +50,9 @@ class Sayings:
         """
         n = self.chance.randrange(len(self.servers))
         modern = version == 0x0304
-        lines: list[Line] = [("c", _record(22, self._client_hello(self.servers[n], modern), 0x0301))]
+        lines: list[Line] = [
+            ("c", _record(22, self._client_hello(self.servers[n], modern), 0x0301))
+        ]
         change = _record(20, b"\x01")
         if modern:
             hidden = _record(22, self._server_hello(modern)) + change
@@ -106,11 +108,13 @@ class Sayings:
     def _chain(self, n: int, name: str) -> bytes:
         """The certificate list of one server: its own and that of the hospital's authority."""
         from cryptography import x509
-        from cryptography.hazmat.primitives import hashes, serialization
+        from cryptography.hazmat.primitives import serialization
         from cryptography.hazmat.primitives.asymmetric import ec, ed25519
         from cryptography.x509.oid import NameOID
 
-        authority = ed25519.Ed25519PrivateKey.from_private_bytes(b"bench of wardwatch, not a secret")
+        authority = ed25519.Ed25519PrivateKey.from_private_bytes(
+            b"bench of wardwatch, not a secret"
+        )
         issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Hospital Example CA")])
         begin = datetime(2025, 1, 1, tzinfo=UTC)
 
@@ -128,8 +132,7 @@ class Sayings:
             if not ca:
                 names = x509.SubjectAlternativeName([x509.DNSName(subject)])
                 builder = builder.add_extension(names, critical=False)
-            made = builder.sign(authority, None)
-            assert made.signature_hash_algorithm is None or hashes
+            made = builder.sign(authority, None)  # Ed25519: the same bytes every time
             return made.public_bytes(serialization.Encoding.DER)
 
         own = ec.derive_private_key(1_000_003 + n, ec.SECP256R1()).public_key()
@@ -151,12 +154,19 @@ class Sayings:
             lines += [("c", request.encode()), ("s", head.encode() + self.noise(size))]
         return lines
 
+    def records(self, rounds: int) -> list[Line]:
+        """Somebody's own protocol: records with a length of four bytes before them, both ways."""
+        sizes = [(who, self.chance.randrange(24, 500)) for _ in range(rounds) for who in "cs"]
+        return [(who, struct.pack("!I", size) + self.noise(size)) for who, size in sizes]
+
     def hl7(self, messages: int) -> list[Line]:
         """Results over MLLP, each acknowledged (HL7 v2.5 §2; invented people only)."""
         lines: list[Line] = []
         for n in range(messages):
             control = f"{self.chance.randrange(10**8):08d}"
-            head = f"MSH|^~\\&|MON{n % 40:02d}|ICU|EHR|HOSP|20261101120000||ORU^R01|{control}|P|2.5\r"
+            head = (
+                f"MSH|^~\\&|MON{n % 40:02d}|ICU|EHR|HOSP|20261101120000||ORU^R01|{control}|P|2.5\r"
+            )
             rows = "".join(
                 f"OBX|{k}|NM|{8_000 + k}^VALUE||{self.chance.randrange(40, 180)}|unit|||||F\r"
                 for k in range(self.chance.randrange(2, 9))
