@@ -165,14 +165,14 @@ class Sayings:
         for n in range(messages):
             control = f"{self.chance.randrange(10**8):08d}"
             head = (
-                f"MSH|^~\\&|MON{n % 40:02d}|ICU|EHR|HOSP|20261101120000||ORU^R01|{control}|P|2.5\r"
+                f"MSH|^~\\&|MON{n % 40:02d}|ICU|HIS|HOSP|20261101120000||ORU^R01|{control}|P|2.5\r"
             )
             rows = "".join(
                 f"OBX|{k}|NM|{8_000 + k}^VALUE||{self.chance.randrange(40, 180)}|unit|||||F\r"
                 for k in range(self.chance.randrange(2, 9))
             )
             body = head + "PID|1||000000||EXAMPLE^PATIENT\rOBR|1|||VITALS\r" + rows
-            reply = f"MSH|^~\\&|EHR|HOSP|MON|ICU|20261101120000||ACK^R01|{control}|P|2.5\r"
+            reply = f"MSH|^~\\&|HIS|HOSP|MON|ICU|20261101120000||ACK^R01|{control}|P|2.5\r"
             reply += f"MSA|AA|{control}\r"
             lines.append(("c", b"\x0b" + body.encode() + b"\x1c\r"))
             lines.append(("s", b"\x0b" + reply.encode() + b"\x1c\r"))
