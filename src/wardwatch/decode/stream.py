@@ -14,7 +14,7 @@ not before our eyes), the connection ended, or a bound was reached. Then the hol
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Generic, TypeVar
 
 import msgspec
 
@@ -45,22 +45,25 @@ ANOMALIES = 8
 
 _MASK = 0xFFFFFFFF
 
+M = TypeVar("M")
+"""What the caller marks a segment with: the packet that carried it."""
 
-class Chunk(msgspec.Struct, frozen=True, gc=False):
+
+class Chunk(msgspec.Struct, Generic[M], frozen=True, gc=False):
     """Bytes in order; ``mark`` is what the caller gave with the segment that carried them."""
 
     start: int
     """Place of the first byte in the stream."""
     data: bytes
-    mark: Any
+    mark: M
 
 
-class Gap(msgspec.Struct, frozen=True, gc=False):
+class Gap(msgspec.Struct, Generic[M], frozen=True, gc=False):
     """Bytes that will not come; ``mark`` belongs to the segment that made it plain."""
 
     start: int
     length: int
-    mark: Any
+    mark: M
 
 
 class Pool:
@@ -73,14 +76,14 @@ class Pool:
         self.used = 0
 
 
-class _Held(msgspec.Struct, gc=False):
+class _Held(msgspec.Struct, Generic[M], gc=False):
     start: int
     length: int
     data: bytes
-    mark: Any
+    mark: M
 
 
-class Stream:
+class Stream(Generic[M]):
     """One direction of a TCP connection, see the module for its theory of operation."""
 
     __slots__ = (
@@ -108,7 +111,7 @@ class Stream:
     def __init__(self, pool: Pool | None = None) -> None:
         self._pool = pool or Pool()
         self._base = -1  # sequence number of byte 0; -1 nothing seen yet
-        self._held: list[_Held] = []
+        self._held: list[_Held[M]] = []
         self._held_bytes = 0
         self._recent: list[tuple[int, bytes]] = []
         self._recent_bytes = 0
@@ -131,7 +134,7 @@ class Stream:
         self.reordered = 0
         """Segments that came behind later ones and brought new bytes."""
         self.out_of_window = 0
-        self.anomalies: list[tuple[Anomaly, Any]] = []
+        self.anomalies: list[tuple[Anomaly, M]] = []
         """Anomalies with their marks, at most ``ANOMALIES``; the caller may take them out."""
 
     @property
@@ -156,8 +159,8 @@ class Stream:
         return self._held_bytes + self._recent_bytes
 
     def feed(
-        self, seq: int, flags: int, data: bytes, mark: Any, claimed: int = -1
-    ) -> list[Chunk | Gap]:
+        self, seq: int, flags: int, data: bytes, mark: M, claimed: int = -1
+    ) -> list[Chunk[M] | Gap[M]]:
         """Take one segment; return what comes out in order because of it.
 
         ``claimed`` is the length of the payload by the IP header: what is claimed and not in
@@ -180,7 +183,7 @@ class Stream:
             return self._deliver(offset, length, data, mark)
         return self._late_or_early(offset, length, data, mark)
 
-    def acked(self, ack: int, mark: Any) -> list[Chunk | Gap]:
+    def acked(self, ack: int, mark: M) -> list[Chunk[M] | Gap[M]]:
         """The other side acknowledges all before ``ack``: what is missing there was lost to us."""
         if self._base < 0:
             return []
@@ -200,9 +203,9 @@ class Stream:
             return None
         return (self._base + self.next) & _MASK, (self._base + self._skip_to) & _MASK
 
-    def finish(self, mark: Any) -> list[Chunk | Gap]:
+    def finish(self, mark: M) -> list[Chunk[M] | Gap[M]]:
         """The connection is over: every hole is a gap, the tail that was acknowledged too."""
-        out: list[Chunk | Gap] = []
+        out: list[Chunk[M] | Gap[M]] = []
         while self._held:
             out += self._give_up_hole(mark)
         end = max(self._acked - 1, self.next) if self.fin < 0 else self.fin  # - 1: maybe a FIN
@@ -231,7 +234,9 @@ class Stream:
         ahead = (seq - self._base - self.next) & _MASK
         return self.next + (ahead - (1 << 32) if ahead & 0x80000000 else ahead)
 
-    def _late_or_early(self, offset: int, length: int, data: bytes, mark: Any) -> list[Chunk | Gap]:
+    def _late_or_early(
+        self, offset: int, length: int, data: bytes, mark: M
+    ) -> list[Chunk[M] | Gap[M]]:
         end = offset + length
         if length == 1 and offset == self.next - 1:
             if self._recent and self._recent[-1][1].endswith(data):
@@ -244,7 +249,7 @@ class Stream:
             if end <= self.next:
                 return []
             offset, length, data = self.next, length - old, data[old:]
-        out: list[Chunk | Gap] = []
+        out: list[Chunk[M] | Gap[M]] = []
         if offset > self.next and self.next < self._skip_to:
             self.next = min(offset, self._skip_to)  # the caller left out what nobody wants
             out = self._drain()
@@ -265,7 +270,7 @@ class Stream:
             out += self._settle(mark)
         return out
 
-    def _new_pieces(self, offset: int, length: int, data: bytes, mark: Any) -> list[_Held]:
+    def _new_pieces(self, offset: int, length: int, data: bytes, mark: M) -> list[_Held[M]]:
         """The parts of a segment that are not held already, in order."""
         end = offset + length
         pieces = []
@@ -291,7 +296,7 @@ class Stream:
         self.retransmissions += repeated
         return pieces
 
-    def _deliver(self, offset: int, length: int, data: bytes, mark: Any) -> list[Chunk | Gap]:
+    def _deliver(self, offset: int, length: int, data: bytes, mark: M) -> list[Chunk[M] | Gap[M]]:
         self.next = offset + length
         self._top = max(self._top, self.next)
         if self.next <= self._skip_to:
@@ -300,7 +305,7 @@ class Stream:
         if offset < self._skip_to:
             offset, data = self._skip_to, data[self._skip_to - offset :]
         self._remember(offset, data)
-        out: list[Chunk | Gap] = [Chunk(offset, data, mark)] if data else []
+        out: list[Chunk[M] | Gap[M]] = [Chunk(offset, data, mark)] if data else []
         lost = self.next - offset - len(data)
         if lost:
             self.gaps += 1
@@ -308,8 +313,8 @@ class Stream:
             out.append(Gap(offset + len(data), lost, mark))
         return out
 
-    def _drain(self) -> list[Chunk | Gap]:
-        out: list[Chunk | Gap] = []
+    def _drain(self) -> list[Chunk[M] | Gap[M]]:
+        out: list[Chunk[M] | Gap[M]] = []
         while self._held and self._held[0].start <= self.next:
             piece = self._held.pop(0)
             self._held_bytes -= len(piece.data)
@@ -319,7 +324,7 @@ class Stream:
                 out += self._deliver(self.next, piece.length - old, piece.data[old:], piece.mark)
         return out
 
-    def _hold(self, piece: _Held) -> None:
+    def _hold(self, piece: _Held[M]) -> None:
         at = len(self._held)
         while at and self._held[at - 1].start > piece.start:
             at -= 1
@@ -328,9 +333,9 @@ class Stream:
         self._pool.used += len(piece.data)
         self._top = max(self._top, piece.start + piece.length)
 
-    def _settle(self, mark: Any) -> list[Chunk | Gap]:
+    def _settle(self, mark: M) -> list[Chunk[M] | Gap[M]]:
         """Give up the holes that will not be filled."""
-        out: list[Chunk | Gap] = []
+        out: list[Chunk[M] | Gap[M]] = []
         while self._held:
             full = (
                 self._held_bytes > HELD_BYTES
@@ -345,12 +350,12 @@ class Stream:
             out += self._give_up_hole(mark)
         return out
 
-    def _give_up_hole(self, mark: Any) -> list[Chunk | Gap]:
+    def _give_up_hole(self, mark: M) -> list[Chunk[M] | Gap[M]]:
         start = self._held[0].start
         out = self._gap(self.next, start - self.next, mark) if start > self.next else []
         return out + self._drain()
 
-    def _gap(self, start: int, length: int, mark: Any) -> list[Chunk | Gap]:
+    def _gap(self, start: int, length: int, mark: M) -> list[Chunk[M] | Gap[M]]:
         self.next = start + length
         unwanted = min(max(self._skip_to - start, 0), length)
         if unwanted == length:
@@ -367,7 +372,7 @@ class Stream:
         while self._recent_bytes > RECENT_BYTES or len(self._recent) > HELD_SEGMENTS:
             self._recent_bytes -= len(self._recent.pop(0)[1])
 
-    def _compare_delivered(self, offset: int, data: bytes, mark: Any) -> None:
+    def _compare_delivered(self, offset: int, data: bytes, mark: M) -> None:
         for start, known in self._recent:
             low, high = max(start, offset), min(start + len(known), offset + len(data))
             if low < high and self._compare(
@@ -375,7 +380,7 @@ class Stream:
             ):
                 return
 
-    def _compare(self, known: bytes, said: bytes, start: int, mark: Any) -> bool:
+    def _compare(self, known: bytes, said: bytes, start: int, mark: M) -> bool:
         size = min(len(known), len(said))
         if known[:size] == said[:size]:
             return False
@@ -383,6 +388,6 @@ class Stream:
         self._note(Anomaly(OVERLAP, ByteSpan(start, start + size), size, size), mark)
         return True
 
-    def _note(self, anomaly: Anomaly, mark: Any) -> None:
+    def _note(self, anomaly: Anomaly, mark: M) -> None:
         if len(self.anomalies) < ANOMALIES:
             self.anomalies.append((anomaly, mark))

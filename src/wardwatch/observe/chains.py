@@ -5,14 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from wardwatch.decode.wire import tls, x509
-
-if TYPE_CHECKING:
-    from wardwatch.model.evidence import Anomaly
+from wardwatch.model.evidence import Anomaly
 
 MAX_KEPT = 4096
 """Different certificates (and pairs of them) remembered, some 4 KiB each."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from wardwatch.decode.stream import Chunk
 from wardwatch.decode.wire import dicom, hl7, http, medfusion
 from wardwatch.decode.wire.banner import SHOWN
-from wardwatch.decode.wire.reader import text, u16, u32
+from wardwatch.decode.wire.reader import text, u32
 from wardwatch.model.evidence import Anomaly, ByteSpan
 from wardwatch.observe.follow import FOLLOW, IGNORE, Flow, Follower, Inbox
 from wardwatch.observe.logins import Attempt, add_login
@@ -54,10 +54,12 @@ class Http(Follower):
 
     @property
     def buffered(self) -> int:
+        """Bytes kept in memory."""
         peeks = sum(len(peek) for peek in self._peek if peek)
         return len(self._boxes[0]) + len(self._boxes[1]) + peeks
 
-    def data(self, side: int, chunk: Chunk) -> None:
+    def data(self, side: int, chunk: Chunk[Where]) -> None:
+        """Read what came in order."""
         box = self._boxes[side]
         box.feed(chunk)
         while len(box) and self.flow.follower is self and self._step(side, box, chunk.mark):
@@ -67,7 +69,8 @@ class Http(Follower):
             if self._modes[1 - side] == _DEAD:
                 self.interest = IGNORE
 
-    def gap(self, side: int, gap: Gap) -> None:
+    def gap(self, side: int, gap: Gap[Where]) -> None:
+        """Go on behind bytes that will not come."""
         self._body_ends(side, gap.mark)
         self._boxes[side].clear()
         self._searched[side] = 0
@@ -77,9 +80,11 @@ class Http(Follower):
             self._settle_asked()
 
     def closed(self, side: int, where: Where) -> None:
+        """One side has ended."""
         self._body_ends(side, where)
 
     def end(self) -> None:
+        """Write what is still open."""
         self._settle_asked()
 
     def _settle_asked(self) -> None:
@@ -108,7 +113,7 @@ class Http(Follower):
         return False
 
     def _take_head(self, side: int, box: Inbox, where: Where) -> bool:
-        while box.data[:1] in (b"\r", b"\n"):  # RFC 9112 §2.2: empty lines before a request
+        while box.data and box.data[0] in b"\r\n":  # RFC 9112 §2.2: empty lines before a request
             box.take(1)
             self._searched[side] = 0
         if len(box) >= 16 and not self._begins(side, bytes(box.data[:64])):
@@ -186,7 +191,7 @@ class Http(Follower):
         flow.become(Undecided(flow))
         for side in (0, 1):
             box = self._boxes[side]
-            if len(box):
+            if len(box) and box.mark is not None:
                 rest = box.take(len(box))
                 flow.follower.data(side, Chunk(box.start - len(rest), rest, box.mark))
 
@@ -320,9 +325,11 @@ class DeviceStream(Follower):
 
     @property
     def buffered(self) -> int:
+        """Bytes kept in memory."""
         return len(self._said[0]) + len(self._said[1])
 
-    def data(self, side: int, chunk: Chunk) -> None:
+    def data(self, side: int, chunk: Chunk[Where]) -> None:
+        """Read what came in order."""
         self._read(1 - side)  # the other side's turn is over
         said = self._said[side]
         if not said:
@@ -336,13 +343,16 @@ class DeviceStream(Follower):
         if len(said) >= medfusion.LONGEST or _ENDS.search(said) is not None:
             self._read(side)
 
-    def gap(self, side: int, gap: Gap) -> None:
+    def gap(self, side: int, gap: Gap[Where]) -> None:
+        """Go on behind bytes that will not come."""
         self._read(side)
 
     def closed(self, side: int, where: Where) -> None:
+        """One side has ended."""
         self._read(side)
 
     def end(self) -> None:
+        """Write what is still open."""
         self._read(0)
         self._read(1)
 
@@ -377,10 +387,12 @@ class Hl7(Follower):
 
     @property
     def buffered(self) -> int:
+        """Bytes kept in memory."""
         kept = sum(len(segment) for side in self._kept for segment in side)
         return len(self._boxes[0]) + len(self._boxes[1]) + kept
 
-    def data(self, side: int, chunk: Chunk) -> None:
+    def data(self, side: int, chunk: Chunk[Where]) -> None:
+        """Read what came in order."""
         if not self._mllp[1 - side]:
             self._message(1 - side)  # unframed: an answer shows that it is complete
         box = self._boxes[side]
@@ -400,12 +412,14 @@ class Hl7(Follower):
         elif len(box):
             self._marks[side] = chunk.mark
 
-    def gap(self, side: int, gap: Gap) -> None:
+    def gap(self, side: int, gap: Gap[Where]) -> None:
+        """Go on behind bytes that will not come."""
         self._message(side)
         self._boxes[side].clear()
         self._over[side] = True
 
     def end(self) -> None:
+        """Write what is still open."""
         for side in (0, 1):
             box = self._boxes[side]
             self._segment(side, box.take(len(box)))
@@ -469,17 +483,20 @@ class Dicom(Follower):
 
     @property
     def buffered(self) -> int:
+        """Bytes kept in memory."""
         return len(self._boxes[0]) + len(self._boxes[1])
 
-    def data(self, side: int, chunk: Chunk) -> None:
+    def data(self, side: int, chunk: Chunk[Where]) -> None:
+        """Read what came in order."""
         box = self._boxes[side]
         box.feed(chunk)
         while not self._dead[side] and len(box) >= 6:
-            kind, length = box.data[0], u32(box.data[:6], 2)
+            kind, length = box.data[0], u32(bytes(box.data[:6]), 2)
             control = kind in (dicom.ASSOCIATE_RQ, dicom.ASSOCIATE_AC)
             if control and length <= dicom.LONGEST_CONTROL and len(box) < 6 + length:
                 return
-            pdu, anomalies = None, ()
+            pdu: dicom.Pdu | None
+            anomalies: tuple[Anomaly, ...] = ()
             if kind == dicom.P_DATA:
                 pdu = dicom.Pdu(kind, length)
             else:
@@ -497,11 +514,13 @@ class Dicom(Follower):
         if self._dead[side]:
             box.clear()
 
-    def gap(self, side: int, gap: Gap) -> None:
+    def gap(self, side: int, gap: Gap[Where]) -> None:
+        """Go on behind bytes that will not come."""
         self._boxes[side].clear()
         self._dead[side] = True
 
     def end(self) -> None:
+        """Write what is still open."""
         near, far = self.flow.ends[self._client], self.flow.ends[1 - self._client]
         for kind in sorted(self._counts):
             row = {
@@ -521,7 +540,9 @@ class Dicom(Follower):
     def _count(self, pdu: dicom.Pdu, where: Where) -> None:
         self._counts[pdu.type] = self._counts.get(pdu.type, 0) + 1
         self._first.setdefault(pdu.type, where)
-        if pdu.type == dicom.ASSOCIATE_RQ or (pdu.type == dicom.ASSOCIATE_AC and not self._texts.type):
+        if pdu.type == dicom.ASSOCIATE_RQ or (
+            pdu.type == dicom.ASSOCIATE_AC and not self._texts.type
+        ):
             self._texts = pdu
 
 
@@ -538,21 +559,24 @@ class DnsTcp(Follower):
 
     @property
     def buffered(self) -> int:
+        """Bytes kept in memory."""
         return len(self._boxes[0]) + len(self._boxes[1])
 
-    def data(self, side: int, chunk: Chunk) -> None:
+    def data(self, side: int, chunk: Chunk[Where]) -> None:
+        """Read what came in order."""
         box = self._boxes[side]
         if self._dead[side]:
             return
         box.feed(chunk)
         while len(box) >= 2:
-            size = u16(box.data[:2], 0)
+            size = box.data[0] << 8 | box.data[1]
             if len(box) < 2 + size:
                 return
             message = box.take(2 + size)[2:]
             if self.flow.shared.datagrams is not None:
                 self.flow.shared.datagrams.dns_message(message, chunk.mark, proto="tcp")
 
-    def gap(self, side: int, gap: Gap) -> None:
+    def gap(self, side: int, gap: Gap[Where]) -> None:
+        """Go on behind bytes that will not come."""
         self._boxes[side].clear()
         self._dead[side] = True  # where the next message begins is not known any more

@@ -14,15 +14,16 @@ import msgspec
 from wardwatch.decode.stream import Chunk, Gap, Pool, Stream
 from wardwatch.decode.wire import http
 from wardwatch.observe.chains import Chains, Fingerprints
+from wardwatch.observe.where import Where
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from wardwatch.decode.kernels.rows_tls import One
     from wardwatch.model.evidence import Anomaly
+    from wardwatch.observe.datagrams import Datagrams
     from wardwatch.observe.secrets import Secrets
     from wardwatch.observe.tables import Spool
-    from wardwatch.observe.where import Where
 
 UNDECIDED, FOLLOW, IGNORE = 0, 1, 2
 
@@ -33,7 +34,7 @@ MAX_ANOMALIES = 64
 class Shared:
     """What all conversations of a run share: the tables, the secrets, what is expected where."""
 
-    def __init__(self, spool: Spool, secrets: Secrets, datagrams: Any) -> None:
+    def __init__(self, spool: Spool, secrets: Secrets, datagrams: Datagrams | None) -> None:
         self.spool = spool
         self.secrets = secrets
         self.datagrams = datagrams
@@ -97,9 +98,11 @@ class Flow:
     def __init__(self, number: int, shared: Shared, where: Where, from_orig: bool) -> None:
         self.number = number
         self.shared = shared
-        self.streams = (Stream(shared.pool), Stream(shared.pool))
+        self.streams = (Stream[Where](shared.pool), Stream[Where](shared.pool))
         source = End(where.src, where.src_port, where.src_mac)
         target = End(where.dst, where.dst_port, where.dst_mac)
+        self.last = where
+        """The newest packet."""
         self.ends = (source, target) if from_orig else (target, source)
         self.follower: Follower = Follower(self)
         self.service = ""
@@ -190,10 +193,10 @@ class Follower:
         """Bytes kept in memory."""
         return 0
 
-    def data(self, side: int, chunk: Chunk) -> None:
+    def data(self, side: int, chunk: Chunk[Where]) -> None:
         """Bytes in order."""
 
-    def gap(self, side: int, gap: Gap) -> None:
+    def gap(self, side: int, gap: Gap[Where]) -> None:
         """Bytes that will not come."""
 
     def closed(self, side: int, where: Where) -> None:
@@ -208,20 +211,20 @@ class Inbox:
 
     __slots__ = ("_stream", "data", "mark", "previous", "start")
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: Stream[Where]) -> None:
         self._stream = stream
         self.data = bytearray()
         self.start = 0
         """Place in the stream of the first byte of ``data``."""
-        self.mark: Any = None
+        self.mark: Where | None = None
         """Mark of the newest bytes."""
-        self.previous: Any = None
+        self.previous: Where | None = None
         """Mark of the bytes that were here before them; ``None`` if none were."""
 
     def __len__(self) -> int:
         return len(self.data)
 
-    def feed(self, chunk: Chunk) -> int:
+    def feed(self, chunk: Chunk[Where]) -> int:
         """Take a chunk; return the index in ``data`` of its first byte."""
         place = self.start + len(self.data)
         self.previous = self.mark if self.data else None

@@ -55,12 +55,15 @@ class Tls(Follower):
         self._closed_early = False
         self._whole = False
         self._written = False
+        self._records = 0
 
     @property
     def buffered(self) -> int:
+        """Bytes kept in memory."""
         return sum(map(len, self._boxes)) + sum(map(len, self._messages))
 
-    def data(self, side: int, chunk: Chunk) -> None:
+    def data(self, side: int, chunk: Chunk[Where]) -> None:
+        """Read what came in order."""
         box = self._boxes[side]
         box.feed(chunk)
         if self._first is None:
@@ -70,21 +73,26 @@ class Tls(Follower):
                 box.clear()
                 return
             self._lost[side] = False
-        while not self._dead[side] and self.interest == FOLLOW and self._record(side, box, chunk.mark):
+        while (
+            not self._dead[side] and self.interest == FOLLOW and self._record(side, box, chunk.mark)
+        ):
             pass
         if self._dead[side]:
             box.clear()
 
-    def gap(self, side: int, gap: Gap) -> None:
+    def gap(self, side: int, gap: Gap[Where]) -> None:
+        """Go on behind bytes that will not come."""
         self._boxes[side].clear()
         self._messages[side].clear()
         self._lost[side] = True
 
     def closed(self, side: int, where: Where) -> None:
+        """One side has ended."""
         if side == self._client and self._data_at[side] < 0:
             self._closed_early = True
 
     def end(self) -> None:
+        """Write what is still open."""
         self._write()
 
     def _record(self, side: int, box: Inbox, where: Where) -> bool:
@@ -96,7 +104,7 @@ class Tls(Follower):
             if len(head) < 11:
                 return False
             if tls.is_ssl2(bytes(head[:11])):
-                size = 2 + (u16(head[:2], 0) & 0x7FFF)
+                size = 2 + ((head[0] & 0x7F) << 8 | head[1])
                 if len(head) < size:
                     return False
                 self._fresh[side] = False
@@ -113,6 +121,7 @@ class Tls(Follower):
             self._dead[side] = True
             self._odd(Anomaly(tls.RECORD, ByteSpan(3, 5), size, tls.LONGEST_RECORD), where)
             return False
+        self._records += 1
         if kind == tls.APPLICATION_DATA:
             box.skip(5 + size)
             self._application(side, size, where)
@@ -137,7 +146,8 @@ class Tls(Follower):
     def _hello_again(self, side: int, head: bytearray) -> bool:
         """RFC 8446 §D.4: a client may send a dummy ChangeCipherSpec before its second hello."""
         answered = self._server_hello is not None and not self._server_hello.retry
-        return not answered and head[5:6] == b"\x01" and u24(head[:9], 6) + 4 == u16(head[:5], 3)
+        said = bytes(head[:9])
+        return not answered and said[5:6] == b"\x01" and u24(said, 6) + 4 == u16(said, 3)
 
     def _handshake(self, side: int, record: bytes, where: Where) -> None:
         messages = self._messages[side]
@@ -147,7 +157,7 @@ class Tls(Follower):
             return
         messages += record[5:]
         while len(messages) >= 4:
-            size = u24(messages[:4], 1)
+            size = u24(bytes(messages[:4]), 1)
             if size > tls.LONGEST_HANDSHAKE:
                 bound = tls.LONGEST_HANDSHAKE
                 span = ByteSpan(0, 4)
@@ -239,6 +249,10 @@ class Tls(Follower):
 
     def _application(self, side: int, size: int, where: Where) -> None:
         self._hidden[side] += 1
+        if self._client < 0:  # seen from its middle: nothing in clear will follow
+            self._data_at[side] = where.packet
+            self.interest = IGNORE
+            return
         if self._data_at[side] < 0 and self._is_data(side, size):
             self._data_at[side] = where.packet
             if self._data_at[1 - side] >= 0:
@@ -293,9 +307,10 @@ class Tls(Follower):
         self.flow.anomalies("tls", (anomaly,), where)
 
     def _write(self) -> None:
-        if self._written or self._first is None or self._client < 0:
+        if self._written or self._first is None or (self._client < 0 and not self._records):
             return
         self._written = True
+        self._client = max(self._client, 0)  # no hello seen: who spoke first is taken for it
         flow, hello, answer = self.flow, self._hello, self._server_hello
         client = self._client
         near, far = flow.ends[client], flow.ends[1 - client]

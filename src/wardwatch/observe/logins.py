@@ -11,13 +11,13 @@ from wardwatch.decode.wire import ftp, telnet
 from wardwatch.decode.wire.banner import SHOWN
 from wardwatch.decode.wire.reader import text
 from wardwatch.observe.follow import FOLLOW, Flow, Follower, Inbox
+from wardwatch.observe.where import Where
 
 if TYPE_CHECKING:
     from wardwatch.decode.stream import Gap
-    from wardwatch.observe.where import Where
 
-MAX_LINE = 4096
-"""Octets of a line that is still taken for one; eight times what FTP servers take."""
+MAX_LINE = ftp.LONGEST_ARGUMENT
+"""Octets of a line that is still taken for one; sixteen times what FTP servers take."""
 MAX_PENDING = 64
 """FTP commands waiting for a reply: nobody pipelines more, and the server answers in order."""
 MAX_EXTRA_LINES = 16
@@ -91,14 +91,17 @@ class Ftp(Follower):
         self._welcomed = False  # 230 or 232 came
         self._greeted = False
         self._multi = 0  # code of a multi-line reply that goes on
+        self._multi_at = -1
         self._extra = 0
         self._mode = ""
 
     @property
     def buffered(self) -> int:
+        """Bytes kept in memory."""
         return len(self._boxes[0]) + len(self._boxes[1])
 
-    def data(self, side: int, chunk: Chunk) -> None:
+    def data(self, side: int, chunk: Chunk[Where]) -> None:
+        """Read what came in order."""
         box = self._boxes[side]
         fresh = box.feed(chunk)
         while self.flow.follower is self:  # AUTH TLS hands the rest over
@@ -110,7 +113,7 @@ class Ftp(Follower):
             ended_before = box.previous is not None and len(line) <= fresh
             rest_of_long = self._to_line_end[side]
             self._to_line_end[side] = end < 0
-            last = box.previous if ended_before else chunk.mark
+            last = box.previous if ended_before and box.previous else chunk.mark
             fresh = max(fresh - size, 0)
             box.previous = box.previous if fresh else None
             if rest_of_long:
@@ -127,13 +130,15 @@ class Ftp(Follower):
             rest = box.take(len(box))
             self.flow.follower.data(side, Chunk(box.start - len(rest), rest, chunk.mark))
 
-    def gap(self, side: int, gap: Gap) -> None:
+    def gap(self, side: int, gap: Gap[Where]) -> None:
+        """Go on behind bytes that will not come."""
         self._boxes[side].clear()
         self._to_line_end[side] = True
         self._multi = 0
         self._drop_pending()
 
     def end(self) -> None:
+        """Write what is still open."""
         self._drop_pending()
         if self._attempt is not None:
             self._decide("unknown", -1)
@@ -163,7 +168,7 @@ class Ftp(Follower):
         elif verb in ("PORT", "EPRT", "AUTH"):
             pending.argument = command.argument[:64]
         elif verb in ftp.TRANSFERS:
-            pending.path = text(command.argument.strip())
+            pending.path = text(command.argument.strip(), ftp.LONGEST_ARGUMENT)
         if len(self._pending) < MAX_PENDING:
             self._pending.append(pending)
 
@@ -185,6 +190,8 @@ class Ftp(Follower):
             self._extra += 1
             if line[:4] == b"%d " % code:  # RFC 959 §4.2: same code and <SP> end it
                 self._multi = 0
+                if where.packet != self._multi_at:
+                    self._row(where, "reply", "", "", code, text(line[4:], SHOWN)[:SHOWN])
             elif code in (214, 220) and self._extra <= MAX_EXTRA_LINES:
                 self._row(where, "reply", "", "", code, text(line.strip(), SHOWN)[:SHOWN])
             return
@@ -196,7 +203,7 @@ class Ftp(Follower):
         code = reply.code
         said = text(reply.text, SHOWN)[:SHOWN]
         if reply.more:
-            self._multi, self._extra = code, 0
+            self._multi, self._extra, self._multi_at = code, 0, where.packet
         self._row(where, "reply", "", "", code, said)
         if not self._greeted:
             self._greeted = True
@@ -331,9 +338,11 @@ class Telnet(Follower):
 
     @property
     def buffered(self) -> int:
+        """Bytes kept in memory."""
         return len(self._line) + len(self._typed) + len(self._said) + sum(map(len, self._rest))
 
-    def data(self, side: int, chunk: Chunk) -> None:
+    def data(self, side: int, chunk: Chunk[Where]) -> None:
+        """Read what came in order."""
         words = self._rest[side] + chunk.data
         if b"\xff" in words:
             self.flow.shared.parser_calls += 1
@@ -349,7 +358,8 @@ class Telnet(Follower):
         else:
             self._client_types(words, chunk.mark)
 
-    def gap(self, side: int, gap: Gap) -> None:
+    def gap(self, side: int, gap: Gap[Where]) -> None:
+        """Go on behind bytes that will not come."""
         self._rest[side] = b""
         if side == self._server:
             self._line.clear()
@@ -360,6 +370,7 @@ class Telnet(Follower):
         self._asks = ""
 
     def end(self) -> None:
+        """Write what is still open."""
         if self._attempt is not None:
             self._decide("unknown", -1)
 
@@ -421,7 +432,11 @@ class Telnet(Follower):
         if self._attempt is not None:
             self._decide("unknown", -1)
         self._attempt = Attempt(
-            where, self._user, known.digest(typed), last.packet, known.known_default(typed, "telnet")
+            where,
+            self._user,
+            known.digest(typed),
+            last.packet,
+            known.known_default(typed, "telnet"),
         )
         self._user = ""
         self._entered_secret = True

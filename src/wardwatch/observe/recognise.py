@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from wardwatch.decode.stream import Chunk, Gap
+    from wardwatch.observe.where import Where
 
 FTP_PORT, TELNET_PORT, DNS_PORT = 21, 23, 53
 
@@ -37,14 +38,16 @@ class Undecided(Follower):
     def __init__(self, flow: Flow) -> None:
         super().__init__(flow)
         self._heads = [bytearray(), bytearray()]
-        self._kept: list[tuple[int, Chunk]] = []
+        self._kept: list[tuple[int, Chunk[Where]]] = []
         self._spoke_first = -1
 
     @property
     def buffered(self) -> int:
+        """Bytes kept in memory."""
         return len(self._heads[0]) + len(self._heads[1])
 
-    def data(self, side: int, chunk: Chunk) -> None:
+    def data(self, side: int, chunk: Chunk[Where]) -> None:
+        """Read what came in order."""
         if self._spoke_first < 0:
             self._spoke_first = side
         self._heads[side] += chunk.data
@@ -56,12 +59,14 @@ class Undecided(Follower):
         if follower is not None:
             self._become(follower)
 
-    def gap(self, side: int, gap: Gap) -> None:
+    def gap(self, side: int, gap: Gap[Where]) -> None:
+        """Go on behind bytes that will not come."""
         self._heads[side].clear()
         self._kept = [(s, c) for s, c in self._kept if s != side]
         self._spoke_first = 0  # who spoke first is not known any more
 
     def end(self) -> None:
+        """Write what is still open."""
         heads = bytes(self._heads[0]), bytes(self._heads[1])
         if self._kept:
             follower = self._greeting(heads)
@@ -98,7 +103,8 @@ class Greeting(Follower):
         self._server = server
         self._found: banner.Banner | None = found
 
-    def data(self, side: int, chunk: Chunk) -> None:
+    def data(self, side: int, chunk: Chunk[Where]) -> None:
+        """Read what came in order."""
         if side == self._server and self._found is not None:
             self.flow.banner(side, self._found.protocol, self._found.text, chunk.mark)
             self._found = None

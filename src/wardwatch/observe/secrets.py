@@ -98,7 +98,7 @@ class Secrets:
 
     @property
     def limits(self) -> str:
-        """"" or one line: how many secrets were not compared with the slow list."""
+        """How many secrets were not compared with hashed defaults, on one line; "" none."""
         if not self._unchecked:
             return ""
         return (
@@ -165,7 +165,9 @@ def hashed(name: str, text: str, protocols: tuple[str, ...] = ()) -> Hashed:
         raise UsageError(f"secret {name!r}: not of the form n,r,p$salt-hex$hash-hex")
     n, r, p = int(found[1]), int(found[2]), int(found[3])
     if n < 2 or n & (n - 1) or not r or not p or n * r > MAX_COST or p > 16:
-        raise UsageError(f"secret {name!r}: scrypt cost {n},{r},{p} is not usable (n·r ≤ {MAX_COST})")
+        raise UsageError(
+            f"secret {name!r}: scrypt cost {n},{r},{p} is not usable (n·r ≤ {MAX_COST})"
+        )
     return Hashed(name, n, r, p, bytes.fromhex(found[4]), bytes.fromhex(found[5]), protocols)
 
 

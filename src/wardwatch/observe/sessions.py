@@ -9,16 +9,17 @@ that it need not bring further segments.
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from wardwatch.decode.stream import ACK, FIN, RST, SYN, Chunk, Gap
+from wardwatch.decode.stream import ACK, RST, SYN, Chunk, Gap
 from wardwatch.observe.exchanges import DeviceStream
 from wardwatch.observe.follow import FOLLOW, IGNORE, UNDECIDED, Flow, Shared
 from wardwatch.observe.recognise import Undecided
 
 if TYPE_CHECKING:
+    from wardwatch.observe.datagrams import Datagrams
     from wardwatch.observe.follow import Follower
     from wardwatch.observe.secrets import Secrets
     from wardwatch.observe.tables import Spool
@@ -42,7 +43,7 @@ class Counters(msgspec.Struct, frozen=True, gc=False):
 class Sessions:
     """All TCP conversations of a run."""
 
-    def __init__(self, spool: Spool, secrets: Secrets, datagrams: Any = None) -> None:
+    def __init__(self, spool: Spool, secrets: Secrets, datagrams: Datagrams | None = None) -> None:
         """Rows go to ``spool``; DNS over TCP goes to ``datagrams.dns_message``."""
         self._shared = Shared(spool, secrets, datagrams)
         self._flows: OrderedDict[int, Flow] = OrderedDict()
@@ -99,6 +100,7 @@ class Sessions:
             flow = self._open(conversation, where, from_orig)
         else:
             self._flows.move_to_end(conversation)
+        flow.last = where
         side = 0 if from_orig else 1
         stream, other = flow.streams[side], flow.streams[1 - side]
         if flags & ACK and other.seen:
@@ -116,7 +118,7 @@ class Sessions:
             flow.closed[side] = True
             flow.follower.closed(side, where)
         if flow.follower.interest == IGNORE or (flow.closed[0] and flow.closed[1]):
-            self._finish(flow, where)
+            self._finish(flow)
         else:
             self._account(flow)
 
@@ -124,13 +126,13 @@ class Sessions:
         """The conversation is over: write what it still holds, forget it."""
         flow = self._flows.get(conversation)
         if flow is not None:
-            self._finish(flow, None)
+            self._finish(flow)
         self._over.discard(conversation)
 
     def finish(self) -> None:
         """The capture is over."""
         while self._flows:
-            self._finish(next(iter(self._flows.values())), None)
+            self._finish(next(iter(self._flows.values())))
 
     def _open(self, conversation: int, where: Where, from_orig: bool) -> Flow:
         if len(self._flows) >= MAX_FOLLOWED:
@@ -154,17 +156,17 @@ class Sessions:
         stream = flow.streams[0 if from_orig else 1]
         return stream.seen and stream.next > 0 and not stream.begins_at((seq + 1) & 0xFFFFFFFF)
 
-    def _hand_over(self, flow: Flow, side: int, pieces: list[Chunk | Gap]) -> None:
+    def _hand_over(self, flow: Flow, side: int, pieces: list[Chunk[Where] | Gap[Where]]) -> None:
         for piece in pieces:
             if isinstance(piece, Chunk):
                 flow.follower.data(side, piece)
             else:
                 flow.follower.gap(side, piece)
 
-    def _finish(self, flow: Flow, mark: Where | None) -> None:
+    def _finish(self, flow: Flow) -> None:
         for side in (0, 1):
             if flow.follower.interest != IGNORE:
-                self._hand_over(flow, side, flow.streams[side].finish(mark))
+                self._hand_over(flow, side, flow.streams[side].finish(flow.last))
         flow.follower.end()
         number = flow.number
         one, two = flow.streams
@@ -194,7 +196,7 @@ class Sessions:
     def _evict(self) -> None:
         """Give up the conversation that has been silent longest."""
         self.evicted += 1
-        self._finish(next(iter(self._flows.values())), None)
+        self._finish(next(iter(self._flows.values())))
 
 
 __all__ = ["FOLLOW", "IGNORE", "UNDECIDED", "Counters", "Sessions"]

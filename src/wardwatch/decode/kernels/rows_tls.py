@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wardwatch.compiled import helper, kernel
-from wardwatch.decode.wire.tls import ClientHello, ServerHello
 from wardwatch.decode.wire.reader import text
+from wardwatch.decode.wire.tls import ClientHello, ServerHello
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,7 +40,7 @@ WIDTH = 276
 
 @helper
 def _u16(arena: NDArray[np.uint8], at: int) -> int:
-    return (np.int64(arena[at]) << 8) | np.int64(arena[at + 1])
+    return (np.int64(arena[at]) << 8) | np.int64(arena[at + 1])  # type: ignore[return-value]
 
 
 @helper
@@ -149,12 +149,12 @@ def client_hellos(
                 if length < 4 or _u16(arena, at) != length - 2:
                     good = False
                     break
-                name = np.int64(arena[at + 2])
-                if name < 1 or name > length - 3:
+                first = np.int64(arena[at + 2])
+                if first < 1 or first > length - 3:
                     good = False
                     break
                 row[i, ALPN_AT] = at + 3
-                row[i, ALPN_LEN] = name
+                row[i, ALPN_LEN] = first
             elif kind == 11:
                 if length < 2 or np.int64(arena[at]) != length - 1 or length - 1 > 4:
                     good = False

@@ -11,7 +11,9 @@ from wardwatch.decode.wire.reader import text, u16, u32
 from wardwatch.model.evidence import Anomaly, ByteSpan, Fault
 
 PDU_TYPE = Fault("dicom_pdu_type", "DICOM PS3.8 §9.3.1: a PDU type is 1 to 7")
-PDU_SHORT = Fault("dicom_pdu_short", "DICOM PS3.8 §9.3: fewer bytes than the PDU's length or fields")
+PDU_SHORT = Fault(
+    "dicom_pdu_short", "DICOM PS3.8 §9.3: fewer bytes than the PDU's length or fields"
+)
 PDU_LENGTH = Fault("dicom_pdu_length", "DICOM PS3.8 §9.3: a PDU longer than it may be")
 ITEM_OVERRUN = Fault("dicom_item_overrun", "DICOM PS3.8 §9.3: an item runs past the end of its PDU")
 FAULTS: tuple[Fault, ...] = (PDU_TYPE, PDU_SHORT, PDU_LENGTH, ITEM_OVERRUN)

@@ -33,16 +33,20 @@ FAULTS: tuple[Fault, ...] = (
 LONGEST_COMMAND = 512
 """Octets of a command line that common servers take."""
 
+LONGEST_ARGUMENT = 8192
+"""Octets of an argument that are kept: twice the longest path of common systems (PATH_MAX)."""
+
 TRANSFERS = frozenset(
     ["RETR", "STOR", "APPE", "STOU", "LIST", "NLST", "MLSD"]  # RFC 959 §5.3, RFC 3659 §7
 )
-VERBS = TRANSFERS | frozenset(
-    "USER PASS ACCT CWD CDUP SMNT REIN QUIT PORT PASV TYPE STRU MODE ALLO REST RNFR RNTO ABOR DELE "
-    "RMD MKD PWD SITE SYST STAT HELP NOOP "  # RFC 959 §4.1
-    "XCUP XCWD XMKD XPWD XRMD "  # RFC 775
-    "AUTH ADAT PROT PBSZ CCC MIC CONF ENC "  # RFC 2228
-    "FEAT OPTS LANG EPRT EPSV MDTM MLST SIZE HOST CLNT MFMT".split()
-)
+_OTHERS = """
+    USER PASS ACCT CWD CDUP SMNT REIN QUIT PORT PASV TYPE STRU MODE ALLO REST RNFR RNTO ABOR DELE
+    RMD MKD PWD SITE SYST STAT HELP NOOP
+    XCUP XCWD XMKD XPWD XRMD
+    AUTH ADAT PROT PBSZ CCC MIC CONF ENC
+    FEAT OPTS LANG EPRT EPSV MDTM MLST SIZE HOST CLNT MFMT
+"""  # RFC 959 §4.1, RFC 775, RFC 2228, RFC 2389, RFC 2428, RFC 3659, RFC 7151 and common ones
+VERBS = TRANSFERS | frozenset(_OTHERS.split())
 _SECRET = frozenset(["PASS", "ACCT", "SITE", "ADAT", "MIC", "CONF", "ENC"])
 """Commands whose argument is, or (SITE PSWD) may be, a secret."""
 
@@ -104,7 +108,7 @@ def shown_argument(command: Command) -> str:
     """What of the argument may be kept: nothing of a secret, nothing of an unknown command."""
     if command.verb in _SECRET or command.verb not in VERBS:
         return ""
-    return text(command.argument)
+    return text(command.argument, LONGEST_ARGUMENT)
 
 
 def parse_port(argument: bytes) -> tuple[Endpoint | None, tuple[Anomaly, ...]]:

@@ -97,7 +97,7 @@ def _parts(field: bytes, component: bytes, most: int) -> str:
 
 def _is_mds(identifier: bytes, place: bytes, component: bytes) -> bool:
     """IHE PCD TF-2 §B.8: MDS.VMD.channel.metric in OBX-4; the MDS has zeros behind the first."""
-    name = (identifier.split(component) + [b""])[1]
+    name = [*identifier.split(component), b""][1]
     return name.endswith(b"_MDS") or _MDS_PLACE.fullmatch(place) is not None
 
 

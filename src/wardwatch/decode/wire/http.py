@@ -40,11 +40,12 @@ MAX_FIELDS = 256
 """Field lines read of one head; servers take about a hundred."""
 _SHOWN = 256
 
-METHODS = (
-    "GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH "  # RFC 9110 §9, RFC 5789
-    "PROPFIND PROPPATCH MKCOL COPY MOVE LOCK UNLOCK REPORT SEARCH SUBSCRIBE UNSUBSCRIBE NOTIFY "
-    "M-SEARCH M-POST"
-).split()
+_METHODS = """
+    GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH
+    PROPFIND PROPPATCH MKCOL COPY MOVE LOCK UNLOCK REPORT SEARCH
+    SUBSCRIBE UNSUBSCRIBE NOTIFY M-SEARCH M-POST
+"""  # RFC 9110 §9, RFC 5789, RFC 4918, UPnP
+METHODS = tuple(_METHODS.split())
 
 
 class Head(msgspec.Struct, frozen=True, gc=False):
@@ -76,6 +77,8 @@ def parse(payload: bytes) -> tuple[Head | None, tuple[Anomaly, ...]]:
     end = payload.find(b"\n")
     end = len(payload) if end < 0 else end
     start = payload[:end].rstrip(b"\r")
+    if _SIMPLE.fullmatch(start) is not None:
+        return Head("GET", -1, "HTTP/0.9"), ()
     request, status = _REQUEST.fullmatch(start), _STATUS.match(start)
     if request is None and status is None:
         return None, (Anomaly(START_LINE, ByteSpan(0, end)),)
@@ -153,6 +156,7 @@ _KEPT = frozenset(
 _NAMES = b"|".join(m.encode() for m in METHODS)
 _BEGINS = re.compile(rb"(?:(?:" + _NAMES + rb") [^\s]|HTTP/1\.[01] \d\d\d)")
 _REQUEST = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) +[^ ]* +(HTTP/\d\.\d) *")
+_SIMPLE = re.compile(rb"GET +/[^ ]*")  # RFC 1945 §4.1: Simple-Request, HTTP/0.9
 _STATUS = re.compile(rb"(HTTP/\d\.\d) +(\d{3})(?:\D|$)")
 
 

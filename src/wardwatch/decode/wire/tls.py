@@ -68,10 +68,12 @@ HELLO_RETRY = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079
 """RFC 8446 §4.1.3: the random of a ServerHello that is a HelloRetryRequest."""
 
 EXPORT_SUITES = frozenset(
-    [0x03, 0x06, 0x08, 0x0B, 0x0E, 0x11, 0x14, 0x17, 0x19]  # RFC 2246 appendix A.5
-    + list(range(0x26, 0x2C))  # RFC 2712: Kerberos
-    + list(range(0x60, 0x66))  # draft-ietf-tls-56-bit-ciphersuites
-    + [0x020080, 0x040080]  # SSL 2 kinds
+    [
+        *(0x03, 0x06, 0x08, 0x0B, 0x0E, 0x11, 0x14, 0x17, 0x19),  # RFC 2246 appendix A.5
+        *range(0x26, 0x2C),  # RFC 2712: Kerberos
+        *range(0x60, 0x66),  # draft-ietf-tls-56-bit-ciphersuites
+        *(0x020080, 0x040080),  # SSL 2 kinds
+    ]
 )
 
 
@@ -187,7 +189,8 @@ def parse_client_hello(body: bytes) -> tuple[ClientHello | None, Found]:
     if claimed < 2 or claimed % 2 or stop > end:
         span = ByteSpan(at - 2, min(stop, end))
         anomalies.append(Anomaly(CIPHERS_LENGTH, span, claimed, min(claimed, end - at)))
-    ciphers = _u16s(body[at : min(stop, end)])
+    # A list that runs past the end has no boundary: nothing in it is known to be a suite.
+    ciphers = _u16s(body[at:stop]) if stop <= end else ()
     at = stop
     if at < end:
         methods = body[at]
@@ -280,7 +283,9 @@ def parse_ssl2_server_hello(record: bytes) -> tuple[ServerHello | None, Found]:
     raw = record[13 + certificate : 13 + certificate + specs]
     der = record[13 : 13 + certificate]
     # several kinds offered: the client chooses, in clear, in a message nobody needs
-    return ServerHello(u16(record, 5), u24(raw, 0) if len(raw) == 3 else -1, (), False, der), anomalies
+    return ServerHello(
+        u16(record, 5), u24(raw, 0) if len(raw) == 3 else -1, (), False, der
+    ), anomalies
 
 
 def parse(payload: bytes) -> tuple[ClientHello | None, Found]:
@@ -424,7 +429,7 @@ def _server_name(data: bytes) -> tuple[bool, str]:
     """RFC 6066 §3: a list of names; only host_name (0) was ever defined."""
     size = u16(data, 3)
     good = (
-        len(data) > 5 and u16(data, 0) == len(data) - 2 and data[2] == 0 and 0 < size
+        len(data) > 5 and u16(data, 0) == len(data) - 2 and data[2] == 0 and size > 0
     ) and 5 + size <= len(data)
     return good, text(data[5 : 5 + size], 255)
 

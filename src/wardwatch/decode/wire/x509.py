@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -18,6 +18,9 @@ from wardwatch.model.evidence import Anomaly, ByteSpan, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes as Key
+    from cryptography.x509 import Certificate as Loaded
 
 UNREADABLE = Fault("x509_unreadable", "RFC 5280 §4.1: not the DER of a Certificate")
 FIELD = Fault("x509_field", "RFC 5280 §4.1.2, §4.2: a field or extension cannot be read")
@@ -103,7 +106,7 @@ def _refusals() -> tuple[type[Exception], ...]:
     )
 
 
-def _load(der: bytes) -> Any:
+def _load(der: bytes) -> Loaded | None:
     from cryptography import x509
 
     if not 0 < len(der) <= LONGEST:
@@ -126,7 +129,7 @@ def _field(odd: list[str], read: Callable[[], T], none: T) -> T:
             return none
 
 
-def _verifies(certificate: Any, issuer: Any) -> bool:
+def _verifies(certificate: Loaded, issuer: Loaded) -> bool:
     """Names agree and the signature is right, whatever its hash: old devices still sign SHA-1."""
     from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
 
@@ -137,17 +140,20 @@ def _verifies(certificate: Any, issuer: Any) -> bool:
                 return False
             key = issuer.public_key()
             signature, signed = certificate.signature, certificate.tbs_certificate_bytes
+            if isinstance(key, (ed25519.Ed25519PublicKey, ed448.Ed448PublicKey)):
+                key.verify(signature, signed)
+                return True
             digest = certificate.signature_hash_algorithm
+            if digest is None:
+                return False
             if isinstance(key, rsa.RSAPublicKey):
                 scheme = certificate.signature_algorithm_parameters
-                pkcs1 = not isinstance(scheme, padding.PSS)
-                key.verify(signature, signed, padding.PKCS1v15() if pkcs1 else scheme, digest)
+                pss = scheme if isinstance(scheme, padding.PSS) else padding.PKCS1v15()
+                key.verify(signature, signed, pss, digest)
             elif isinstance(key, ec.EllipticCurvePublicKey):
                 key.verify(signature, signed, ec.ECDSA(digest))
             elif isinstance(key, dsa.DSAPublicKey):
                 key.verify(signature, signed, digest)
-            elif isinstance(key, (ed25519.Ed25519PublicKey, ed448.Ed448PublicKey)):
-                key.verify(signature, signed)
             else:
                 return False
         except _refusals():
@@ -155,7 +161,7 @@ def _verifies(certificate: Any, issuer: Any) -> bool:
     return True
 
 
-def _key(key: Any) -> tuple[str, int]:
+def _key(key: Key | None) -> tuple[str, int]:
     """``rsa``, ``ec`` …, and the size in bits (-1 where the algorithm fixes it)."""
     if key is None:
         return "", -1
@@ -164,7 +170,7 @@ def _key(key: Any) -> tuple[str, int]:
     return kind, int(getattr(key, "key_size", -1))
 
 
-def _spki(key: Any) -> bytes:
+def _spki(key: Key) -> bytes:
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     return bytes(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
@@ -176,22 +182,22 @@ def _ns(when: datetime) -> int:
     return max(-_NEVER, min(_NEVER, whole))
 
 
-def _common_name(loaded: Any) -> str:
+def _common_name(loaded: Loaded) -> str:
     from cryptography import x509
 
     found = loaded.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
     return text(str(found[-1].value).encode("utf-8", "backslashreplace")) if found else ""
 
 
-def _names(loaded: Any) -> tuple[str, ...]:
+def _names(loaded: Loaded) -> tuple[str, ...]:
     from cryptography import x509
 
     try:
         extension = loaded.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     except x509.ExtensionNotFound:
         return ()
-    kept = []
-    for name in list(extension.value)[:MAX_NAMES]:
-        if isinstance(name, (x509.DNSName, x509.IPAddress)):
-            kept.append(text(str(name.value).encode("utf-8", "backslashreplace")))
-    return tuple(kept)
+    return tuple(
+        text(str(name.value).encode("utf-8", "backslashreplace"))
+        for name in list(extension.value)[:MAX_NAMES]
+        if isinstance(name, (x509.DNSName, x509.IPAddress))
+    )
