@@ -59,7 +59,7 @@ class Evidence:
 
     def dhcp_client(self, mac, **said):
         row = {"op": 1, "msg_type": "DISCOVER", "chaddr": mac, "src_mac": mac, "giaddr": "0.0.0.0"}
-        return self.add("dhcp", **self._where(), **{**row, **said})
+        return self.add("dhcp", **{**self._where(), **row, **said})
 
     def dhcp_server(self, mac, ip, **said):
         row = {
@@ -70,7 +70,7 @@ class Evidence:
             "server_id": ip,
             "chaddr": PLAIN,
         }
-        return self.add("dhcp", **self._where(), **{**row, **said})
+        return self.add("dhcp", **{**self._where(), **row, **said})
 
     def hello(self, mac, ip, server="10.9.0.9", server_mac=PLAIN, **said):
         row = {
@@ -78,7 +78,7 @@ class Evidence:
             "ciphers": list(range(27)), "extensions": [], "hello_length": 93, "export_offered": True,
             "client_hello_packet": self.packet, "server_hello_packet": self.packet,
         }  # fmt: skip
-        return self.add("tls", **self._where(), **{**row, **said})
+        return self.add("tls", **{**self._where(), **row, **said})
 
     def soap(self, mac, ip, server="10.9.0.9", **said):
         row = {
@@ -90,7 +90,7 @@ class Evidence:
             "root": SOAP,
             "conversation": 1,
         }
-        return self.add("device_messages", **self._where(), **{**row, **said})
+        return self.add("device_messages", **{**self._where(), **row, **said})
 
     def status_line(self, mac, ip, serial="", **said):
         row = {
@@ -100,7 +100,7 @@ class Evidence:
             "serial": serial,
             "dst": "10.9.0.8",
         }
-        return self.add("device_messages", **self._where(), **{**row, **said})
+        return self.add("device_messages", **{**self._where(), **row, **said})
 
     def banner(self, mac, ip, protocol, text):
         return self.add(

@@ -266,9 +266,8 @@ def _merged(device: Device, rows: Sequence[Listed], extra: Sequence[str], book: 
     same_model = not _model_differs(device, said)
     # Windows or a network role says what it runs on, not what it is for: there the list knows better.
     kind = said.kind if wire.kind in ("", "workstation", "server", "medical device") else ""
-    sure = device.confidence >= Confidence.PROBABLE
     identity = Identity(
-        manufacturer=(wire.manufacturer if sure else "") or said.manufacturer or wire.manufacturer,
+        manufacturer=_claimed_maker(device, book) or said.manufacturer or wire.manufacturer,
         model=wire.model or (said.model if same_model else ""),
         module=wire.module,
         version=wire.version or (said.version if same_model else ""),
@@ -308,15 +307,8 @@ def _differences(device: Device, row: Listed, said: Identity, book: Rulebook) ->
             f"the list says {row.manufacturer} {row.model}".rstrip()
             + f", the wire says {wire.manufacturer} {wire.model or wire.kind}".rstrip()
         )
-    elif (
-        device.confidence >= Confidence.PROBABLE
-        and wire.manufacturer
-        and row.manufacturer
-        and not _same_maker(wire.manufacturer, row, book)
-    ):
-        found.append(
-            f"the list says the maker is {row.manufacturer}, the wire says {wire.manufacturer}"
-        )
+    elif (maker := _claimed_maker(device, book)) and not _same_maker(maker, row, book):
+        found.append(f"the list says the maker is {row.manufacturer}, the wire says {maker}")
     if wire.version and row.version and wire.version != row.version:
         found.append(f"the list says version {row.version}, the wire says {wire.version}")
     if row.mac and device.macs and row.mac not in device.macs:
@@ -328,8 +320,18 @@ def _differences(device: Device, row: Listed, said: Identity, book: Rulebook) ->
     return found
 
 
+def _claimed_maker(device: Device, book: Rulebook) -> str:
+    """The maker that a rule names of a probable device; that of its network card is none."""
+    maker = device.identity.manufacturer
+    spoken = {trait.rule for trait in device.traits}
+    named = any(rule.manufacturer == maker and rule.id in spoken for rule in book.rules)
+    return maker if named and device.confidence >= Confidence.PROBABLE else ""
+
+
 def _same_maker(wire: str, row: Listed, book: Rulebook) -> bool:
     """Whether a maker's names mean one house (it may have been bought since)."""
+    if not row.manufacturer:
+        return True
     known = book.listed_model(row.manufacturer, row.model)
     if known and known.maker and re.search(known.maker, wire):
         return True
