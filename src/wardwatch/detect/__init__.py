@@ -6,7 +6,21 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from wardwatch.detect import dhcp_overflow, rogue_dhcp
+from wardwatch.detect import (
+    arp_impersonation,
+    certificate_accepted,
+    comms_loss,
+    configuration_in_clear,
+    dhcp_overflow,
+    dns_overread,
+    ftp_login,
+    ftp_without_login,
+    known_wireless,
+    rogue_dhcp,
+    rogue_dns,
+    rogue_router,
+    telnet,
+)
 from wardwatch.detect.thresholds import Thresholds
 from wardwatch.inventory.scene import Scene
 from wardwatch.model import judgement
@@ -26,7 +40,18 @@ _BY_ID = {technique.id: technique for technique in judgement.TECHNIQUES}
 
 TECHNIQUES: tuple[Detector, ...] = (
     Detector(_BY_ID["dhcp_overflow"], dhcp_overflow.detect),
+    Detector(_BY_ID["dns_overread"], dns_overread.detect),
+    Detector(_BY_ID["known_wireless"], known_wireless.detect),
+    Detector(_BY_ID["ftp_without_login"], ftp_without_login.detect),
+    Detector(_BY_ID["ftp_login"], ftp_login.detect),
+    Detector(_BY_ID["telnet"], telnet.detect),
+    Detector(_BY_ID["certificate_accepted"], certificate_accepted.detect),
+    Detector(_BY_ID["configuration_in_clear"], configuration_in_clear.detect),
     Detector(_BY_ID["rogue_dhcp"], rogue_dhcp.detect),
+    Detector(_BY_ID["rogue_dns"], rogue_dns.detect),
+    Detector(_BY_ID["rogue_router"], rogue_router.detect),
+    Detector(_BY_ID["arp_impersonation"], arp_impersonation.detect),
+    Detector(_BY_ID["comms_loss"], comms_loss.detect),
 )
 """Every detector, in the order of :data:`wardwatch.model.judgement.TECHNIQUES`."""
 

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 from wardwatch.detect.finding import finding, some
 from wardwatch.model.values import NS
-from wardwatch.signs.dhcp import NOT_AN_ID
-from wardwatch.signs.episodes import CONFIRMED, SUSPECT, episodes
-from wardwatch.signs.policy import permitted
+from wardwatch.signs.episodes import episodes
+from wardwatch.signs.triggers import overflow
 from wardwatch.signs.who import Who
 
 if TYPE_CHECKING:
@@ -28,52 +27,14 @@ TECHNIQUE = "dhcp_overflow"
 
 def detect(scene: Scene, thresholds: Thresholds) -> Iterator[Finding]:
     """One finding for each sender and segment."""
-    servers = [
-        (segment, server.ip)
-        for (segment,) in scene.tables.ask("SELECT DISTINCT segment FROM dhcp ORDER BY segment")
-        for server in permitted(scene.site, "dhcp", segment)
-    ]
-    bounds = (
-        f"""(opt66_len > {thresholds.sname_bytes:d} OR opt67_len > {thresholds.file_bytes:d})"""
+    found, parameters = overflow(
+        scene, thresholds.sname_bytes, thresholds.file_bytes, thresholds.same_attempt_s
     )
-    sums = f"""(opt66_sum > {thresholds.sname_bytes:d} OR opt67_sum > {thresholds.file_bytes:d})"""
-    overrun = "(overrun_option >= 0 AND whole)"
-    found = f"""
-        WITH listed AS (SELECT unnest(?::VARCHAR[]) AS segment, unnest(?::VARCHAR[]) AS ip),
-        bad AS (
-            SELECT *, giaddr NOT IN ('', '0.0.0.0') AS relayed,
-                CASE WHEN server_id NOT IN {NOT_AN_ID} THEN server_id ELSE src END AS id
-            FROM dhcp WHERE op = 2 AND ({bounds} OR {sums} OR {overrun})),
-        delivered AS (SELECT xid, chaddr, ts FROM bad WHERE relayed AND dst_port = 68)
-        SELECT capture, packet, ts, segment,
-            CASE WHEN relayed THEN '' ELSE src_mac END AS actor_mac,
-            CASE WHEN relayed OR src IN {NOT_AN_ID} THEN id ELSE src END AS actor_ip,
-            chaddr AS target_mac, yiaddr AS target_ip,
-            CASE WHEN {overrun} OR ({bounds} AND whole) THEN {CONFIRMED} ELSE {SUSPECT} END AS strength,
-            CASE WHEN (segment, id) IN (SELECT (segment, ip) FROM listed)
-                THEN 'misconfiguration' ELSE 'trigger' END AS variant,
-            CASE WHEN opt66_len > {thresholds.sname_bytes:d}
-                    THEN 'option 66 of ' || opt66_len || ' bytes, more than {thresholds.sname_bytes:d}'
-                WHEN opt67_len > {thresholds.file_bytes:d}
-                    THEN 'option 67 of ' || opt67_len || ' bytes, more than {thresholds.file_bytes:d}'
-                WHEN {overrun} THEN 'option ' || overrun_option || ' that claims ' || overrun_claimed
-                    || ' bytes where ' || overrun_present || ' were left'
-                WHEN opt66_sum > {thresholds.sname_bytes:d}
-                    THEN 'option 66 in pieces of ' || opt66_sum || ' bytes together (RFC 3396)'
-                ELSE 'option 67 in pieces of ' || opt67_sum || ' bytes together (RFC 3396)'
-            END AS detail
-        FROM bad b
-        -- the leg from server to relay is the same reply: the client's copy is the one that counts
-        WHERE NOT (relayed AND dst_port <> 68 AND EXISTS (
-            FROM delivered d WHERE d.xid = b.xid AND d.chaddr = b.chaddr
-                AND abs(d.ts::HUGEINT - b.ts) <= {int(thresholds.same_attempt_s * NS)}))
-    """
-    columns = [list(column) for column in zip(*servers, strict=True)] or [[], []]
     for episode in episodes(
         scene.tables,
         Who(scene),
         found,
-        columns,
+        parameters,
         hazard=True,
         silence_ns=int(thresholds.silence_s * NS),
     ):

@@ -11,6 +11,7 @@ import msgspec
 
 from wardwatch.model.evidence import Evidence
 from wardwatch.model.values import DAY_NS
+from wardwatch.signs.cited import FIRST, cited
 from wardwatch.signs.policy import is_virtual, permitted
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def unlisted(scene: Scene) -> tuple[str, list[Any]]:
             CASE WHEN relayed OR src IN {NOT_AN_ID} THEN id ELSE src END AS actor_ip,
             chaddr AS target_mac, yiaddr AS target_ip,
             CASE WHEN server_id IN {NOT_AN_ID} OR server_override THEN 1 ELSE 0 END AS strength,
+            0 AS weight,
             CASE WHEN known THEN 'listed id, unknown MAC' ELSE 'unlisted' END AS variant,
             msg_type || ' with server identifier ' || id AS detail
         FROM weighed
@@ -159,7 +161,7 @@ def contests(scene: Scene) -> list[Contest]:
                 AND (whole OR server_id <> ''))
         SELECT segment, id, mac, relayed,
             bool_or(server_override) AS override, min(ts) AS first_ts, max(ts) AS last_ts,
-            count(*) AS packets, min((ts, capture, packet), 10) AS evidence,
+            count(*) AS packets, {FIRST} AS evidence,
             min(chaddr, 100) AS clients,
             max(CASE WHEN len(routers) + len(dns_servers) > 0
                 THEN 'router ' || array_to_string(routers, ', ')
@@ -183,7 +185,7 @@ def contests(scene: Scene) -> list[Contest]:
                 first_ts=row.first_ts,
                 last_ts=row.last_ts,
                 packets=row.packets,
-                evidence=tuple(Evidence(e[1], e[2]) for e in map(_values, row.evidence)),
+                evidence=cited(row.evidence),
                 clients=tuple(sorted(set(row.clients))),
                 gives=row.gives,
             )
@@ -210,8 +212,3 @@ def _at_one_time(servers: list[Server]) -> list[list[Server]]:
             groups.append([server])
             last = server.last_ts
     return groups
-
-
-def _values(cell: Any) -> tuple[Any, ...]:
-    """A DuckDB row value as a tuple, whichever way this version hands it over."""
-    return tuple(cell.values()) if isinstance(cell, dict) else tuple(cell)

@@ -11,6 +11,7 @@ import msgspec
 
 from wardwatch.model.evidence import Evidence
 from wardwatch.model.values import DAY_NS, UNKNOWN_TIME
+from wardwatch.signs.cited import values
 from wardwatch.signs.who import actor_text
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def episodes(
     """Signs that the question ``found`` selects, gathered; the surest of each decides its words.
 
     ``found`` yields ``capture, packet, ts, segment, actor_mac, actor_ip, target_mac, target_ip,
-    strength`` (a rank), ``variant`` and ``detail``. With ``hazard`` a sign whose target is no pump
+    strength`` (a rank), ``weight`` (the greater tells more among equals), ``variant``, ``detail``. With ``hazard`` a sign whose target is no pump
     is a notice.
     """
     rows = tables.ask(
@@ -93,7 +94,7 @@ def episodes(
             SELECT actor_mac, actor_ip, segment, episode, target,
                 count(DISTINCT (capture, packet)) AS packets,
                 min(ts) AS first_ts, max(ts) AS last_ts,
-                min((rank, ts, capture, packet, variant, detail), {MAX_EVIDENCE}) AS best,
+                min((rank, -weight, ts, capture, packet, variant, detail), {MAX_EVIDENCE}) AS best,
                 bool_or(pump) AS pump, bool_or(known) AS known
             FROM told GROUP BY ALL)
         SELECT actor_mac, actor_ip, segment, episode, sum(packets) AS packets,
@@ -106,8 +107,8 @@ def episodes(
     )
     gathered = []
     for row in rows:
-        best = [tuple(b.values()) if isinstance(b, dict) else tuple(b) for b in row.best]
-        rank, _, _, _, variant, detail = best[0]
+        best = [values(cell) for cell in row.best]
+        rank, _, _, _, _, variant, detail = best[0]
         gathered.append(
             Episode(
                 mac=row.actor_mac,
@@ -119,7 +120,7 @@ def episodes(
                 first_ts=row.first_ts,
                 last_ts=row.last_ts,
                 packets=int(row.packets),
-                evidence=tuple(sorted({Evidence(b[2], b[3]) for b in best})),
+                evidence=tuple(sorted({Evidence(b[3], b[4]) for b in best})),
                 targets=tuple(sorted({who.named(t) for t in row.targets if t})),
                 pump=bool(row.pump),
                 known=bool(row.known),

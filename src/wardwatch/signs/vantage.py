@@ -69,7 +69,7 @@ def vantages(scene: Scene, bridge_s: float) -> dict[str, Vantage]:
     heard = {}
     for row in rows:
         counts = {
-            name: int(getattr(row, name))
+            name: max(int(getattr(row, name)), 0)  # -1 says: not counted
             for name in Vantage.__struct_fields__
             if name not in ("segment", "vlan", "tunnel", "spans", "longest_gap_s")
         }

@@ -56,3 +56,17 @@ def addresses(devices: Iterable[Device]) -> tuple[list[str], list[str]]:
 def actor_text(mac: str, ip: str) -> str:
     """``<mac> <ip>``, or whichever of them is known."""
     return f"{mac} {ip}".strip()
+
+
+def own_ip(scene: Scene, mac: str) -> str:
+    """The address a MAC uses that no other MAC claims, IPv4 first; "" where none is known.
+
+    A station that forges others' addresses has one of its own.
+    """
+    rows = scene.tables.ask(
+        """SELECT ip FROM bindings b WHERE mac = ? AND NOT EXISTS (
+            SELECT 1 FROM bindings o WHERE o.ip = b.ip AND o.segment = b.segment AND o.mac <> b.mac)
+        ORDER BY contains(ip, ':'), source <> 'arp', first_ts LIMIT 1""",
+        [mac],
+    )
+    return rows[0].ip if rows else ""

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from wardwatch.model.judgement import Reason, State, Verdict
-from wardwatch.model.values import duration_text
+from wardwatch.model.values import Span, duration_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from wardwatch.model.device import Device
     from wardwatch.model.evidence import Evidence
-    from wardwatch.model.values import Span
 
 MAX_EVIDENCE = 20
 
@@ -121,7 +120,7 @@ class Subject(msgspec.Struct, frozen=True):
             "subject_kind": self.kind,
             "segment": self.segment,
             "span": self.span,
-            "rule": self.rule,
+            "rule": self.rule.partition(" To hold")[0],
             "cves": self.cves,
             **more,
         }

@@ -38,6 +38,8 @@ class Minimums(msgspec.Struct, frozen=True, kw_only=True):
     """The old holder spoke this long after the claim: it still transmits, so the address did not move."""
     peers_span_s: float = 7 * 24 * 3600.0
     """Segmentation in use: a week, so that weekly jobs are in it."""
+    one_way_share: float = 0.05
+    """Segmentation in use: more one-way TCP than this means a mirror of one direction."""
     vlan_span_s: float = 24 * 3600.0
     """VLAN separation: a full day."""
     unanswered_syns: int = 3

@@ -1,4 +1,4 @@
-"""No rogue DHCP server: do only permitted servers answer the clients of a segment?
+"""No rogue DHCP server: only permitted servers answer the clients of a segment.
 
 Misses to know: unicast OFFERs that a mirror of other ports does not carry; a rogue that clones a
 permitted identifier and MAC.

@@ -1,4 +1,4 @@
-"""Static address: does the pump keep an address without asking DHCP for it?
+"""Static address: the pump keeps an address without asking DHCP for it.
 
 Misses to know: unicast renewals that never reach this place; a reservation looks like any lease
 (it is not static); a second interface of the pump in another network.
@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wardwatch.model.evidence import Evidence
 from wardwatch.model.judgement import Reason
 from wardwatch.model.values import NS, Span, duration_text
+from wardwatch.signs.cited import FIRST, cited
+from wardwatch.signs.owners import OWNERS, homes, owners
 from wardwatch.signs.policy import said_by, zone_of
 from wardwatch.signs.vantage import merged, vantages
 from wardwatch.verify.answer import Need, Subject, unseen
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from wardwatch.inventory.scene import Scene
-    from wardwatch.model.device import Device
     from wardwatch.model.judgement import Verdict
     from wardwatch.verify.minimums import Minimums
 
@@ -28,137 +28,169 @@ RULE = (
     "Broken by a DISCOVER or REQUEST with its chaddr, or 169.254/16 in use. INFORM is static"
     " (RFC 2131 §3.4). To hold:"
 )
-LINK_LOCAL = "169.254."
 
 
 def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
     """One verdict for each medical device."""
+    devices = [device for device in scene.medical if device.seen]
+    mine = owners(devices)
     heard = vantages(scene, minimums.bridge_s)
-    lease = scene.tables.ask(
-        """SELECT max(CASE WHEN renewal_time > 0 THEN renewal_time ELSE lease_time // 2 END) AS t1
-        FROM dhcp WHERE op = 2 AND msg_type = 'ACK' AND lease_time > 0"""
-    )[0].t1
-    # RFC 2131 §4.4.5: T1 is half the lease where the server states none.
-    needed_s = float(lease) if lease else minimums.lease_span_s
+    standing = homes(scene, devices)
+    needed_s = _longest_t1(scene) or minimums.lease_span_s
+    # By chaddr, not by the frame's MAC: a bridge puts its own MAC on its clients' messages.
+    asked = {
+        row.device: row
+        for row in scene.tables.ask(
+            f"""WITH {OWNERS}
+            SELECT device, {FIRST} FILTER (msg_type <> '') AS packets,
+                string_agg(DISTINCT msg_type, ' and ' ORDER BY msg_type) FILTER (msg_type <> '')
+                    AS kinds, count(*) FILTER (msg_type = '') AS unread
+            FROM dhcp JOIN owners ON chaddr = address
+            WHERE op = 1 AND msg_type IN ('DISCOVER', 'REQUEST', '') GROUP BY device""",
+            mine,
+        )
+    }
+    fallback = {
+        row.device: row
+        for row in scene.tables.ask(
+            f"""WITH {OWNERS}
+            SELECT device, min(ip) AS ip, min((first_ts, capture, first_packet), 20) AS packets
+            FROM bindings JOIN owners ON mac = address
+            WHERE starts_with(ip, '169.254.') GROUP BY device""",
+            mine,
+        )
+    }
+    startups = _startups(scene, minimums, mine)
+    spells = _spells(scene, minimums, mine)
     for device in scene.medical:
         if not device.seen:
             yield unseen(MEASURE, device, RULE)
             continue
-        yield _judge(scene, minimums, device, heard, needed_s)
-
-
-def _judge(
-    scene: Scene, minimums: Minimums, device: Device, heard: dict, needed_s: float
-) -> Verdict:
-    macs = list(device.macs)
-    spans = merged(
-        [
-            [row.first_ts, row.last_ts]
-            for row in scene.tables.ask(
-                """SELECT first_ts, last_ts FROM presence
-                WHERE mac IN (SELECT unnest(?::VARCHAR[])) ORDER BY first_ts LIMIT 100000""",
-                [macs],
+        spans = spells.get(device.id) or (Span(device.first_ts, device.last_ts),)
+        longest = max(spans, key=lambda span: span.last - span.first)
+        places = standing.get(device.id) or list(device.segments)
+        subject = Subject(
+            MEASURE,
+            device.id,
+            "device",
+            RULE,
+            places[0] if places else "",
+            Span(spans[0].first, spans[-1].last),
+        )
+        if device.id in asked and asked[device.id].packets:
+            row = asked[device.id]
+            yield subject.broken(
+                f"It asked for an address by DHCP ({row.kinds}).",
+                cited(row.packets),
+                "A static address set on the device, then a start-up without DHCP.",
             )
-        ],
-        minimums.unbroken_gap_s,
-    ) or (Span(device.first_ts, device.last_ts),)
-    longest = max(spans, key=lambda span: span.last - span.first)
-    segment = device.segments[0] if device.segments else ""
-    subject = Subject(
-        MEASURE, device.id, "device", RULE, segment, Span(spans[0].first, spans[-1].last)
-    )
-
-    asked = scene.tables.ask(
-        """SELECT capture, packet, ts, msg_type FROM dhcp
-        WHERE op = 1 AND msg_type IN ('DISCOVER', 'REQUEST')
-            AND chaddr IN (SELECT unnest(?::VARCHAR[])) ORDER BY ts, capture, packet LIMIT 20""",
-        [macs],
-    )
-    if asked:
-        kinds = " and ".join(sorted({row.msg_type for row in asked}))
-        return subject.broken(
-            f"It asked for an address by DHCP ({kinds}).",
-            [Evidence(row.capture, row.packet) for row in asked],
-            "A static address set on the device, then a start-up without DHCP.",
+            continue
+        if device.id in fallback:
+            row = fallback[device.id]
+            yield subject.broken(
+                f"It used {row.ip}, an address a machine gives itself when DHCP fails (RFC 3927).",
+                cited(row.packets),
+            )
+            continue
+        zone = next(filter(None, (zone_of(scene.site, s, device.ips) for s in places)), None)
+        started = startups.get(device.id, ())
+        unread = asked[device.id].unread if device.id in asked else 0
+        needs = (
+            Need(
+                "client broadcasts of its segment reach this place",
+                any(heard[s].broadcasts > 0 for s in places if s in heard),
+                Reason.VANTAGE,
+            ),
+            Need(
+                "every DHCP message of its segment is whole",
+                not unread and not _cut(scene, places),
+                Reason.DAMAGED,
+            ),
+            Need(
+                f"a start-up or rejoin seen, or {duration_text(needed_s)} unbroken",
+                bool(started) or longest.seconds >= needed_s,
+                Reason.TOO_SHORT,
+                f"{len(started)} start-ups, {duration_text(longest.seconds)}",
+            ),
+            Need("a confirmed zone that it stands in", zone is not None, Reason.NO_POLICY),
         )
-    fallback = scene.tables.ask(
-        """SELECT capture, first_packet, ip FROM bindings
-        WHERE mac IN (SELECT unnest(?::VARCHAR[])) AND starts_with(ip, ?)
-        ORDER BY first_ts, capture, first_packet LIMIT 20""",
-        [macs, LINK_LOCAL],
-    )
-    if fallback:
-        return subject.broken(
-            f"It used {fallback[0].ip}, an address a machine gives itself when DHCP fails"
-            " (RFC 3927).",
-            [Evidence(row.capture, row.first_packet) for row in fallback],
+        yield subject.judged(
+            needs,
+            "It started up without DHCP."
+            if started
+            else "It used no DHCP for as long as a lease runs.",
+            started,
+            said_by([zone] if zone else []),
         )
 
-    unread = scene.tables.ask(
-        """SELECT count(*) AS n FROM dhcp WHERE op = 1 AND msg_type = ''
-            AND chaddr IN (SELECT unnest(?::VARCHAR[]))""",
-        [macs],
-    )[0].n
-    places = [heard[name] for name in device.segments if name in heard]
-    relay_only = any(
-        p.dhcp_relayed and not p.dhcp_client_messages and not p.broadcasts for p in places
-    )
-    startups = _startups(scene, minimums, macs)
-    zone = next(filter(None, (zone_of(scene.site, s, device.ips) for s in device.segments)), None)
-    needs = (
-        Need(
-            "client broadcasts of its segment reach this place",
-            any(p.broadcasts > 0 for p in places) and not relay_only,
-            Reason.VANTAGE,
-        ),
-        Need("every DHCP message of its chaddr can be read", not unread, Reason.DAMAGED),
-        Need(
-            f"a start-up or rejoin seen, or {duration_text(needed_s)} unbroken",
-            bool(startups) or longest.seconds >= needed_s,
-            Reason.TOO_SHORT,
-            f"{len(startups)} start-ups, {duration_text(longest.seconds)}",
-        ),
-        Need("a confirmed zone that it stands in", zone is not None, Reason.NO_POLICY),
-    )
-    return subject.judged(
-        needs,
-        "It started up without DHCP."
-        if startups
-        else "It used no DHCP for as long as a lease runs.",
-        startups,
-        said_by([zone] if zone else []),
-    )
+
+def _longest_t1(scene: Scene) -> float:
+    """T1 of the longest lease seen; half the lease where the server states none (RFC 2131 §4.4.5)."""
+    row = scene.tables.ask(
+        """SELECT max(CASE WHEN renewal_time > 0 THEN renewal_time ELSE lease_time // 2 END) AS t1
+        FROM dhcp WHERE op = 2 AND msg_type = 'ACK' AND lease_time > 0"""
+    )[0]
+    return float(row.t1 or 0)
 
 
-def _startups(scene: Scene, minimums: Minimums, macs: list[str]) -> list[Evidence]:
+def _cut(scene: Scene, places: list[str]) -> bool:
+    """Whether a snap length or a lost fragment cut a client's DHCP message in these segments."""
+    rows = scene.tables.ask(
+        """SELECT 1 FROM dhcp WHERE NOT whole AND op = 1
+            AND segment IN (SELECT unnest(?::VARCHAR[])) LIMIT 1""",
+        [places],
+    )
+    return bool(rows)
+
+
+def _spells(scene: Scene, minimums: Minimums, mine: list[list[str]]) -> dict[str, tuple[Span, ...]]:
+    """When each device spoke; a silence beyond the minimum breaks its span."""
+    rows = scene.tables.ask(
+        f"""WITH {OWNERS},
+        spells AS (SELECT device, first_ts, last_ts FROM presence JOIN owners ON mac = address),
+        marked AS (
+            SELECT *, coalesce(first_ts - max(last_ts) OVER (
+                PARTITION BY device ORDER BY first_ts, last_ts
+                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) > ?, false)::INTEGER AS fresh
+            FROM spells),
+        told AS (SELECT *, sum(fresh) OVER (PARTITION BY device ORDER BY first_ts, last_ts
+            ROWS UNBOUNDED PRECEDING) AS stretch FROM marked)
+        SELECT device, stretch, min(first_ts) AS first_ts, max(last_ts) AS last_ts
+        FROM told GROUP BY ALL ORDER BY device, stretch""",
+        [*mine, int(minimums.unbroken_gap_s * NS)],
+    )
+    found: dict[str, list[list[int]]] = {}
+    for row in rows:
+        found.setdefault(row.device, []).append([row.first_ts, row.last_ts])
+    return {device: merged(pairs, 0) for device, pairs in found.items()}
+
+
+def _startups(scene: Scene, minimums: Minimums, mine: list[list[str]]) -> dict[str, tuple]:  # type: ignore[type-arg]
     """Announcements or associations after a silence: a start-up or rejoin that DHCP would belong to.
 
     A bare ARP request is none: an idle device whose ARP cache ran out sends one too.
     """
     rows = scene.tables.ask(
-        """WITH mine AS (
-            SELECT segment, first_ts, lag(last_ts) OVER (PARTITION BY mac ORDER BY first_ts) AS before
-            FROM presence WHERE mac IN (SELECT unnest(?::VARCHAR[]))),
+        f"""WITH {OWNERS},
+        spells AS (
+            SELECT device, mac, segment, first_ts,
+                max(last_ts) OVER (PARTITION BY device ORDER BY first_ts, last_ts
+                    ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+            FROM presence JOIN owners ON mac = address),
         listening AS (SELECT segment, min(first_ts) AS since FROM segments GROUP BY segment),
         fresh AS (
-            SELECT segment, first_ts FROM mine JOIN listening USING (segment)
+            SELECT device, mac, segment, first_ts FROM spells JOIN listening USING (segment)
             WHERE first_ts - greatest(coalesce(before, since), since) >= ?),
         words AS (
-            SELECT capture, packet, ts, segment FROM arp
-            WHERE sender_mac IN (SELECT unnest(?::VARCHAR[])) AND target_ip <> ''
-                AND (sender_ip = target_ip OR sender_ip IN ('', '0.0.0.0')))
-        SELECT DISTINCT w.capture, w.packet FROM fresh f JOIN words w ON w.segment = f.segment
-            AND w.ts BETWEEN f.first_ts AND f.first_ts + ?
-        UNION
-        SELECT capture, first_packet FROM wifi
-        WHERE subtype IN (0, 2) AND transmitter IN (SELECT unnest(?::VARCHAR[]))
-        ORDER BY 1, 2 LIMIT 20""",
-        [
-            macs,
-            int(minimums.startup_silence_s * NS),
-            macs,
-            int(minimums.startup_window_s * NS),
-            macs,
-        ],
+            SELECT device, w.ts, w.capture, w.packet FROM arp w JOIN fresh f
+                ON w.sender_mac = f.mac AND w.segment = f.segment
+                AND w.ts BETWEEN f.first_ts AND f.first_ts + ?
+            WHERE w.target_ip <> ''
+                AND (w.sender_ip = w.target_ip OR w.sender_ip IN ('', '0.0.0.0'))
+            UNION ALL
+            SELECT device, first_ts, capture, first_packet
+            FROM wifi JOIN owners ON transmitter = address WHERE subtype IN (0, 2))
+        SELECT device, {FIRST} AS packets FROM words GROUP BY device""",
+        [*mine, int(minimums.startup_silence_s * NS), int(minimums.startup_window_s * NS)],
     )
-    return [Evidence(row.capture, row.packet) for row in rows]
+    return {row.device: cited(row.packets) for row in rows}

@@ -1,0 +1,40 @@
+"""One station claims another's address, while that one still uses it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wardwatch.detect.finding import finding, some
+from wardwatch.model.values import NS
+from wardwatch.signs.arp import claims
+from wardwatch.signs.episodes import CONFIRMED, episodes
+from wardwatch.signs.who import Who, actor_text, own_ip
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from wardwatch.detect.thresholds import Thresholds
+    from wardwatch.inventory.scene import Scene
+    from wardwatch.model.judgement import Finding
+
+TECHNIQUE = "arp_impersonation"
+
+
+def detect(scene: Scene, thresholds: Thresholds) -> Iterator[Finding]:
+    """One finding for each claimer and segment."""
+    sql, parameters = claims(scene, thresholds.arp_still_s)
+    for episode in episodes(
+        scene.tables, Who(scene), sql, parameters, silence_ns=int(thresholds.silence_s * NS)
+    ):
+        actor = actor_text(episode.mac, own_ip(scene, episode.mac))
+        yield finding(
+            scene,
+            TECHNIQUE,
+            episode,
+            f"{actor} {episode.detail}. Its claims concern {some(episode.targets)}.",
+            actor=actor,
+            do_next="Find the machine behind this MAC; two machines set to one address look the same.",
+            speaks_against=""
+            if episode.rank == CONFIRMED
+            else "The MACs differ in the last byte alone: bonded ports of one machine do this.",
+        )

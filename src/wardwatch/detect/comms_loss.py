@@ -1,0 +1,108 @@
+"""Communications module silent, then starting up, after a message that could trigger it.
+
+The trigger is one of CVE-2017-12718's or CVE-2017-12722's messages. Silence alone is roaming, and a
+start-up alone is a battery change: all three together count, in this order.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wardwatch.detect.finding import finding, some
+from wardwatch.model.values import NS
+from wardwatch.signs.episodes import episodes
+from wardwatch.signs.triggers import OVERREAD, overflow
+from wardwatch.signs.who import Who
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from wardwatch.detect.thresholds import Thresholds
+    from wardwatch.inventory.scene import Scene
+    from wardwatch.model.judgement import Finding
+
+TECHNIQUE = "comms_loss"
+
+
+def detect(scene: Scene, thresholds: Thresholds) -> Iterator[Finding]:
+    """One finding for each sender of triggers and segment."""
+    who = Who(scene)
+    sql, parameters = overflow(
+        scene, thresholds.sname_bytes, thresholds.file_bytes, thresholds.same_attempt_s
+    )
+    stations = sorted({*who.known_macs, *who.pump_macs})
+    addresses = [(ip, mac) for d in scene.devices for ip in d.ips for mac in d.macs[:1]]
+    columns = [list(column) for column in zip(*addresses, strict=True)] or [[], []]
+    quiet, late = int(thresholds.quiet_s * NS), int(thresholds.restart_s * NS)
+    found = f"""
+        WITH stations AS (SELECT unnest(?::VARCHAR[]) AS mac),
+        addresses AS (SELECT unnest(?::VARCHAR[]) AS ip, unnest(?::VARCHAR[]) AS mac),
+        fired AS (SELECT * FROM ({sql}) UNION ALL SELECT * FROM ({OVERREAD})),
+        triggers AS (
+            SELECT f.*, CASE WHEN target_mac IN (SELECT mac FROM stations) THEN target_mac
+                ELSE coalesce(a.mac, '') END AS station
+            FROM fired f LEFT JOIN addresses a ON a.ip = f.target_ip),
+        hit AS (SELECT * FROM triggers WHERE station <> ''),
+        -- every message of a struck station that tells its time; "up" is worth more than the rest
+        words AS (
+            SELECT sender_mac AS mac, ts, capture, packet,
+                sender_ip = target_ip OR sender_ip IN ('', '0.0.0.0') AS up, 'arp' AS kind
+            FROM arp WHERE sender_mac IN (SELECT station FROM hit) AND src_mac = sender_mac
+            UNION ALL
+            SELECT chaddr, ts, capture, packet, msg_type = 'DISCOVER', 'dhcp'
+            FROM dhcp WHERE op = 1 AND chaddr IN (SELECT station FROM hit)
+            UNION ALL
+            SELECT src_mac, ts, capture, packet, false, 'dns'
+            FROM dns WHERE NOT is_response AND src_mac IN (SELECT station FROM hit)
+            UNION ALL
+            SELECT orig_l2_addr, first_ts, capture, first_packet, false, 'syn'
+            FROM conversations WHERE proto = 'tcp' AND orig_l2_addr IN (SELECT station FROM hit)),
+        answered AS (
+            -- a word within the quiet time may have been on its way already
+            SELECT h.*, (SELECT min((w.ts, w.capture, w.packet)) FROM words w
+                WHERE w.mac = h.station AND w.ts > h.ts) AS word
+            FROM hit h),
+        silent AS (
+            SELECT n.*, n.word[1] AS back FROM answered n
+            WHERE n.word IS NOT NULL AND n.word[1] BETWEEN n.ts + {quiet} AND n.ts + {late}
+                AND NOT EXISTS (
+                    -- its own frames went on through the quiet time, so it was not silent
+                    SELECT 1 FROM presence p WHERE p.mac = n.station AND p.first_ts > n.ts
+                        AND p.first_ts < n.word[1])
+                AND NOT EXISTS (
+                    -- a restart forgets its connections: one that lived on and closed in order
+                    -- shows that there was none
+                    SELECT 1 FROM conversations c WHERE c.proto = 'tcp'
+                        AND n.station IN (c.orig_l2_addr, c.resp_l2_addr) AND c.first_ts < n.ts
+                        AND c.last_ts > n.word[1] AND contains(c.history, 'F')
+                        AND contains(c.history, 'f'))),
+        started AS (
+            SELECT s.*, (SELECT count(DISTINCT w.kind) + 2 * count(*) FILTER (w.up) FROM words w
+                WHERE w.mac = s.station AND w.ts BETWEEN s.back AND s.back + {10 * NS}) AS signs
+            FROM silent s)
+        SELECT capture, packet, ts, segment, actor_mac, actor_ip, station AS target_mac, target_ip,
+            strength, 0 AS weight, 'restart' AS variant,
+            'silent for ' || round((back - ts) / {NS}, 0)::INTEGER
+                || ' s after ' || detail || ', then started up' AS detail
+        FROM started WHERE signs >= 2
+        UNION ALL
+        SELECT word[2], word[3], back, segment, actor_mac, actor_ip, station, target_ip,
+            strength, -1, 'restart', 'started up'
+        FROM started WHERE signs >= 2
+    """
+    for episode in episodes(
+        scene.tables,
+        who,
+        found,
+        [stations, *columns, *parameters],
+        hazard=True,
+        silence_ns=int(thresholds.silence_s * NS),
+    ):
+        yield finding(
+            scene,
+            TECHNIQUE,
+            episode,
+            f"{some(episode.targets)} was {episode.detail}. The message came from {episode.actor}.",
+            do_next="Biomed: look at the pump's communications module; the infusion should have gone on.",
+            speaks_against="A restart by hand at that moment looks the same.",
+        )

@@ -1,0 +1,106 @@
+"""ARP claims: one station says another's address is its own while that one still uses it.
+
+Left out because they are ordinary: virtual MACs of router groups, probes (sender 0.0.0.0,
+RFC 5227), announcements of one's own address, confirmed routers that answer for others (proxy
+ARP), one device with two interfaces (wired and radio), and a lease that moved on.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from wardwatch.model.values import NS
+from wardwatch.signs.dhcp import VIRTUAL, friends
+from wardwatch.signs.owners import OWNERS, owners
+
+if TYPE_CHECKING:
+    from wardwatch.inventory.scene import Scene
+
+
+def claims(scene: Scene, still_s: float) -> tuple[str, list[Any]]:
+    """The question for contested claims; for ``episodes``. Its actor is the sender's MAC.
+
+    Of two MACs with one address the holder is the confirmed one, else the one DHCP gave it to,
+    else the one that claims fewer contested addresses, else the earlier. It must be heard with
+    that address both up to ``still_s`` before a claim and after it: then it did not move.
+    """
+    still = int(still_s * NS)
+    named = [
+        (server.ip, mac.lower())
+        for server in scene.site.server
+        if server.confirmed
+        for mac in server.macs
+    ]
+    columns = [list(column) for column in zip(*named, strict=True)] or [[], []]
+    sql = f"""
+        WITH {OWNERS},
+        friends AS (SELECT unnest(?::VARCHAR[]) AS mac),
+        named AS (SELECT unnest(?::VARCHAR[]) AS ip, unnest(?::VARCHAR[]) AS mac),
+        said AS (
+            SELECT capture, packet, ts, segment, sender_ip AS ip, sender_mac AS mac,
+                CASE WHEN src_mac <> '' THEN src_mac ELSE sender_mac END AS actor,
+                target_mac, target_ip, dst_mac
+            FROM arp
+            WHERE sender_ip NOT IN ('', '0.0.0.0')
+                AND sender_mac NOT IN ('', '00:00:00:00:00:00', 'ff:ff:ff:ff:ff:ff')
+                AND NOT regexp_matches(sender_mac, '{VIRTUAL}')),
+        ends AS (
+            -- a MAC that sends packets of several addresses passes them on: a router, or a forger
+            SELECT segment, mac FROM bindings WHERE source = 'ip' AND contains(ip, '.')
+            GROUP BY segment, mac HAVING count(DISTINCT ip) = 1),
+        holders AS (
+            SELECT segment, ip, mac, min(first_ts) AS first_ts, max(last_ts) AS last_ts,
+                bool_or(source = 'dhcp') AS leased
+            FROM bindings WHERE ip NOT IN ('', '0.0.0.0')
+                AND NOT regexp_matches(mac, '{VIRTUAL}')
+                AND (source <> 'ip' OR (segment, mac) IN (SELECT (segment, mac) FROM ends))
+            GROUP BY segment, ip, mac),
+        spoken AS (
+            SELECT segment, ip, mac, min(ts) AS first_ts FROM said WHERE actor = mac
+            GROUP BY segment, ip, mac),
+        contested AS (
+            SELECT segment, ip FROM (
+                SELECT segment, ip, mac FROM said UNION SELECT segment, ip, mac FROM holders)
+            GROUP BY segment, ip HAVING count(DISTINCT mac) > 1),
+        greed AS (
+            SELECT segment, mac, count(DISTINCT ip) AS wants FROM said JOIN contested USING (segment, ip)
+            GROUP BY segment, mac),
+        pairs AS (
+            SELECT h.segment, h.ip, h.mac AS holder, s.mac AS claimer, h.last_ts,
+                coalesce(m.device, '') = coalesce(n.device, '-') AS one_device,
+                h.mac[:14] = s.mac[:14] AS neighbours
+            FROM contested c
+            JOIN holders h USING (segment, ip)
+            JOIN spoken s ON s.segment = h.segment AND s.ip = h.ip AND s.mac <> h.mac
+            LEFT JOIN greed a ON a.segment = h.segment AND a.mac = h.mac
+            LEFT JOIN greed b ON b.segment = h.segment AND b.mac = s.mac
+            LEFT JOIN holders k ON k.segment = h.segment AND k.ip = h.ip AND k.mac = s.mac
+            LEFT JOIN owners m ON m.address = h.mac
+            LEFT JOIN owners n ON n.address = s.mac
+            WHERE s.mac NOT IN (SELECT mac FROM friends)
+                AND (s.ip, s.mac) NOT IN (SELECT (ip, mac) FROM named)
+                AND NOT coalesce(k.leased AND NOT h.leased, false)
+                AND (
+                    (h.ip, h.mac) IN (SELECT (ip, mac) FROM named)
+                    OR (h.leased AND NOT coalesce(k.leased, false))
+                    OR coalesce(a.wants, 0) < coalesce(b.wants, 0)
+                    OR (coalesce(a.wants, 0) = coalesce(b.wants, 0) AND h.first_ts < s.first_ts)))
+        SELECT s.capture, s.packet, s.ts, s.segment, s.actor AS actor_mac, '' AS actor_ip,
+            p.holder AS target_mac, s.ip AS target_ip,
+            CASE WHEN p.neighbours THEN 1 ELSE 0 END AS strength, 0 AS weight,
+            CASE WHEN p.neighbours THEN 'neighbouring MACs' ELSE 'still there' END AS variant,
+            'said that ' || s.ip || ' is at ' || s.mac || ', while ' || p.holder
+                || ' went on using it' AS detail
+        FROM said s JOIN pairs p ON p.segment = s.segment AND p.ip = s.ip AND p.claimer = s.mac
+        WHERE NOT p.one_device AND p.last_ts > s.ts
+            AND (EXISTS (
+                SELECT 1 FROM presence t WHERE t.segment = s.segment AND t.mac = p.holder
+                    AND t.first_ts <= s.ts AND t.last_ts > s.ts)
+            OR (EXISTS (
+                SELECT 1 FROM presence t WHERE t.segment = s.segment AND t.mac = p.holder
+                    AND t.first_ts <= s.ts AND t.last_ts >= s.ts - {still})
+                AND EXISTS (
+                SELECT 1 FROM presence t WHERE t.segment = s.segment AND t.mac = p.holder
+                    AND t.first_ts <= s.ts + {still} AND t.last_ts > s.ts)))
+    """
+    return sql, [*owners(scene.devices), friends(scene), *columns]

@@ -1,0 +1,73 @@
+"""DNS answers: those of resolvers nobody confirmed, or of a source nobody asked (RFC 5452 §9).
+
+Answers that merely differ prove nothing: round robin, split horizon, DNS64 and anycast differ
+too. mDNS and LLMNR answer by design from everybody and are left out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from wardwatch.model.values import NS
+from wardwatch.signs.policy import permitted
+
+if TYPE_CHECKING:
+    from wardwatch.inventory.scene import Scene
+
+ANSWER_S = 60
+"""A resolver's client has long given up after this time (RFC 1035 §7.2 suggests 2 to 5 s a try)."""
+
+TTL_STEP = 3
+"""Paths to one server differ by a hop or two; a forger sits elsewhere."""
+
+
+def unlisted(scene: Scene) -> tuple[str, list[Any]]:
+    """The question for answers from a wrong source; for ``episodes``.
+
+    With a confirmed list: every answer of a server not on it, to anybody but a listed server
+    (whose own questions go out into the world). Without one: only answers from a source that was
+    not asked, while another was; and a second, different answer from another machine. Both suspect.
+    """
+    listed: list[tuple[str, str]] = []
+    for (segment,) in scene.tables.ask(
+        "SELECT DISTINCT segment FROM dns WHERE kind = 'dns' ORDER BY segment"
+    ):
+        listed += [(segment, server.ip) for server in permitted(scene.site, "dns", segment)]
+    # A resolver's own forwarders answer it, wherever it stands.
+    resolvers = sorted({server.ip for server in scene.site.servers("dns")})
+    columns = [list(column) for column in zip(*listed, strict=True)] or [[], []]
+    sql = f"""
+        WITH listed AS (SELECT unnest(?::VARCHAR[]) AS segment, unnest(?::VARCHAR[]) AS ip),
+        resolvers AS (SELECT unnest(?::VARCHAR[]) AS ip),
+        answers AS (
+            SELECT *, segment IN (SELECT segment FROM listed) AS judged FROM dns
+            WHERE kind = 'dns' AND is_response AND dst NOT IN (SELECT ip FROM resolvers)),
+        doubtful AS (
+            SELECT * FROM answers a
+            WHERE (judged AND (segment, src) NOT IN (SELECT (segment, ip) FROM listed))
+                OR (NOT judged AND EXISTS (
+                    SELECT 1 FROM dns q WHERE NOT q.is_response AND q.kind = 'dns'
+                        AND q.src = a.dst AND q.src_port = a.dst_port AND q.trans_id = a.trans_id
+                        AND q.dst <> a.src AND q.ts BETWEEN a.ts - {ANSWER_S * NS} AND a.ts)
+                AND NOT EXISTS (
+                    SELECT 1 FROM dns q WHERE NOT q.is_response AND q.kind = 'dns'
+                        AND q.src = a.dst AND q.dst = a.src AND q.src_port = a.dst_port))),
+        twice AS (
+            SELECT b.* FROM answers a JOIN answers b USING (segment, dst, dst_port, src, trans_id, query, qtype)
+            WHERE b.ts BETWEEN a.ts AND a.ts + {ANSWER_S * NS}
+                AND (a.capture, a.packet) <> (b.capture, b.packet)
+                AND len(a.answers) > 0 AND len(b.answers) > 0
+                AND list_sort(a.answers) <> list_sort(b.answers)
+                AND ((a.src_mac <> '' AND b.src_mac <> '' AND a.src_mac <> b.src_mac)
+                    OR (a.ip_ttl >= 0 AND b.ip_ttl >= 0 AND abs(a.ip_ttl - b.ip_ttl) >= {TTL_STEP})))
+        SELECT capture, packet, ts, segment, src_mac AS actor_mac, src AS actor_ip,
+            dst_mac AS target_mac, dst AS target_ip,
+            CASE WHEN judged THEN 0 ELSE 1 END AS strength, 1 AS weight,
+            CASE WHEN judged THEN 'unlisted' ELSE 'not asked' END AS variant,
+            CASE WHEN query <> '' THEN 'for "' || query || '"' ELSE '' END AS detail
+        FROM doubtful
+        UNION ALL
+        SELECT DISTINCT capture, packet, ts, segment, src_mac, src, dst_mac, dst, 1, 0,
+            'second answer', 'for "' || query || '"' FROM twice
+    """
+    return sql, [*columns, resolvers]

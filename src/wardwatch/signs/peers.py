@@ -1,0 +1,174 @@
+"""Peers: whom devices speak with on their own side of every router, and who is forbidden there."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from wardwatch.model.evidence import Evidence
+from wardwatch.model.site import PermittedPeer
+from wardwatch.signs.owners import OWNERS, owners
+from wardwatch.signs.policy import in_subnets, permitted, scanner_ips, zone_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from wardwatch.inventory.scene import Scene
+    from wardwatch.model.device import Device
+    from wardwatch.model.site import Zone
+
+ROLE_PORTS: dict[str, tuple[int, ...]] = {
+    "dhcp": (67, 68),
+    "relay": (67, 68),
+    "dns": (53,),
+    "ntp": (123,),
+    "dhcpv6": (546, 547),
+    "router": (),
+    "pump_server": (),
+}
+"""What a confirmed server of a role may be spoken with about; () anything."""
+
+ND_TYPES = range(133, 138)
+"""Neighbour discovery is how IPv6 finds its link, no peer (RFC 4861 §4)."""
+
+
+class Contact(msgspec.Struct, frozen=True):
+    """Conversations of one device with one peer about one service, in one segment."""
+
+    device: str
+    segment: str
+    device_ip: str
+    peer: str
+    inbound: bool
+    """The peer spoke first."""
+    proto: str
+    port: int
+    device_port: int
+    answered: bool
+    device_mac_seen: bool
+    first_ts: int
+    last_ts: int
+    packets: int
+    evidence: Evidence
+
+    @property
+    def text(self) -> str:
+        """For a person."""
+        way = "from" if self.inbound else "to"
+        port = f"/{self.port}" if self.port >= 0 and self.proto in ("tcp", "udp") else ""
+        return f"{self.proto}{port} {way} {self.peer}"
+
+
+def contacts(scene: Scene, devices: Iterable[Device]) -> Iterator[Contact]:
+    """Every contact of these devices; broadcast, multicast and neighbour discovery are none."""
+    rows = scene.tables.ask(
+        f"""WITH {OWNERS},
+        ways AS (
+            SELECT device, c.segment, orig_h AS device_ip, resp_h AS peer, false AS inbound, proto,
+                resp_p AS port, CASE WHEN orig_p > 1023 THEN -1 ELSE orig_p END AS device_port,
+                resp_pkts > 0 AS answered, orig_l2_addr AS l2, first_ts, last_ts,
+                orig_pkts + resp_pkts AS packets, capture, first_packet
+            FROM conversations c JOIN owners ON orig_h = address
+            UNION ALL
+            SELECT device, c.segment, resp_h, orig_h, true, proto, resp_p,
+                resp_p, resp_pkts > 0, resp_l2_addr, first_ts, last_ts,
+                orig_pkts + resp_pkts, capture, first_packet
+            FROM conversations c JOIN owners ON resp_h = address)
+        SELECT device, segment, device_ip, peer, inbound, proto, port, device_port,
+            bool_or(answered) AS answered, bool_or(l2 IN (SELECT address FROM owners)) AS own_mac,
+            min(first_ts) AS first_ts, max(last_ts) AS last_ts, sum(packets) AS packets,
+            min((first_ts, capture, first_packet)) AS first
+        FROM ways
+        WHERE NOT (proto = 'icmp6' AND port BETWEEN {ND_TYPES.start} AND {ND_TYPES.stop - 1})
+            AND NOT (proto = 'icmp6' AND starts_with(peer, 'fe80:'))
+        GROUP BY ALL ORDER BY device, first_ts, peer""",
+        owners(devices),
+    )
+    for row in rows:
+        if _is_group(row.peer):
+            continue
+        first = tuple(row.first.values()) if isinstance(row.first, dict) else row.first
+        yield Contact(
+            device=row.device,
+            segment=row.segment,
+            device_ip=row.device_ip,
+            peer=row.peer,
+            inbound=row.inbound,
+            proto=row.proto,
+            port=row.port,
+            device_port=row.device_port,
+            answered=row.answered,
+            device_mac_seen=row.own_mac,
+            first_ts=row.first_ts,
+            last_ts=row.last_ts,
+            packets=int(row.packets),
+            evidence=Evidence(first[1], first[2]),
+        )
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """What a person confirmed of a device's peers."""
+
+    zone: Zone | None
+    peers: tuple[PermittedPeer, ...]
+
+    @property
+    def stated(self) -> bool:
+        """Whether a zone and at least one permitted peer of it stand confirmed."""
+        return self.zone is not None and bool(self.peers)
+
+
+def policy_of(scene: Scene, segment: str, ips: Iterable[str]) -> Policy:
+    """The confirmed zone of a device and the confirmed peers of that zone."""
+    zone = zone_of(scene.site, segment, tuple(ips))
+    peers = tuple(
+        p for p in scene.site.peer if p.confirmed and zone is not None and p.zone == zone.name
+    )
+    return Policy(zone, peers)
+
+
+def is_permitted(scene: Scene, policy: Policy, contact: Contact) -> bool:
+    """Whether a confirmed line allows a contact; scanners and confirmed servers are allowed."""
+    if contact.peer in scanner_ips(scene.site):
+        return True
+    for role, ports in ROLE_PORTS.items():
+        for server in permitted(scene.site, role, contact.segment):
+            if server.ip == contact.peer and (not ports or contact.port in ports):
+                return True
+    for line in policy.peers:
+        if (
+            in_subnets(contact.peer, [line.peer])
+            and line.proto in ("", contact.proto)
+            and (
+                not line.ports
+                or contact.port in line.ports
+                or contact.proto not in ("tcp", "udp")
+                or contact.device_port in line.ports
+            )
+        ):
+            return True
+    return False
+
+
+def is_internet(contact: Contact) -> bool:
+    """Whether a device with a private address meets a global one."""
+    try:
+        return ip_address(contact.peer).is_global and not ip_address(contact.device_ip).is_global
+    except ValueError:
+        return False
+
+
+def _is_group(ip: str) -> bool:
+    """Multicast, broadcast or the unspecified address; a subnet's broadcast ends in 255."""
+    try:
+        address = ip_address(ip)
+    except ValueError:
+        return True
+    return (
+        address.is_multicast
+        or address.is_unspecified
+        or ip == "255.255.255.255"
+        or (address.version == 4 and ip.endswith(".255"))
+    )

@@ -1,0 +1,165 @@
+"""Routers: who offers itself, who is forged away, and whom nobody confirmed (RFC 4861, RFC 6104).
+
+A zero lifetime is what a router sends when it stops: same MAC, then silence. From another MAC, or
+while that router goes on advertising, somebody else sent it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from wardwatch.model.values import NS, is_group
+from wardwatch.signs.dhcp import VIRTUAL, friends
+from wardwatch.signs.policy import in_subnets, is_virtual, macs_of, permitted, zone_of
+
+if TYPE_CHECKING:
+    from wardwatch.inventory.scene import Scene
+
+ADVERT_S = 1800
+"""MaxRtrAdvInterval is at most 1800 s (RFC 4861 §6.2.1): a router still there speaks within it."""
+
+
+def wrong(scene: Scene) -> tuple[str, list[Any]]:
+    """The question for routers that are not what they should be; for ``episodes``.
+
+    Its actor is a MAC: addresses in forged advertisements are somebody else's.
+    """
+    segments = [
+        row.segment
+        for row in scene.tables.ask(
+            """SELECT DISTINCT segment FROM router_adverts UNION SELECT segment FROM dhcpv6
+            UNION SELECT segment FROM redundancy UNION SELECT segment FROM dhcp
+            UNION SELECT segment FROM dns ORDER BY segment"""
+        )
+    ]
+    listed: list[tuple[str, str]] = []
+    legacy: list[str] = []
+    for segment in segments:
+        servers = permitted(scene.site, "router", segment)
+        listed += [(segment, s.ip) for s in servers + permitted(scene.site, "dhcpv6", segment)]
+        if any("." in s.ip for s in servers):
+            legacy.append(segment)
+    columns = [list(column) for column in zip(*listed, strict=True)] or [[], []]
+    off = [list(column) for column in zip(*_strays(scene), strict=True)] or [[], [], [], []]
+    sql = f"""
+        WITH listed AS (SELECT unnest(?::VARCHAR[]) AS segment, unnest(?::VARCHAR[]) AS ip),
+        friends AS (SELECT unnest(?::VARCHAR[]) AS mac),
+        legacy AS (SELECT unnest(?::VARCHAR[]) AS segment),
+        strays AS (SELECT unnest(?::VARCHAR[]) AS segment, unnest(?::VARCHAR[]) AS src_mac,
+            unnest(?::VARCHAR[]) AS dst_mac, unnest(?::VARCHAR[]) AS dst),
+        judged AS (SELECT DISTINCT segment FROM listed),
+        alive AS (SELECT segment, src, src_mac, ts FROM router_adverts
+            WHERE kind = 'ra' AND lifetime_s > 0 AND hop_limit = 255),
+        adverts AS (
+            SELECT *, (segment, src) IN (SELECT (segment, ip) FROM listed)
+                    OR src_mac IN (SELECT mac FROM friends)
+                    OR regexp_matches(src_mac, '{VIRTUAL}') AS known
+            FROM router_adverts),
+        found AS (
+            -- RFC 4861 §6.1.2: hosts drop an advertisement whose hop limit is not 255
+            SELECT capture, packet, ts, segment, src_mac, src, dst_mac, dst,
+                CASE WHEN hop_limit = 255 THEN 0 ELSE 1 END AS strength, 2 AS weight,
+                'unlisted' AS variant,
+                'offered itself as IPv6 router'
+                    || CASE WHEN lifetime_s = 0 THEN ' (lifetime zero, but with '
+                        || 'prefixes, routes or resolvers)' ELSE '' END AS detail
+            FROM adverts
+            WHERE kind = 'ra' AND NOT known AND segment IN (SELECT segment FROM judged)
+                AND (lifetime_s > 0 OR len(prefixes) + len(rdnss) + len(routes) > 0)
+                AND NOT (lifetime_s = 0 AND (segment, src) IN (SELECT (segment, src) FROM alive))
+            UNION ALL
+            SELECT capture, packet, ts, segment, src_mac, src, dst_mac, dst, 0, 1,
+                'redirect', 'redirected ' || destination || ' to ' || target
+            FROM adverts
+            WHERE kind <> 'ra' AND NOT known AND segment IN (SELECT segment FROM judged)
+                AND (kind = 'redirect' OR segment IN (SELECT segment FROM legacy))
+            UNION ALL
+            SELECT capture, packet, ts, segment, src_mac, src, dst_mac, dst, 0, 3,
+                'forged away', 'sent a router lifetime of zero for ' || src ||
+                CASE WHEN foreign_mac THEN ' from a MAC that is not that router''s'
+                    ELSE ' while that router went on advertising' END
+            FROM (
+                SELECT *, src_mac <> '' AND NOT EXISTS (
+                        SELECT 1 FROM alive a WHERE a.segment = z.segment AND a.src = z.src
+                            AND a.src_mac = z.src_mac)
+                    AND EXISTS (SELECT 1 FROM alive a WHERE a.segment = z.segment AND a.src = z.src
+                        AND a.src_mac <> '') AS foreign_mac,
+                    EXISTS (SELECT 1 FROM alive a WHERE a.segment = z.segment AND a.src = z.src
+                        AND a.ts > z.ts AND a.ts <= z.ts + {ADVERT_S * NS}) AS goes_on
+                FROM router_adverts z WHERE kind = 'ra' AND lifetime_s = 0 AND hop_limit = 255)
+            WHERE foreign_mac OR goes_on
+            UNION ALL
+            SELECT capture, packet, ts, segment, src_mac, src, dst_mac, dst, 0, 1,
+                'dhcpv6', 'answered as DHCPv6 server'
+            FROM dhcpv6
+            WHERE msg_type IN (2, 7) AND NOT relayed AND segment IN (SELECT segment FROM judged)
+                AND (segment, src) NOT IN (SELECT (segment, ip) FROM listed)
+                AND src_mac NOT IN (SELECT mac FROM friends)
+            UNION ALL
+            SELECT capture, packet, ts, segment, CASE WHEN relayed THEN '' ELSE src_mac END, id,
+                chaddr, yiaddr, 0, 1, 'dhcp option', 'named ' || router || ' as a router by DHCP'
+            FROM (
+                SELECT *, giaddr NOT IN ('', '0.0.0.0') AS relayed,
+                    CASE WHEN server_id <> '' THEN server_id ELSE src END AS id,
+                    split_part(' via ' || entry, ' via ', -1) AS router
+                FROM (SELECT *, unnest(list_concat(routers, static_routes)) AS entry FROM dhcp
+                    WHERE op = 2 AND msg_type IN ('OFFER', 'ACK')
+                        AND segment IN (SELECT segment FROM legacy)))
+            WHERE router NOT IN ('', '0.0.0.0')
+                AND (segment, router) NOT IN (SELECT (segment, ip) FROM listed)
+            UNION ALL
+            SELECT capture, first_packet, first_ts, segment, src_mac, src, '', '',
+                -- for a listed address: the group's other router, or one that wants to be it
+                CASE WHEN len(list_intersect(virtual_ips, (
+                    SELECT list(ip) FROM listed l WHERE l.segment = r.segment))) > 0
+                    THEN 1 ELSE 0 END,
+                1, 'redundancy', 'speaks ' || upper(protocol) || ' for '
+                    || array_to_string(virtual_ips, ', ')
+            FROM redundancy r
+            WHERE segment IN (SELECT segment FROM judged)
+                AND (segment, src) NOT IN (SELECT (segment, ip) FROM listed)
+                AND src_mac NOT IN (SELECT mac FROM friends)
+            UNION ALL
+            SELECT d.capture, d.packet, d.ts, segment, dst_mac, '', src_mac, d.src, 0, 1,
+                'off link', 'was sent frames for ' || dst || ', which lies behind the router'
+            FROM dns d JOIN strays USING (segment, src_mac, dst_mac, dst)
+            WHERE NOT d.is_response)
+        SELECT capture, packet, ts, segment, src_mac AS actor_mac,
+            CASE WHEN src_mac = '' THEN src ELSE '' END AS actor_ip,
+            dst_mac AS target_mac, dst AS target_ip, strength, weight, variant, detail
+        FROM found
+    """
+    return sql, [*columns, friends(scene), legacy, *off]
+
+
+def _strays(scene: Scene) -> list[tuple[str, str, str, str]]:
+    """Questions that a device sent off its link to a MAC that is no confirmed router's.
+
+    Judged where a confirmed zone says which subnets are on the link and every router of the
+    segment is named with its MAC.
+    """
+    rows = scene.tables.ask(
+        """SELECT DISTINCT segment, src_mac, dst_mac, src, dst FROM dns
+        WHERE NOT is_response AND kind = 'dns' AND src_mac IN (SELECT unnest(?::VARCHAR[]))
+            AND dst_mac NOT IN ('', 'ff:ff:ff:ff:ff:ff') LIMIT 100000""",
+        [[mac for device in scene.medical for mac in device.macs]],
+    )
+    found = []
+    for row in rows:
+        routers = permitted(scene.site, "router", row.segment)
+        zone = zone_of(scene.site, row.segment, [row.src])
+        if not routers or not all(router.macs for router in routers):
+            continue
+        if zone is None or not in_subnets(row.src, zone.subnets):
+            continue
+        known = macs_of(routers) | {
+            r.src_mac
+            for r in scene.tables.ask(
+                "SELECT DISTINCT src_mac FROM redundancy WHERE segment = ?", [row.segment]
+            )
+        }
+        if not in_subnets(row.dst, zone.subnets) and not (
+            row.dst_mac in known or is_virtual(row.dst_mac) or is_group(row.dst_mac)
+        ):
+            found.append((row.segment, row.src_mac, row.dst_mac, row.dst))
+    return found

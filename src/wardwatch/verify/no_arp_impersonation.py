@@ -1,0 +1,107 @@
+"""No ARP impersonation: every address stays with its MAC.
+
+Misses to know: MAC cloning; claims sent to one station whose port is not mirrored.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wardwatch.model.judgement import Reason
+from wardwatch.signs.arp import claims
+from wardwatch.signs.episodes import CONFIRMED, episodes
+from wardwatch.signs.policy import is_scanner, permitted, said_by
+from wardwatch.signs.vantage import device_segments, vantages
+from wardwatch.signs.who import Who
+from wardwatch.verify.answer import Need, Subject, span_need
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from wardwatch.inventory.scene import Scene
+    from wardwatch.model.judgement import Verdict
+    from wardwatch.signs.episodes import Episode
+    from wardwatch.verify.minimums import Minimums
+
+MEASURE = "no_arp_impersonation"
+RULE = (
+    "Broken when one MAC claims another's address by ARP while that one still uses it. Virtual"
+    " router MACs, probes, announcements, proxy ARP of confirmed routers and moves do not count."
+    " To hold:"
+)
+
+
+def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
+    """One verdict for each segment that holds devices."""
+    heard = vantages(scene, minimums.bridge_s)
+    sql, parameters = claims(scene, minimums.arp_still_s)
+    found = [
+        e
+        for e in episodes(scene.tables, Who(scene), sql, parameters)
+        if e.rank == CONFIRMED and not _is_nac(scene, e)
+    ]
+    for name in device_segments(scene, heard):
+        place = heard[name]
+        subject = Subject(MEASURE, name, "segment", RULE, name, place.longest)
+        mine = [episode for episode in found if episode.segment == name]
+        if mine:
+            yield subject.broken(
+                "; ".join(f"{e.actor} {e.detail}" for e in mine[:5]) + ".",
+                [e for episode in mine for e in episode.evidence],
+                "The claimer found and removed, then a day without its claims.",
+            )
+            continue
+        routers = permitted(scene.site, "router", name)
+        devices = [d for d in scene.medical if d.seen and name in d.segments]
+        twice = _confirmed(scene, name, minimums.arp_confirmations)
+        gateways = [r for r in routers if any(ip == r.ip for _, ip in twice)]
+        unbound = [d for d in devices if not any(m in d.macs and ip in d.ips for m, ip in twice)]
+        received = {
+            row.mac
+            for row in scene.tables.ask(
+                "SELECT mac FROM presence WHERE segment = ? GROUP BY mac HAVING sum(received) > 0",
+                [name],
+            )
+        }
+        deaf = [d for d in devices if not received.intersection(d.macs)]
+        doors = {mac for mac, ip in twice if any(ip == r.ip for r in routers)}
+        needs = (
+            Need(
+                "unicast to every device and to the gateway is mirrored",
+                bool(devices) and not deaf and (not doors or bool(doors & received)),
+                Reason.VANTAGE,
+                f"{len(devices) - len(deaf)} of {len(devices)} devices",
+            ),
+            Need("a confirmed gateway", bool(routers), Reason.NO_POLICY),
+            Need(
+                f"the bindings of gateway and devices confirmed {minimums.arp_confirmations} times",
+                bool(gateways) and not unbound,
+                Reason.NO_STIMULUS,
+                f"{len(devices) - len(unbound)} of {len(devices)} devices,"
+                f" {len(gateways)} gateways",
+            ),
+            span_need("a span", place.longest.seconds, minimums.arp_span_s),
+        )
+        yield subject.judged(needs, "Every address stayed with its MAC.", (), said_by(routers))
+
+
+def _confirmed(scene: Scene, segment: str, times: int) -> set[tuple[str, str]]:
+    """(MAC, IP) pairs that ARP confirmed often enough."""
+    rows = scene.tables.ask(
+        """SELECT mac, ip FROM bindings WHERE segment = ? AND source = 'arp'
+        GROUP BY mac, ip HAVING sum(packets) >= ?""",
+        [segment, times],
+    )
+    return {(row.mac, row.ip) for row in rows}
+
+
+def _is_nac(scene: Scene, episode: Episode) -> bool:
+    """Whether the claimer is a confirmed scanner or NAC, which quarantines by ARP."""
+    return any(
+        scanner.confirmed
+        and (
+            (scanner.mac and scanner.mac.lower() == episode.mac)
+            or is_scanner(scanner.ip, scanner.mac, episode.mac, episode.ip)
+        )
+        for scanner in scene.site.scanner
+    )

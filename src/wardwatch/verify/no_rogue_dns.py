@@ -1,0 +1,116 @@
+"""No rogue DNS server: only permitted resolvers answer a device.
+
+Misses to know: a rogue on a permitted address (compare MAC and TTL); answers over encrypted DNS.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wardwatch.model.judgement import Reason
+from wardwatch.signs.cited import FIRST, cited
+from wardwatch.signs.dns import ANSWER_S, unlisted
+from wardwatch.signs.owners import OWNERS, homes, owners
+from wardwatch.signs.policy import permitted, said_by
+from wardwatch.signs.vantage import vantages
+from wardwatch.verify.answer import Need, Subject, count_need, span_need, unseen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from wardwatch.inventory.scene import Scene
+    from wardwatch.model.judgement import Verdict
+    from wardwatch.verify.minimums import Minimums
+
+MEASURE = "no_rogue_dns"
+RULE = (
+    "Broken when an unlisted resolver answers it, or a source that it did not ask (RFC 5452 §9);"
+    " answers that merely differ do not count. To hold:"
+)
+
+
+def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
+    """One verdict for each medical device."""
+    devices = [device for device in scene.medical if device.seen]
+    mine = owners(devices)
+    heard = vantages(scene, minimums.bridge_s)
+    standing = homes(scene, devices)
+    sql, parameters = unlisted(scene)
+    wrong = {
+        row.device: row
+        for row in scene.tables.ask(
+            f"""WITH {OWNERS}, found AS ({sql}),
+            signs AS (SELECT f.*, coalesce(m.device, i.device) AS device FROM found f
+                LEFT JOIN owners m ON m.address = f.target_mac
+                LEFT JOIN owners i ON i.address = f.target_ip
+                WHERE strength = 0)
+            SELECT device, string_agg(DISTINCT actor_ip, ', ' ORDER BY actor_ip) AS servers,
+                {FIRST} AS packets
+            FROM signs WHERE device IS NOT NULL GROUP BY device""",
+            [*mine, *parameters],
+        )
+    }
+    talk = {
+        row.device: row
+        for row in scene.tables.ask(
+            f"""WITH {OWNERS},
+            asked AS (SELECT q.*, device FROM dns q JOIN owners ON q.src = address
+                WHERE kind = 'dns' AND NOT is_response),
+            told AS (SELECT a.*, device FROM dns a JOIN owners ON a.dst = address
+                WHERE kind = 'dns' AND is_response),
+            paired AS (
+                SELECT q.device, count(*) AS pairs, min((a.ts, a.capture, a.packet), 20) AS packets
+                FROM asked q JOIN told a ON a.device = q.device AND a.dst = q.src AND a.src = q.dst
+                    AND a.dst_port = q.src_port AND a.trans_id = q.trans_id
+                    AND a.ts BETWEEN q.ts AND q.ts + {ANSWER_S}000000000
+                GROUP BY q.device),
+            q AS (SELECT device, count(*) AS questions, count(*) FILTER (NOT whole) AS cut
+                FROM asked GROUP BY device),
+            a AS (SELECT device, count(*) AS answers, count(*) FILTER (NOT whole) AS cut
+                FROM told GROUP BY device)
+            SELECT device, coalesce(questions, 0) AS questions, coalesce(answers, 0) AS answers,
+                coalesce(q.cut, 0) + coalesce(a.cut, 0) AS cut, coalesce(pairs, 0) AS pairs, packets
+            FROM q FULL JOIN a USING (device) LEFT JOIN paired USING (device)""",
+            mine,
+        )
+    }
+    for device in scene.medical:
+        if not device.seen:
+            yield unseen(MEASURE, device, RULE)
+            continue
+        places = standing.get(device.id) or [s for s in device.segments if s in heard]
+        home = places[0] if places else ""
+        place = heard.get(home)
+        subject = Subject(
+            MEASURE, device.id, "device", RULE, home, place.longest if place else None
+        )
+        if device.id in wrong:
+            row = wrong[device.id]
+            yield subject.broken(
+                f"{row.servers} answered its DNS questions; no confirmed line names it.",
+                cited(row.packets),
+                "The server found and its port closed, then a day without its answers.",
+            )
+            continue
+        row = talk.get(device.id)
+        questions, answers = (row.questions, row.answers) if row else (0, 0)
+        servers = permitted(scene.site, "dns", home)
+        needs = (
+            count_need("questions of its own", questions, minimums.dns_pairs, Reason.NO_STIMULUS),
+            Need("both directions are heard", answers > 0, Reason.VANTAGE, f"{answers} answers"),
+            Need("every DNS message of it is whole", not (row and row.cut), Reason.DAMAGED),
+            count_need(
+                "questions paired with their answer",
+                row.pairs if row else 0,
+                minimums.dns_pairs,
+                Reason.VANTAGE,
+            ),
+            Need("a confirmed list of resolvers", bool(servers), Reason.NO_POLICY),
+            span_need("a span", place.longest.seconds if place else 0.0, minimums.dns_span_s),
+        )
+        yield subject.judged(
+            needs,
+            "Only permitted resolvers answered it.",
+            cited(row.packets if row else ()),
+            said_by(servers),
+        )

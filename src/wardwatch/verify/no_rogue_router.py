@@ -1,0 +1,88 @@
+"""No rogue router: only known routers offer themselves in a segment.
+
+Redirects, DHCP options 3, 33, 121 and 249, HSRP, VRRP and DHCPv6 are watched too. Misses to know:
+a zero lifetime that carries resolvers, prefixes or routes from a confirmed router's address; an
+advertisement behind extension headers that this place could not read.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wardwatch.model.judgement import Reason
+from wardwatch.signs.cited import FIRST, cited
+from wardwatch.signs.dhcp import friends
+from wardwatch.signs.episodes import CONFIRMED, episodes
+from wardwatch.signs.policy import permitted, said_by
+from wardwatch.signs.routers import wrong
+from wardwatch.signs.vantage import device_segments, vantages
+from wardwatch.signs.who import Who
+from wardwatch.verify.answer import Need, Subject, span_need
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from wardwatch.inventory.scene import Scene
+    from wardwatch.model.judgement import Verdict
+    from wardwatch.verify.minimums import Minimums
+
+MEASURE = "no_rogue_router"
+RULE = (
+    "Broken by an unlisted router advertisement, DHCPv6 server, redirect, HSRP or VRRP speaker or"
+    " DHCP router option, off-link frames to an unlisted MAC, or a zero lifetime from another MAC"
+    " than the router's or while that router goes on advertising. To hold:"
+)
+
+
+def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
+    """One verdict for each segment that holds devices."""
+    heard = vantages(scene, minimums.bridge_s)
+    sql, parameters = wrong(scene)
+    rogues = [e for e in episodes(scene.tables, Who(scene), sql, parameters) if e.rank == CONFIRMED]
+    known_macs = friends(scene)
+    for name in device_segments(scene, heard):
+        place = heard[name]
+        subject = Subject(MEASURE, name, "segment", RULE, name, place.longest)
+        mine = [rogue for rogue in rogues if rogue.segment == name]
+        if mine:
+            yield subject.broken(
+                "; ".join(f"{r.actor} {r.detail}" for r in mine[:5]) + ".",
+                [e for r in mine for e in r.evidence],
+                "The sender found and its port closed, then a day without its messages.",
+            )
+            continue
+        routers = permitted(scene.site, "router", name)
+        shown = scene.tables.ask(
+            f"""SELECT {FIRST} AS packets FROM (
+                SELECT ts, capture, packet FROM router_adverts WHERE segment = ? AND kind = 'ra'
+                    AND (src IN (SELECT unnest(?::VARCHAR[]))
+                        OR src_mac IN (SELECT unnest(?::VARCHAR[])))
+                UNION ALL
+                SELECT first_ts, capture, first_packet FROM bindings WHERE segment = ?
+                    AND (ip IN (SELECT unnest(?::VARCHAR[]))
+                        OR mac IN (SELECT unnest(?::VARCHAR[]))))""",
+            [name, [r.ip for r in routers], known_macs] * 2,
+        )[0]
+        needs = (
+            Need(
+                "multicast of the segment reaches this place",
+                place.multicasts > 0,
+                Reason.VANTAGE,
+                f"{place.multicasts} frames",
+            ),
+            Need(
+                "a confirmed router seen in it",
+                bool(routers) and bool(shown.packets),
+                Reason.VANTAGE if routers else Reason.NO_POLICY,
+            ),
+            Need("no packet cut by a snap length", not place.cut_packets, Reason.DAMAGED),
+            Need("a confirmed list of routers", bool(routers), Reason.NO_POLICY),
+            span_need("a span", place.longest.seconds, minimums.router_span_s),
+        )
+        short = "" if place.longest.seconds >= 24 * 3600 else " A day would say more."
+        yield subject.judged(
+            needs,
+            f"Only confirmed routers offered themselves.{short}",
+            cited(shown.packets),
+            said_by(routers),
+        )

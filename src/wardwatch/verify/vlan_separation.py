@@ -1,0 +1,143 @@
+"""VLAN separation: only permitted classes of device stand in the devices' VLAN.
+
+Gateways, infrastructure, phones and confirmed servers may be anywhere. Misses to know: silent
+neighbours; devices that nothing identifies.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wardwatch.model.device import Confidence
+from wardwatch.model.evidence import Evidence
+from wardwatch.model.judgement import Reason
+from wardwatch.signs.owners import OWNERS, owners
+from wardwatch.signs.policy import said_by, vlan_of, zone_of
+from wardwatch.signs.vantage import device_segments, vantages
+from wardwatch.verify.answer import Need, Subject, span_need
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from wardwatch.inventory.scene import Scene
+    from wardwatch.model.device import Device
+    from wardwatch.model.judgement import Verdict
+    from wardwatch.signs.vantage import Vantage
+    from wardwatch.verify.minimums import Minimums
+
+MEASURE = "vlan_separation"
+RULE = (
+    "Broken by a device of another class in the VLAN, by frames with two tags that reach into it,"
+    " or by DTP from an edge. Infrastructure and phones do not count. To hold:"
+)
+EVERYWHERE = ("network", "gateway", "router", "switch", "access point", "firewall", "phone")
+"""Kinds that belong in any VLAN."""
+
+
+def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
+    """One verdict for each segment that holds devices."""
+    heard = vantages(scene, minimums.bridge_s)
+    stations = _stations(scene)
+    for name in device_segments(scene, heard):
+        place = heard[name]
+        subject = Subject(MEASURE, name, "segment", RULE, name, place.longest)
+        if vlan_of(name) < 0 or "capwap" in name or "capwap" in place.tunnel:
+            yield subject.not_observable(
+                Reason.VANTAGE,
+                "Its frames bear no tag here: the mirror port or the card strips them, or they come"
+                " through a wireless tunnel, so several VLANs may look like one.",
+                "A capture on a trunk mirror that keeps the tags.",
+            )
+            continue
+        zone = zone_of(scene.site, name)
+        allowed = zone.permitted_kinds if zone else ()
+        strangers = [
+            (device, evidence)
+            for device, evidence in stations.get(name, [])
+            if allowed and _is_stranger(scene, device, allowed)
+        ]
+        hopped = _double_tagged(scene, heard, place)
+        trunked = _dtp(scene, name)
+        if strangers or hopped or trunked:
+            said = [
+                f"{device.id} ({device.identity.kind}) stands in it" for device, _ in strangers[:5]
+            ]
+            if hopped:
+                said.append("frames with two tags reached into it")
+            if trunked:
+                said.append("an edge port spoke DTP")
+            yield subject.broken(
+                "; ".join(said) + ".",
+                [*(e for _, e in strangers), *hopped, *trunked],
+                "The device moved, or the port set to access; then a day without it.",
+            )
+            continue
+        needs = (
+            Need("broadcasts reach this place", place.broadcasts > 0, Reason.VANTAGE),
+            Need("a confirmed zone with permitted kinds", bool(allowed), Reason.NO_POLICY),
+            span_need("a span", place.longest.seconds, minimums.vlan_span_s),
+        )
+        yield subject.judged(
+            needs, "Only permitted classes spoke in it.", (), said_by([zone] if zone else [])
+        )
+
+
+def _stations(scene: Scene) -> dict[str, list[tuple[Device, Evidence]]]:
+    """Which devices' MACs spoke in which segment, with the first packet of each."""
+    by_id = {device.id: device for device in scene.devices}
+    rows = scene.tables.ask(
+        f"""WITH {OWNERS}
+        SELECT segment, device, min((first_ts, capture, first_packet)) AS first
+        FROM presence JOIN owners ON mac = address GROUP BY ALL ORDER BY segment, first""",
+        owners(scene.devices),
+    )
+    found: dict[str, list[tuple[Device, Evidence]]] = {}
+    for row in rows:
+        first = tuple(row.first.values()) if isinstance(row.first, dict) else row.first
+        found.setdefault(row.segment, []).append((by_id[row.device], Evidence(first[1], first[2])))
+    return found
+
+
+def _is_stranger(scene: Scene, device: Device, allowed: tuple[str, ...]) -> bool:
+    """Whether a device is surely of a class that the zone does not permit."""
+    kind = device.identity.kind
+    if not kind or device.confidence < Confidence.PROBABLE or kind in (*allowed, *EVERYWHERE):
+        return False
+    return not any(
+        line.confirmed
+        and (line.ip in device.ips or {m.lower() for m in line.macs} & {*device.macs})
+        for line in scene.site.server
+    )
+
+
+def _double_tagged(scene: Scene, heard: dict[str, Vantage], place: Vantage) -> list[Evidence]:
+    """Frames whose inner tag is this VLAN's, although its own frames bear one tag."""
+    if place.segment.count("vlan ") != 1:
+        return []
+    names = [
+        other
+        for other, vantage in heard.items()
+        if other.count("vlan ") > 1
+        and vlan_of(other) == vlan_of(place.segment)
+        and vantage.tunnel == place.tunnel
+    ]
+    rows = scene.tables.ask(
+        """SELECT capture, first_packet FROM presence
+        WHERE segment IN (SELECT unnest(?::VARCHAR[])) ORDER BY first_ts LIMIT 20""",
+        [names],
+    )
+    return [Evidence(row.capture, row.first_packet) for row in rows]
+
+
+def _dtp(scene: Scene, segment: str) -> list[Evidence]:
+    """DTP from a station of this segment that is no network equipment."""
+    network = [mac for d in scene.devices if d.identity.kind in EVERYWHERE for mac in d.macs]
+    rows = scene.tables.ask(
+        """SELECT capture, first_packet FROM control c
+        WHERE protocol = 'dtp' AND src_mac NOT IN (SELECT unnest(?::VARCHAR[]))
+            AND (segment = ? OR EXISTS (
+                SELECT 1 FROM presence p WHERE p.segment = ? AND p.mac = c.src_mac))
+        ORDER BY first_ts LIMIT 20""",
+        [network, segment, segment],
+    )
+    return [Evidence(row.capture, row.first_packet) for row in rows]
