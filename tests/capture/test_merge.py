@@ -1,8 +1,11 @@
 """Captures given together are read in the order their first packets came."""
 
+import os
+
+import pytest
 from tests.capture.making import epb, idb, pcap, shb, spb
 
-from wardwatch.capture import timeline
+from wardwatch.capture import merge, open_capture, timeline
 from wardwatch.capture.merge import first_time
 from wardwatch.model.values import UNKNOWN_TIME
 
@@ -25,6 +28,24 @@ def test_what_tells_no_time_keeps_its_place(tmp_path):
     missing = str(tmp_path / "missing")
     order = timeline([named["late"], "-", named["empty"], missing, named["early"]])
     assert [number for number, _ in order] == [5, 2, 3, 4, 1]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
+def test_a_named_pipe_is_never_looked_into_for_what_it_gives_is_gone(tmp_path, monkeypatch):
+    pipe = str(tmp_path / "pipe")
+    os.mkfifo(pipe)
+    named = files(tmp_path, late=pcap((300, 0, b"l")), early=pcap((100, 0, b"e")))
+    opened = []
+
+    def noted(path):
+        assert path != pipe
+        opened.append(path)
+        return open_capture(path)
+
+    monkeypatch.setattr(merge, "open_capture", noted)
+    order = timeline([named["late"], pipe, named["early"]])
+    assert [n for n, _ in order] == [3, 2, 1]
+    assert sorted(opened) == sorted(named.values())
 
 
 def test_files_of_the_same_time_keep_the_order_given(tmp_path):

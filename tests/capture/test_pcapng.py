@@ -245,6 +245,7 @@ def test_interfaces_of_one_section_do_not_hold_in_the_next():
     "odd",
     [
         idb(options=option(NAME, b"abcd", size=99)),
+        isb(1),
         isb(9),
         shb(options=option(COMMENT, b"", size=8)),
     ],

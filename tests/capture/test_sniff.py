@@ -2,6 +2,7 @@
 
 import bz2
 import gzip
+import hashlib
 import io
 import lzma
 import os
@@ -64,6 +65,15 @@ def test_what_is_no_capture_gets_one_line_with_a_remedy(raw, said):
     assert caught.value.remedy
     assert str(caught.value).startswith("given.pcap")
     assert "\n" not in str(caught.value)
+
+
+def test_a_damaged_file_is_hashed_to_its_end(tmp_path):
+    path = tmp_path / "damaged.pcap"
+    path.write_bytes(RAW + b"\xff" * 5_000_000)
+    packets, told = drain(open_capture(path))
+    assert (len(packets), len(told.damage)) == (2, 1)
+    assert told.stored_bytes == path.stat().st_size
+    assert told.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_what_cannot_be_opened_gets_one_line_too(tmp_path):
