@@ -1,0 +1,136 @@
+import pytest
+from tests.inventory.seen import NOBODY, PLAIN, PUMP, Evidence
+
+from wardwatch.inventory import stations as module
+from wardwatch.inventory.stations import ROUTED_ADDRESSES, code, evidence, is_station, stations
+from wardwatch.model.evidence import Evidence as Packet
+
+IP = "10.1.2.3"
+
+
+def sent_for(count, net="10.1.2"):
+    """A station that sent packets of so many addresses, none of them claimed by ARP."""
+    seen = Evidence().station(PLAIN)
+    for host in range(1, count + 1):
+        seen.binding(PLAIN, f"{net}.{host}", source="ip")
+    return stations(seen.tables)
+
+
+def test_many_addresses_make_a_router_just_above_the_bound():
+    assert PLAIN not in sent_for(ROUTED_ADDRESSES).routing
+    assert sent_for(ROUTED_ADDRESSES + 1).routing == {PLAIN: True}
+
+
+def test_addresses_of_three_networks_make_a_router():
+    def networks(count):
+        seen = Evidence().station(PLAIN)
+        for net in range(count):
+            seen.binding(PLAIN, f"10.{net}.0.9", source="ip")
+        return stations(seen.tables).routing
+
+    assert networks(2) == {}
+    assert networks(3) == {PLAIN: True}
+
+
+def test_an_internet_address_beside_another_makes_a_router():
+    seen = Evidence().station(PLAIN).binding(PLAIN, "8.8.8.8", source="ip")
+    assert stations(seen.tables).routing == {}
+    seen.binding(PLAIN, "10.1.2.1", source="ip")
+    assert stations(seen.tables).routing == {PLAIN: True}
+
+
+def test_one_foreign_address_beside_its_own_is_only_a_hint():
+    seen = Evidence().station(PLAIN, "10.1.2.1").binding(PLAIN, "10.9.0.9", source="ip")
+    assert stations(seen.tables).routing == {PLAIN: False}
+
+
+def test_a_station_that_changed_its_address_does_not_route():
+    seen = Evidence().station(PLAIN, "10.1.2.1").binding(PLAIN, "10.1.2.99", source="ip")
+    assert stations(seen.tables).routing == {}
+
+
+def test_many_claimed_addresses_do_not_make_a_router():
+    seen = Evidence().station(PLAIN)
+    for host in range(1, 30):
+        seen.binding(PLAIN, f"10.{host}.0.1", source="arp")
+    assert stations(seen.tables).routing == {}
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        ("router_adverts", {"kind": "ra", "lifetime_s": 1800, "src_mac": PLAIN}),
+        ("redundancy", {"protocol": "vrrp2", "src_mac": PLAIN}),
+        ("dhcp", {"op": 2, "msg_type": "ACK", "routers": ["10.1.2.1"]}),
+    ],
+)
+def test_a_claim_to_be_router_makes_one_foreign_address_enough(claim):
+    table, row = claim
+    seen = Evidence().station(PLAIN, "10.1.2.1").binding(PLAIN, "10.9.0.9", source="ip")
+    assert stations(seen.add(table, **row).tables).routing == {PLAIN: True}
+
+
+def test_facts_go_to_the_frames_sender_where_it_speaks_for_itself():
+    found = stations(Evidence().station(PUMP, IP).tables)
+    assert found.holder(PUMP, IP) == PUMP
+    assert found.holder("", IP) == PUMP
+    assert found.holder("", "10.1.2.77") == "ip:10.1.2.77"
+    assert found.holder("", "") == ""
+    assert found.holder("", "224.0.0.1") == ""
+
+
+def test_facts_behind_a_router_go_to_the_addresss_own_holder():
+    seen = Evidence().station(PUMP, "10.50.0.3", source="ip").station(PLAIN)
+    for host in range(1, 12):
+        seen.binding(PLAIN, f"10.50.0.{host}", source="ip")
+    found = stations(seen.tables)
+    assert found.holder(PLAIN, "10.50.0.3") == PUMP
+    assert found.holder(PLAIN, "10.50.0.4") == "ip:10.50.0.4"
+    assert found.by_key[PLAIN].ips == ()
+
+
+def test_a_claim_while_the_holder_still_speaks_is_contested_and_a_later_one_is_not():
+    def claimed(first):
+        seen = Evidence().station(PUMP, IP, first=10, last=1000).station(PLAIN)
+        return stations(seen.binding(PLAIN, IP, first=first, last=first + 50).tables)
+
+    assert claimed(1000).contested == {(PLAIN, IP): PUMP}
+    assert claimed(1001).contested == {}
+    assert claimed(1001).holder(PLAIN, IP) == PLAIN
+
+
+@pytest.mark.parametrize(
+    "mac", ["ff:ff:ff:ff:ff:ff", "01:00:5e:00:00:01", "00:00:00:00:00:00", "00:1a"]
+)
+def test_what_is_no_station(mac):
+    assert not is_station(mac)
+    assert stations(Evidence().station(mac).tables).by_key == {}
+
+
+def test_addresses_of_one_station_are_bounded(monkeypatch):
+    monkeypatch.setattr(module, "MAX_ADDRESSES", 4)
+    seen = Evidence().station(PLAIN)
+    for host in range(1, 20):
+        seen.binding(PLAIN, f"10.1.2.{host}")
+    assert len(stations(seen.tables).by_key[PLAIN].ips) == 4
+
+
+def test_bounds_leave_out_the_quietest_and_count_them(monkeypatch):
+    monkeypatch.setattr(module, "MAX_STATIONS", 1)
+    seen = Evidence().station(PUMP).station(PLAIN)
+    seen.rows["presence"][0]["packets"] = 1
+    found = stations(seen.tables)
+    assert (list(found.by_key), found.left_out) == ([PLAIN], 1)
+
+
+def test_a_packets_number_goes_there_and_back():
+    assert evidence(code(7, 2**40 - 1)) == Packet(7, 2**40 - 1)
+    assert evidence(code(1, 1)) == Packet(1, 1)
+
+
+def test_captures_are_told_apart_and_spans_joined():
+    seen = Evidence().station(NOBODY, first=100, last=200).station(NOBODY, first=10, last=20)
+    seen.rows["presence"][1]["capture"] = 2
+    station = stations(seen.tables).by_key[NOBODY]
+    assert (station.first_ts, station.last_ts, station.packets) == (10, 200, 8)
+    assert evidence(station.first_packet).capture == 1
