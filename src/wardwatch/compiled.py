@@ -71,15 +71,29 @@ def kernel(function: F) -> F:
 
 
 def helper(function: F) -> F:
-    """Compile a small function that other kernels call; inlined by LLVM, no wrapper cached."""
-    njit = _njit()
-    if njit is None:
-        plain = cast("Any", function)
-        plain.py_func = function
+    """Compile a function that kernels call."""
+    return _helper(function, forceinline=False)
+
+
+def hot(function: F) -> F:
+    """Like :func:`helper`, for what every packet passes: LLVM must put it where it is called."""
+    return _helper(function, forceinline=True)
+
+
+def _helper(function: F, *, forceinline: bool) -> F:
+    """Compiled where a kernel calls it, plain where Python does, as in a kernel's ``.py_func``.
+
+    Without wrappers for callers from Python or C, which are half of the time to compile.
+    """
+    plain = cast("Any", function)
+    plain.py_func = function
+    if _njit() is None:
         return function
-    return cast(
-        "F", njit(nogil=True, boundscheck=False, error_model="numpy", inline="never")(function)
-    )
+    from numba.extending import register_jitable
+
+    options = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": forceinline}
+    register_jitable(nogil=True, boundscheck=False, error_model="numpy", **options)(function)
+    return function
 
 
 _CACHED = False

@@ -17,6 +17,9 @@ KIND_REDUNDANCY, KIND_SNMP, KIND_TFTP, KIND_LLDP, KIND_CDP, KIND_CONTROL, KIND_W
 KIND_FRAGMENT = 15
 
 
+CARRIER_WIDTH = 12
+
+
 class PacketColumns(msgspec.Struct):
     """Columns of one block, ``size`` rows; those of ``block.n`` count. Innermost header wins."""
 
@@ -86,6 +89,11 @@ class PacketColumns(msgspec.Struct):
     """Index in the arena behind the 802.11 frame, check sequence excluded; -1 none."""
     wlan_freq: NDArray[np.int32]
     """MHz of the channel by the radio header; -1 not told."""
+    carried: NDArray[np.uint8]
+    """1 when the packet came in a UDP tunnel and has no TCP or UDP ports of its own."""
+    carrier: NDArray[np.int64]
+    """(size, CARRIER_WIDTH) of those: net, src_hi, src_lo, dst_hi, dst_lo, src_port, dst_port, vlan,
+    ip_bytes, payload, src_mac, dst_mac of the tunnel; other rows are not written."""
     conversation: NDArray[np.int64]
     """Number of the conversation, unique in a run; -1 none. Filled by the conversation kernel."""
     from_orig: NDArray[np.uint8]
@@ -98,6 +106,8 @@ class PacketColumns(msgspec.Struct):
             f"NDArray[np.{t}]": t
             for t in ("uint8", "uint16", "uint32", "uint64", "int16", "int32", "int64")
         }
-        return cls(
+        columns = cls(
             *(np.zeros(size, kinds[str(cls.__annotations__[f])]) for f in cls.__struct_fields__)
         )
+        columns.carrier = np.zeros((size, CARRIER_WIDTH), np.int64)
+        return columns

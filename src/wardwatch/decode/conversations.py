@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from wardwatch.decode.fragments import Whole
     from wardwatch.model.block import PacketBlock
 
 MAX_ROWS = 1_200_000
@@ -80,6 +81,15 @@ class ConversationTable:
         """
         if len(self.row) < block.n:
             self.row = np.zeros(block.n, np.int64)
+        carried = np.flatnonzero(columns.carried[: block.n])
+        if carried.size:
+            self._pass(block, _carriers(columns, carried), segment)
+        self._pass(block, columns, segment)
+
+    def _pass(
+        self, block: PacketBlock, columns: PacketColumns, segment: NDArray[np.int64] | None
+    ) -> None:
+        """Take the rows of a block, growing or evicting where the table is full."""
         at = 0
         arrays = views(columns)
         segments = np.zeros(0, np.int64) if segment is None else segment.astype(np.int64)
@@ -113,24 +123,23 @@ class ConversationTable:
         self,
         block: PacketBlock,
         columns: PacketColumns,
-        pieces: int,
-        ip_bytes: int,
+        whole: Whole,
         segment: NDArray[np.int64] | None = None,
     ) -> int:
-        """Take a datagram put together from ``pieces`` fragments of ``ip_bytes`` in all.
+        """Take a datagram put together from fragments: the number of its conversation, or -1.
 
-        ``block`` and ``columns`` hold the whole datagram as their only row. Its first fragment
-        was counted by :meth:`update` where it showed its ports; the other pieces are counted
-        here. Returns the number of the conversation, -1 where it belongs to none.
+        ``block`` and ``columns`` hold it as their only row (``fragments.reassembled``). Its
+        packets and octets are those of its fragments; what :meth:`update` counted of them, the
+        first one with its ports, is not counted again.
         """
         self.update(block, columns, segment)
         r = int(self.row[0])
         if r < 0:
             return -1
         side = 0 if columns.from_orig[0] else 1
-        counted = min(pieces, 2 if self.table[r, k.ORIG_PKTS + side] > 1 else 1)
-        self.table[r, k.ORIG_PKTS + side] += pieces - counted
-        self.table[r, k.ORIG_IP + side] += max(ip_bytes - int(columns.ip_bytes[0]), 0)
+        self.table[r, k.ORIG_PKTS + side] += len(whole.packets) - 1 - whole.counted
+        more = whole.ip_bytes - whole.counted_bytes - int(columns.ip_bytes[0])
+        self.table[r, k.ORIG_IP + side] += more
         return int(columns.conversation[0])
 
     def follow(self, number: int) -> None:
@@ -229,6 +238,36 @@ class ConversationTable:
         self._index()
 
 
+def _carriers(columns: PacketColumns, carried: NDArray[np.int64]) -> PacketColumns:
+    """The tunnels of packets that have no ports of their own, as columns; other rows are empty.
+
+    Their conversation is the tunnel's: ARP in VXLAN shows no other 5-tuple.
+    """
+    outer = PacketColumns.of_size(len(columns.kind))
+    net, src_hi, src_lo, dst_hi, dst_lo, src_port, dst_port, vlan, size, payload, src, dst = (
+        columns.carrier[carried].T
+    )
+    for column, values in (
+        (outer.net, net),
+        (outer.src_hi, src_hi.astype(np.uint64)),
+        (outer.src_lo, src_lo.astype(np.uint64)),
+        (outer.dst_hi, dst_hi.astype(np.uint64)),
+        (outer.dst_lo, dst_lo.astype(np.uint64)),
+        (outer.src_port, src_port),
+        (outer.dst_port, dst_port),
+        (outer.vlan, vlan),
+        (outer.ip_bytes, size),
+        (outer.payload_claimed, payload),
+        (outer.src_mac, src.astype(np.uint64)),
+        (outer.dst_mac, dst.astype(np.uint64)),
+        (outer.proto, 17),
+        (outer.fragment, -1),
+        (outer.tunnel_id, -1),
+    ):
+        column[carried] = values
+    return outer
+
+
 def _columns(rows: NDArray[np.int64]) -> Columns:
     """Rows of the kernel's table as named columns."""
     wide = rows.view(np.uint64)
@@ -277,7 +316,7 @@ def _conn_state(rows: NDArray[np.int64], tcp: NDArray[np.bool_]) -> NDArray[np.s
     state = rows[:, k.STATE]
 
     def seen(bit: int) -> NDArray[np.bool_]:
-        return (state & bit) != 0
+        return (state & bit).astype(np.bool_)
 
     orig_fin, orig_rst, resp_fin, resp_rst = map(
         seen, (k.ORIG_FIN, k.ORIG_RST, k.RESP_FIN, k.RESP_RST)

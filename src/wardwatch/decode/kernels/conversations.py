@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wardwatch.compiled import helper, kernel
+from wardwatch.compiled import helper, hot, kernel
 from wardwatch.decode.columns import MALFORMED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from wardwatch.decode.kernels.headers import Arrays
 
     Int = Any  # a Python int, or the NumPy scalar it is in plain mode
 
@@ -68,7 +70,7 @@ for _table, _pairs in (
         _table[_answer] = _ask
 
 
-@helper
+@hot
 def _spread(high: Int, low: Int, port: Int, seed: Int) -> Int:
     """Hash of one end; every product stays below 2^63, so that plain Python agrees."""
     x = np.int64((low ^ (low >> np.uint64(32))) & np.uint64(_WORD))
@@ -80,7 +82,7 @@ def _spread(high: Int, low: Int, port: Int, seed: Int) -> Int:
     return x >> 8
 
 
-@helper
+@hot
 def _hash(
     source: Int,
     target: Int,
@@ -92,7 +94,7 @@ def _hash(
     return ((h >> 19) & 0x7FFFFFFF) | 1
 
 
-@helper
+@hot
 def _letter(rows: NDArray[np.int64], r: Int, code: Int) -> None:
     """Append a letter to the history the first time it is due; 12 letters fit a word."""
     bit = np.int64(1) << code
@@ -107,7 +109,7 @@ def _letter(rows: NDArray[np.int64], r: Int, code: Int) -> None:
         rows[r, HISTORY2] |= np.int64(code) << (5 * (count - 12))
 
 
-@helper
+@hot
 def _after(a: Int, b: Int) -> Int:
     """How far sequence number ``a`` lies behind ``b`` (RFC 9293 §3.4), from -2^31 to 2^31 - 1."""
     return (((a - b) + 0x80000000) & _WORD) - 0x80000000
@@ -120,7 +122,7 @@ def conversations(
     first: int,  #                          packet number of row 0
     capture: int,  #                        number of the capture
     time: NDArray[np.int64],  # (n,)        ns
-    c: Any,  #                              in: the arrays of PacketColumns; out: two of them
+    c: Arrays,  #                             in: the arrays of PacketColumns; out: two of them
     rows: NDArray[np.int64],  # (cap, WIDTH) in and out: the table
     wide: NDArray[np.uint64],  # the same memory, for addresses
     slots: NDArray[np.int64],  # (2^k,)     in and out: hash << 32 | row + 1, or 0

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
-from wardwatch.compiled import helper, kernel
+from wardwatch.compiled import helper, hot, kernel
 from wardwatch.decode.columns import (
+    CARRIER_WIDTH,
     DECODED,
     KIND_ARP,
     KIND_CDP,
@@ -39,9 +41,16 @@ from wardwatch.decode.columns import (
 )
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from wardwatch.model.block import PacketBlock
+
+    Bytes = NDArray[np.uint8]
+    Slots = NDArray[np.int64]
+    Int = Any
+    """A Python int, or the NumPy scalar that it is in plain mode."""
+    Arrays = Any
+    """The named tuple of :func:`views`."""
+    Step = tuple[Int, Int, Int]
+    """The next stage, where its header begins, and where the layer that holds it ends."""
 
 # --- vocabulary ---------------------------------------------------------------------------------
 
@@ -352,6 +361,9 @@ MAX_LAYERS = 40
 """Headers of one packet at most. The deepest honest stack we know (QinQ, MPLS, VXLAN, QinQ, IPv6
 with extensions, TCP) has under 20; beyond it somebody nests headers to cost us time."""
 
+MAX_LABELS = 16
+"""MPLS labels in a row: more than routers push (RFC 8662 §4 speaks of 10 as readable)."""
+
 MAX_EXTENSIONS = 12
 """IPv6 extension headers in a row: RFC 8200 §4.1 knows 8 with the order kept."""
 
@@ -367,9 +379,15 @@ HAS_FCS = 33  # 1: the radio header says that a check sequence stands at the end
 PADDED = 34  # 1: the radio header says that the MAC header is padded to four bytes
 LINK = 35
 SWAPPED = 36  # 1: the two octets of 802.11 frame control are exchanged
-SLOTS = 37
-
-(SRC_HI, SRC_LO, DST_HI, DST_LO) = range(4)
+(SRC_HI, SRC_LO, DST_HI, DST_LO) = range(37, 41)  # as signed integers of the same bits
+CARRIER = 41  # 1: the slots from CARRIER_AT hold the UDP header of a tunnel
+CARRIER_AT = 42
+NOTED = CARRIER_AT + CARRIER_WIDTH  # tags noted
+NOTES = NOTED + 1
+MAX_NOTES = 48
+"""Tags of one packet that are counted; honest packets have fewer than 8."""
+FRESH = NOTES  # slots that a new packet finds as in _FRESH
+SLOTS = NOTES + MAX_NOTES
 
 _FRESH = np.full(SLOTS, 0, np.int64)
 for _slot in (
@@ -421,15 +439,24 @@ class Events(msgspec.Struct):
         self.table[:] = 0
 
 
-def views(columns: PacketColumns) -> Any:
+def views(columns: PacketColumns) -> Arrays:
     """The arrays of the columns as a named tuple, which is what kernels can take."""
     return _Columns(*(getattr(columns, name) for name in PacketColumns.__struct_fields__))
+
+
+def _signed(columns: PacketColumns) -> Arrays:
+    """Like :func:`views`, unsigned 64 bit columns as signed ones: slots are signed."""
+    return _Columns(
+        *(
+            a.view(np.int64) if a.dtype == np.uint64 else a
+            for a in (getattr(columns, name) for name in PacketColumns.__struct_fields__)
+        )
+    )
 
 
 def decode_block(block: PacketBlock, columns: PacketColumns, events: Events) -> None:
     """Fill every column of the first ``block.n`` rows, and count the block's tags in ``events``."""
     slots = np.empty(SLOTS, np.int64)
-    wide = np.empty(4, np.uint64)
     headers(
         block.arena,
         block.offset,
@@ -438,25 +465,24 @@ def decode_block(block: PacketBlock, columns: PacketColumns, events: Events) -> 
         block.link,
         block.n,
         block.first,
-        views(columns),
+        _signed(columns),
         events.table,
         slots,
-        wide,
     )
 
 
 # --- the loop -----------------------------------------------------------------------------------
 
 
-@helper
-def u16(arena: NDArray[np.uint8], at: int) -> int:
+@hot
+def u16(arena: Bytes, at: Int) -> Int:
     """Two bytes, network order."""
     k = np.uint64(at)
     return (np.int64(arena[k]) << 8) | np.int64(arena[k + np.uint64(1)])
 
 
-@helper
-def u32(arena: NDArray[np.uint8], at: int) -> int:
+@hot
+def u32(arena: Bytes, at: Int) -> Int:
     """Four bytes, network order."""
     k = np.uint64(at)
     return (
@@ -467,14 +493,14 @@ def u32(arena: NDArray[np.uint8], at: int) -> int:
     )
 
 
-@helper
-def u8(arena: NDArray[np.uint8], at: int) -> int:
+@hot
+def u8(arena: Bytes, at: Int) -> Int:
     """One byte, wide enough to shift."""
     return np.int64(arena[np.uint64(at)])
 
 
-@helper
-def _short(s: NDArray[np.int64], header: int, at: int, need: int) -> int:
+@hot
+def _short(s: Slots, header: Int, at: Int, need: Int) -> Int:
     """Malformed: ``header`` needs ``need`` bytes that are not there; whose fault is told apart."""
     cut = s[CUT] == 1 and at + need <= s[CLAIM]
     s[OUTCOME] = MALFORMED
@@ -482,15 +508,15 @@ def _short(s: NDArray[np.int64], header: int, at: int, need: int) -> int:
     return S_DONE
 
 
-@helper
-def _end(s: NDArray[np.int64], outcome: int, why: int) -> int:
+@hot
+def _end(s: Slots, outcome: Int, why: Int) -> Int:
     s[OUTCOME] = outcome
     s[REASON] = why
     return S_DONE
 
 
-@helper
-def _found(s: NDArray[np.int64], why: int, kind: int, at: int, end: int) -> int:
+@hot
+def _found(s: Slots, why: Int, kind: Int, at: Int, end: Int) -> Int:
     """Decoded, and the payload is what lies from ``at`` to ``end``."""
     s[OUTCOME] = DECODED
     s[REASON] = why
@@ -502,7 +528,7 @@ def _found(s: NDArray[np.int64], why: int, kind: int, at: int, end: int) -> int:
 
 
 @helper
-def _forget(s: NDArray[np.int64]) -> None:
+def _forget(s: Slots) -> None:
     """A tunnel begins: what the outer IP and transport said is no longer the innermost."""
     s[NET] = 0
     s[PROTO] = -1
@@ -523,12 +549,19 @@ def _forget(s: NDArray[np.int64]) -> None:
     s[KIND] = KIND_NONE
 
 
+@hot
+def _count(s: Slots, kind: Int, value: Int) -> None:
+    """Note a tag of this packet; :func:`_tally` counts it when the packet is done."""
+    if s[NOTED] < MAX_NOTES:
+        s[NOTES + s[NOTED]] = (np.int64(kind) << _VALUE_BITS) + value + 2
+        s[NOTED] += 1
+
+
 @helper
-def _count(events: NDArray[np.int64], s: NDArray[np.int64], kind: int, value: int) -> None:
+def _tally(events: NDArray[np.int64], key: Int, packet: Int) -> None:
     """Count one tag; a full table counts under value -1."""
     mask = EVENT_SLOTS - 1
     for _ in range(2):
-        key = (np.int64(kind) << _VALUE_BITS) + value + 2
         folded = (key ^ (key >> 20)) & 0x7FFFFFFF
         slot = ((folded * 0x9E3779B1) >> 16) & mask
         while events[slot, 0] != key and events[slot, 0] != 0:
@@ -536,37 +569,33 @@ def _count(events: NDArray[np.int64], s: NDArray[np.int64], kind: int, value: in
         if events[slot, 0] == key:
             events[slot, 1] += 1
             return
-        if value == -1 or events[EVENT_SLOTS, 0] < EVENT_BOUND:
+        none = ((key >> _VALUE_BITS) << _VALUE_BITS) + 1
+        if key == none or events[EVENT_SLOTS, 0] < EVENT_BOUND:
             events[slot, 0] = key
             events[slot, 1] = 1
-            events[slot, 2] = s[PACKET]
+            events[slot, 2] = packet
             events[EVENT_SLOTS, 0] += 1
             return
-        value = -1
+        key = none
 
 
 @kernel
 def headers(
-    arena: NDArray[np.uint8],  # (bytes,)    every packet of the block
+    arena: Bytes,  # (bytes,)    every packet of the block
     offset: NDArray[np.int64],  # (n,)       first byte of each
     length: NDArray[np.int32],  # (n,)       captured bytes of each
     wire: NDArray[np.int64],  # (n,)         bytes of each on the wire
     link: NDArray[np.int32],  # (n,)         LINKTYPE_ of each
     n: int,  #                               rows
     first: int,  #                           number of the packet in row 0
-    out: Any,  #                             out: the arrays of PacketColumns
+    out: Arrays,  #                          out: the arrays of PacketColumns
     events: NDArray[np.int64],  #            in and out: Events.table
-    s: NDArray[np.int64],  # (SLOTS,)        scratch: the packet in hand
-    w: NDArray[np.uint64],  # (4,)           scratch: its addresses
+    s: Slots,  # (SLOTS,)                    scratch: the packet in hand
 ) -> None:
     """Fill one row a packet. Never reads outside ``offset[i]`` … ``offset[i] + length[i]``."""
     for i in range(n):
-        for k in range(SLOTS):
+        for k in range(FRESH):
             s[k] = _FRESH[k]
-        w[SRC_HI] = 0
-        w[SRC_LO] = 0
-        w[DST_HI] = 0
-        w[DST_LO] = 0
         at = np.int64(offset[i])
         end = at + max(np.int64(length[i]), np.int64(0))
         s[CUT] = 1 if np.int64(wire[i]) > np.int64(length[i]) else 0
@@ -582,27 +611,27 @@ def headers(
             elif stage == S_ETHERNET:
                 stage, at, end = _ethernet(arena, at, end, s)
             elif stage == S_IPV4:
-                stage, at, end = _ipv4(arena, at, end, s, w, events)
+                stage, at, end = _ipv4(arena, at, end, s)
             elif stage == S_TCP:
                 stage = _tcp(arena, at, end, s)
             elif stage == S_UDP:
                 stage, at, end = _udp(arena, at, end, s)
             elif stage == S_IPV6:
-                stage, at, end = _ipv6(arena, at, end, s, w, events)
+                stage, at, end = _ipv6(arena, at, end, s)
             elif stage == S_VLAN:
-                stage, at, end = _vlan(arena, at, end, s, events)
+                stage, at, end = _vlan(arena, at, end, s)
             elif stage == S_PROTO:
                 stage, at, end = _protocol(arena, at, end, s)
             elif stage == S_TYPE:
-                stage, at, end = _ethertype(arena, at, end, s, events)
+                stage, at, end = _ethertype(arena, at, end, s)
             elif stage == S_LLC:
                 stage, at = _llc(arena, at, end, s)
             elif stage == S_WLAN:
                 stage, at, end = _wlan(arena, at, end, s)
             elif stage < S_WLAN:
-                stage, at, end = _tunnel(arena, at, end, s, events, stage)
+                stage, at, end = _tunnel(arena, at, end, s, stage)
             else:
-                stage, at, end = _outermost(arena, at, end, s, events, stage)
+                stage, at, end = _outermost(arena, at, end, s, stage)
         out.outcome[i] = s[OUTCOME]
         out.reason[i] = s[REASON]
         out.kind[i] = s[KIND]
@@ -614,10 +643,10 @@ def headers(
         out.tunnel_id[i] = s[TUNNEL_ID]
         out.ethertype[i] = s[ETHERTYPE]
         out.net[i] = s[NET]
-        out.src_hi[i] = w[SRC_HI]
-        out.src_lo[i] = w[SRC_LO]
-        out.dst_hi[i] = w[DST_HI]
-        out.dst_lo[i] = w[DST_LO]
+        out.src_hi[i] = s[SRC_HI]
+        out.src_lo[i] = s[SRC_LO]
+        out.dst_hi[i] = s[DST_HI]
+        out.dst_lo[i] = s[DST_LO]
         out.proto[i] = s[PROTO]
         out.ttl[i] = s[TTL]
         out.ip_id[i] = s[IP_ID]
@@ -639,13 +668,21 @@ def headers(
         out.wlan_freq[i] = s[WLAN_FREQ]
         out.conversation[i] = -1
         out.from_orig[i] = 0
+        for k in range(s[NOTED]):
+            _tally(events, s[NOTES + k], s[PACKET])
+        # A tunnelled packet without ports of its own leaves those of the tunnel to speak for it.
+        out.carried[i] = 0
+        if s[CARRIER] and (s[SRC_PORT] < 0 or (s[PROTO] != 6 and s[PROTO] != 17)):
+            out.carried[i] = 1
+            for k in range(CARRIER_WIDTH):
+                out.carrier[i, k] = s[CARRIER_AT + k]
 
 
 # --- link headers -------------------------------------------------------------------------------
 
 
 @helper
-def _first_stage(link: int) -> int:
+def _first_stage(link: Int) -> Int:
     """The stage a LINKTYPE_ begins with."""
     if link == 1:
         return S_ETHERNET
@@ -674,8 +711,8 @@ def _first_stage(link: int) -> int:
     return S_LINK
 
 
-@helper
-def _next(kind: int) -> int:
+@hot
+def _next(kind: Int) -> Int:
     """The stage behind an ethertype."""
     if kind == 0x0800:
         return S_IPV4
@@ -687,8 +724,8 @@ def _next(kind: int) -> int:
     return S_TYPE
 
 
-@helper
-def _type_or_length(s: NDArray[np.int64], kind: int, at: int, end: int) -> tuple[int, int, int]:
+@hot
+def _type_or_length(s: Slots, kind: Int, at: Int, end: Int) -> Step:
     """IEEE 802.3 §3.2.6: from 1536 it is an ethertype, to 1500 a length; ``at`` is behind it."""
     if kind >= 1536:
         s[ETHERTYPE] = kind
@@ -700,10 +737,8 @@ def _type_or_length(s: NDArray[np.int64], kind: int, at: int, end: int) -> tuple
     return S_LLC, at, min(end, at + kind)
 
 
-@helper
-def _ethernet(
-    arena: NDArray[np.uint8], at: int, end: int, s: NDArray[np.int64]
-) -> tuple[int, int, int]:
+@hot
+def _ethernet(arena: Bytes, at: Int, end: Int, s: Slots) -> Step:
     """IEEE 802.3: destination, source, type or length."""
     if at + 14 > end:
         return _short(s, H_ETHERNET, at, 14), at, end
@@ -718,24 +753,20 @@ def _ethernet(
     return _type_or_length(s, kind, at + 14, end)
 
 
-@helper
-def _vlan(
-    arena: NDArray[np.uint8], at: int, end: int, s: NDArray[np.int64], events: NDArray[np.int64]
-) -> tuple[int, int, int]:
+@hot
+def _vlan(arena: Bytes, at: Int, end: Int, s: Slots) -> Step:
     """IEEE 802.1Q §9.6: tag control information, then the type again."""
     if at + 4 > end:
         return _short(s, H_VLAN, at, 4), at, end
     vid = u16(arena, at) & 0x0FFF
-    _count(events, s, E_VLAN, vid)
+    _count(s, E_VLAN, vid)
     if vid:
         s[VLAN] = vid
     return _type_or_length(s, u16(arena, at + 2), at + 4, end)
 
 
 @helper
-def _ethertype(
-    arena: NDArray[np.uint8], at: int, end: int, s: NDArray[np.int64], events: NDArray[np.int64]
-) -> tuple[int, int, int]:
+def _ethertype(arena: Bytes, at: Int, end: Int, s: Slots) -> Step:
     """Everything an ethertype can name besides IP and VLAN tags."""
     kind = s[ETHERTYPE]
     if kind == 0x0806 or kind == 0x8035:
@@ -769,10 +800,10 @@ def _ethertype(
         # Cisco metadata: version, length, option type, security group tag, then the type
         if at + 8 > end:
             return _short(s, H_TRUSTSEC, at, 8), at, end
-        _count(events, s, E_TRUSTSEC, u16(arena, at + 4))
+        _count(s, E_TRUSTSEC, u16(arena, at + 4))
         return _type_or_length(s, u16(arena, at + 6), at + 8, end)
     if kind == 0x88E5:
-        return _macsec(arena, at, end, s, events)
+        return _macsec(arena, at, end, s)
     for k in range(_SKIPPED_TYPES.shape[0]):
         if _SKIPPED_TYPES[k, 0] == kind:
             return _end(s, SKIPPED, _SKIPPED_TYPES[k, 1]), at, end
@@ -780,14 +811,12 @@ def _ethertype(
 
 
 @helper
-def _macsec(
-    arena: NDArray[np.uint8], at: int, end: int, s: NDArray[np.int64], events: NDArray[np.int64]
-) -> tuple[int, int, int]:
+def _macsec(arena: Bytes, at: Int, end: Int, s: Slots) -> Step:
     """IEEE 802.1AE §9: what is only integrity-protected can be read, what is encrypted cannot."""
     if at + 6 > end:
         return _short(s, H_MACSEC, at, 6), at, end
     control = u8(arena, at)
-    _count(events, s, E_MACSEC, -1)
+    _count(s, E_MACSEC, -1)
     if control & 0x0C:  # E or C: the user data were changed
         return _end(s, SKIPPED, R_MACSEC), at, end
     tag = 14 if control & 0x20 else 6  # SC: an explicit SCI of 8 octets
@@ -799,7 +828,7 @@ def _macsec(
 
 
 @helper
-def _llc(arena: NDArray[np.uint8], at: int, end: int, s: NDArray[np.int64]) -> tuple[int, int]:
+def _llc(arena: Bytes, at: Int, end: Int, s: Slots) -> tuple[Int, Int]:
     """IEEE 802.2 LLC, with SNAP (RFC 1042) and Cisco's protocols above it."""
     if at + 3 > end:
         return _short(s, H_LLC, at, 3), at
@@ -829,7 +858,7 @@ def _llc(arena: NDArray[np.uint8], at: int, end: int, s: NDArray[np.int64]) -> t
 
 
 @helper
-def _snap(arena: NDArray[np.uint8], at: int, end: int, s: NDArray[np.int64]) -> tuple[int, int]:
+def _snap(arena: Bytes, at: Int, end: Int, s: Slots) -> tuple[Int, Int]:
     if at + 8 > end:
         return _short(s, H_LLC, at, 8), at
     oui = u32(arena, at + 2) & 0xFFFFFF
@@ -856,8 +885,8 @@ def _snap(arena: NDArray[np.uint8], at: int, end: int, s: NDArray[np.int64]) -> 
 # --- IP and transport ---------------------------------------------------------------------------
 
 
-@helper
-def _after_ip(s: NDArray[np.int64]) -> int:
+@hot
+def _after_ip(s: Slots) -> Int:
     """The stage behind an IP header by its protocol."""
     proto = s[PROTO]
     if proto == 6:
@@ -878,15 +907,13 @@ def _after_ip(s: NDArray[np.int64]) -> int:
     return S_PROTO
 
 
-@helper
+@hot
 def _ipv4(
-    arena: NDArray[np.uint8],
-    at: int,
-    end: int,
-    s: NDArray[np.int64],
-    w: NDArray[np.uint64],
-    events: NDArray[np.int64],
-) -> tuple[int, int, int]:
+    arena: Bytes,
+    at: Int,
+    end: Int,
+    s: Slots,
+) -> Step:
     """RFC 791."""
     if at + 20 > end:
         return _short(s, H_IPV4, at, 20), at, end
@@ -899,10 +926,10 @@ def _ipv4(
     s[TTL] = u8(arena, at + 8)
     s[PROTO] = u8(arena, at + 9)
     s[IP_ID] = u16(arena, at + 4)
-    w[SRC_HI] = 0
-    w[SRC_LO] = u32(arena, at + 12)
-    w[DST_HI] = 0
-    w[DST_LO] = u32(arena, at + 16)
+    s[SRC_HI] = 0
+    s[SRC_LO] = u32(arena, at + 12)
+    s[DST_HI] = 0
+    s[DST_LO] = u32(arena, at + 16)
     if total == 0:  # segmentation offload: the stack left the length to the card
         total = s[CLAIM] - at
     elif total < size:
@@ -915,7 +942,7 @@ def _ipv4(
     at += size
     piece = u16(arena, at - size + 6)
     if piece & 0x3FFF:
-        _count(events, s, E_IPV4_FRAGMENT, -1)
+        _count(s, E_IPV4_FRAGMENT, -1)
         s[FRAGMENT] = (piece & 0x1FFF) * 16 + ((piece >> 13) & 1)
         return _fragment(arena, at, end, s), at, end
     return _after_ip(s), at, end
@@ -923,13 +950,11 @@ def _ipv4(
 
 @helper
 def _ipv6(
-    arena: NDArray[np.uint8],
-    at: int,
-    end: int,
-    s: NDArray[np.int64],
-    w: NDArray[np.uint64],
-    events: NDArray[np.int64],
-) -> tuple[int, int, int]:
+    arena: Bytes,
+    at: Int,
+    end: Int,
+    s: Slots,
+) -> Step:
     """RFC 8200, with the extension headers that can be walked."""
     if at + 40 > end:
         return _short(s, H_IPV6, at, 40), at, end
@@ -938,7 +963,10 @@ def _ipv6(
     s[NET] = 6
     s[TTL] = u8(arena, at + 7)
     s[IP_ID] = -1
-    _addresses(arena, at, w)
+    s[SRC_HI] = _u64(arena, at + 8)
+    s[SRC_LO] = _u64(arena, at + 16)
+    s[DST_HI] = _u64(arena, at + 24)
+    s[DST_LO] = _u64(arena, at + 32)
     claimed = u16(arena, at + 4)
     # 0 is a jumbogram (RFC 2675) or segmentation offload: what is left
     s[IP_BYTES] = claimed + 40 if claimed else s[CLAIM] - at
@@ -959,7 +987,7 @@ def _ipv6(
         elif proto == 44:
             if at + 8 > end:
                 return _short(s, H_EXTENSION, at, 8), at, end
-            _count(events, s, E_IPV6_FRAGMENT, -1)
+            _count(s, E_IPV6_FRAGMENT, -1)
             piece = u16(arena, at + 2)
             s[IP_ID] = u32(arena, at + 4)
             proto = u8(arena, at)
@@ -980,15 +1008,13 @@ def _ipv6(
 
 
 @helper
-def _addresses(arena: NDArray[np.uint8], at: int, w: NDArray[np.uint64]) -> None:
-    """The four 64 bit halves of an IPv6 header's addresses."""
-    for k in range(4):
-        high = np.uint64(u32(arena, at + 8 + 8 * k))
-        w[k] = (high << np.uint64(32)) | np.uint64(u32(arena, at + 12 + 8 * k))
+def _u64(arena: Bytes, at: Int) -> Int:
+    """Eight bytes, network order, as the signed integer of the same bits."""
+    return (u32(arena, at) << 32) | u32(arena, at + 4)
 
 
 @helper
-def _fragment(arena: NDArray[np.uint8], at: int, end: int, s: NDArray[np.int64]) -> int:
+def _fragment(arena: Bytes, at: Int, end: Int, s: Slots) -> Int:
     """A piece of an IP packet: only the first one shows its ports."""
     if s[FRAGMENT] <= 1 and at + 4 <= end:
         proto = s[PROTO]
@@ -1004,8 +1030,8 @@ def _fragment(arena: NDArray[np.uint8], at: int, end: int, s: NDArray[np.int64])
     return _found(s, R_FRAGMENT + (s[NET] == 6), KIND_FRAGMENT, at, end)
 
 
-@helper
-def _tcp(arena: NDArray[np.uint8], at: int, end: int, s: NDArray[np.int64]) -> int:
+@hot
+def _tcp(arena: Bytes, at: Int, end: Int, s: Slots) -> Int:
     """RFC 9293 §3.1."""
     if at + 4 > end:
         return _short(s, H_TCP, at, 20)
@@ -1025,8 +1051,8 @@ def _tcp(arena: NDArray[np.uint8], at: int, end: int, s: NDArray[np.int64]) -> i
     return _found(s, R_TCP + (s[NET] == 6), KIND_TCP, at + size, end)
 
 
-@helper
-def _udp(arena: NDArray[np.uint8], at: int, end: int, s: NDArray[np.int64]) -> tuple[int, int, int]:
+@hot
+def _udp(arena: Bytes, at: Int, end: Int, s: Slots) -> Step:
     """RFC 768; then what the ports or the content say it carries."""
     if at + 4 > end:
         return _short(s, H_UDP, at, 8), at, end
@@ -1046,15 +1072,19 @@ def _udp(arena: NDArray[np.uint8], at: int, end: int, s: NDArray[np.int64]) -> t
     if target == 4789 or target == 8472:
         # RFC 7348 §5: the I flag must be set
         if at + 8 <= end and u8(arena, at) & 0x08:
+            _carry(s, end - at)
             return S_VXLAN, at, end
     elif target == 6081:
         if at + 8 <= end and u8(arena, at) >> 6 == 0:
+            _carry(s, end - at)
             return S_GENEVE, at, end
     elif target == 5247 or source == 5247:
+        _carry(s, end - at)
         return S_CAPWAP, at, end
     elif target == 3544 or source == 3544:
         inner = _teredo(arena, at, end)
         if inner >= 0:
+            _carry(s, end - at)
             _forget(s)
             s[TUNNEL] = T_TEREDO
             s[TUNNEL_ID] = -1
@@ -1064,7 +1094,25 @@ def _udp(arena: NDArray[np.uint8], at: int, end: int, s: NDArray[np.int64]) -> t
 
 
 @helper
-def _teredo(arena: NDArray[np.uint8], at: int, end: int) -> int:
+def _carry(s: Slots, size: Int) -> None:
+    """Keep the UDP header of a tunnel in mind."""
+    s[CARRIER] = 1
+    s[CARRIER_AT] = s[NET]
+    s[CARRIER_AT + 1] = s[SRC_HI]
+    s[CARRIER_AT + 2] = s[SRC_LO]
+    s[CARRIER_AT + 3] = s[DST_HI]
+    s[CARRIER_AT + 4] = s[DST_LO]
+    s[CARRIER_AT + 5] = s[SRC_PORT]
+    s[CARRIER_AT + 6] = s[DST_PORT]
+    s[CARRIER_AT + 7] = s[VLAN]
+    s[CARRIER_AT + 8] = s[IP_BYTES]
+    s[CARRIER_AT + 9] = size
+    s[CARRIER_AT + 10] = s[SRC_MAC]
+    s[CARRIER_AT + 11] = s[DST_MAC]
+
+
+@helper
+def _teredo(arena: Bytes, at: Int, end: Int) -> Int:
     """RFC 4380 §5.1.1: where the IPv6 packet begins, -1 if it is none."""
     for _ in range(3):
         if at + 40 > end:
@@ -1081,8 +1129,8 @@ def _teredo(arena: NDArray[np.uint8], at: int, end: int) -> int:
     return np.int64(-1)
 
 
-@helper
-def _udp_kind(arena: NDArray[np.uint8], at: int, end: int, source: int, target: int) -> int:
+@hot
+def _udp_kind(arena: Bytes, at: Int, end: Int, source: Int, target: Int) -> Int:
     """Which parser wants a datagram, by port, and by content where servers sit on any port."""
     low = min(source, target)
     high = max(source, target)
@@ -1106,7 +1154,7 @@ def _udp_kind(arena: NDArray[np.uint8], at: int, end: int, source: int, target: 
 
 
 @helper
-def _tftp_request(arena: NDArray[np.uint8], at: int, end: int) -> bool:
+def _tftp_request(arena: Bytes, at: Int, end: Int) -> bool:
     """RFC 1350 §5: RRQ or WRQ, a printable name, NUL, a mode that begins like octet or netascii."""
     code = u8(arena, at + 1)
     if code != 1 and code != 2:
@@ -1119,13 +1167,11 @@ def _tftp_request(arena: NDArray[np.uint8], at: int, end: int) -> bool:
     if at == begin or at >= stop or arena[np.uint64(at)] != 0:
         return False
     mode = u32(arena, at + 1) | 0x20202020
-    return mode == 0x6F637465 or mode == 0x6E657461
+    return bool(mode == 0x6F637465 or mode == 0x6E657461)
 
 
 @helper
-def _protocol(
-    arena: NDArray[np.uint8], at: int, end: int, s: NDArray[np.int64]
-) -> tuple[int, int, int]:
+def _protocol(arena: Bytes, at: Int, end: Int, s: Slots) -> Step:
     """Transports other than TCP and UDP."""
     proto = s[PROTO]
     six = 1 if s[NET] == 6 else 0
@@ -1177,35 +1223,34 @@ def _protocol(
 
 @helper
 def _tunnel(
-    arena: NDArray[np.uint8],
-    at: int,
-    end: int,
-    s: NDArray[np.int64],
-    events: NDArray[np.int64],
-    stage: int,
-) -> tuple[int, int, int]:
+    arena: Bytes,
+    at: Int,
+    end: Int,
+    s: Slots,
+    stage: Int,
+) -> Step:
     """Headers that carry a packet of another network."""
     if stage == S_MPLS:
-        return _mpls(arena, at, end, s, events)
+        return _mpls(arena, at, end, s)
     if stage == S_GRE:
-        return _gre(arena, at, end, s, events)
+        return _gre(arena, at, end, s)
     if stage == S_VXLAN:
         vni = u32(arena, at + 4) >> 8
-        _count(events, s, E_VXLAN, vni)
+        _count(s, E_VXLAN, vni)
         return _enter(s, T_VXLAN, vni, S_ETHERNET), at + 8, end
     if stage == S_GENEVE:
-        return _geneve(arena, at, end, s, events)
+        return _geneve(arena, at, end, s)
     if stage == S_CAPWAP:
-        return _capwap(arena, at, end, s, events)
+        return _capwap(arena, at, end, s)
     if stage == S_ERSPAN2 or stage == S_ERSPAN3:
-        return _erspan(arena, at, end, s, events, stage)
+        return _erspan(arena, at, end, s, stage)
     if stage == S_PPP:
         return _ppp(arena, at, end, s)
-    return _pppoe(arena, at, end, s, events)
+    return _pppoe(arena, at, end, s)
 
 
 @helper
-def _enter(s: NDArray[np.int64], tunnel: int, number: int, stage: int) -> int:
+def _enter(s: Slots, tunnel: Int, number: Int, stage: Int) -> Int:
     """Go into a tunnel."""
     _forget(s)
     s[TUNNEL] = tunnel
@@ -1214,20 +1259,18 @@ def _enter(s: NDArray[np.int64], tunnel: int, number: int, stage: int) -> int:
 
 
 @helper
-def _mpls(
-    arena: NDArray[np.uint8], at: int, end: int, s: NDArray[np.int64], events: NDArray[np.int64]
-) -> tuple[int, int, int]:
+def _mpls(arena: Bytes, at: Int, end: Int, s: Slots) -> Step:
     """RFC 3032 label stack; what lies under it must be guessed (RFC 4928 §3)."""
     top = np.int64(-1)
     label = np.int64(-1)
-    for _ in range(MAX_LAYERS):
+    for _ in range(MAX_LABELS):
         if at + 4 > end:
             return _short(s, H_MPLS, at, 4), at, end
         entry = u32(arena, at)
         label = entry >> 12
         if top < 0:
             top = label
-        _count(events, s, E_MPLS, label)
+        _count(s, E_MPLS, label)
         at += 4
         if entry & 0x100:
             break
@@ -1255,9 +1298,7 @@ def _mpls(
 
 
 @helper
-def _gre(
-    arena: NDArray[np.uint8], at: int, end: int, s: NDArray[np.int64], events: NDArray[np.int64]
-) -> tuple[int, int, int]:
+def _gre(arena: Bytes, at: Int, end: Int, s: Slots) -> Step:
     """RFC 2784, RFC 2890; version 1 is PPTP's (RFC 2637 §4.1)."""
     if at + 4 > end:
         return _short(s, H_GRE, at, 4), at, end
@@ -1278,7 +1319,7 @@ def _gre(
         size += 4
     if at + size > end:
         return _short(s, H_GRE, at, size), at, end
-    _count(events, s, E_GRE, kind)
+    _count(s, E_GRE, kind)
     number = np.int64(-1)
     if flags & 0x2000:
         number = u32(arena, key_at)
@@ -1289,7 +1330,7 @@ def _gre(
         return _enter(s, T_PPTP, number & 0xFFFF, S_PPP), inner, end
     if kind == 0x88BE or kind == 0x22EB:
         if kind == 0x88BE and not flags & 0x1000:  # ERSPAN type I has no header of its own
-            _count(events, s, E_ERSPAN, -1)
+            _count(s, E_ERSPAN, -1)
             return _enter(s, T_ERSPAN, -1, S_ETHERNET), inner, end
         return S_ERSPAN2 if kind == 0x88BE else S_ERSPAN3, inner, end
     if (kind & 0xFE0F) == 0x8200 or kind == 0x9000:  # Aruba's access points: an 802.11 frame
@@ -1321,13 +1362,12 @@ def _gre(
 
 @helper
 def _erspan(
-    arena: NDArray[np.uint8],
-    at: int,
-    end: int,
-    s: NDArray[np.int64],
-    events: NDArray[np.int64],
-    stage: int,
-) -> tuple[int, int, int]:
+    arena: Bytes,
+    at: Int,
+    end: Int,
+    s: Slots,
+    stage: Int,
+) -> Step:
     """draft-foschiano-erspan: type II (8 octets), type III (12, and 8 more with the O flag)."""
     size = 8 if stage == S_ERSPAN2 else 12
     if at + size > end:
@@ -1345,23 +1385,21 @@ def _erspan(
             inner = S_RAW
             s[LINK] = 101
         elif frame_type != 0:
-            _count(events, s, E_ERSPAN, session)
+            _count(s, E_ERSPAN, session)
             return _end(s, SKIPPED, R_ERSPAN), at, end
-    _count(events, s, E_ERSPAN, session)
+    _count(s, E_ERSPAN, session)
     return _enter(s, T_ERSPAN, session, inner), at + size, end
 
 
 @helper
-def _geneve(
-    arena: NDArray[np.uint8], at: int, end: int, s: NDArray[np.int64], events: NDArray[np.int64]
-) -> tuple[int, int, int]:
+def _geneve(arena: Bytes, at: Int, end: Int, s: Slots) -> Step:
     """RFC 8926 §3.4; the caller saw the 8 octets."""
     size = 8 + (u8(arena, at) & 0x3F) * 4
     kind = u16(arena, at + 2)
     vni = u32(arena, at + 4) >> 8
     if at + size > end:
         return _short(s, H_GENEVE, at, size), at, end
-    _count(events, s, E_GENEVE, vni)
+    _count(s, E_GENEVE, vni)
     if kind != 0x6558 and kind != 0x0800 and kind != 0x86DD:
         return _end(s, SKIPPED, R_GENEVE), at, end
     s[ETHERTYPE] = kind
@@ -1369,22 +1407,20 @@ def _geneve(
 
 
 @helper
-def _capwap(
-    arena: NDArray[np.uint8], at: int, end: int, s: NDArray[np.int64], events: NDArray[np.int64]
-) -> tuple[int, int, int]:
+def _capwap(arena: Bytes, at: Int, end: Int, s: Slots) -> Step:
     """RFC 5415 §4.3, data channel: DTLS, or an 802.3 or 802.11 frame."""
     if at + 4 > end:
         return _short(s, H_CAPWAP, at, 8), at, end
     word = u32(arena, at)
     if (word >> 24) & 0x0F == 1:
-        _count(events, s, E_CAPWAP, -1)
+        _count(s, E_CAPWAP, -1)
         return _end(s, SKIPPED, R_CAPWAP_DTLS), at, end
     size = ((word >> 19) & 0x1F) * 4
     if size < 8:
         return _end(s, SKIPPED, R_CAPWAP_PAYLOAD), at, end
     if at + size > end:
         return _short(s, H_CAPWAP, at, size), at, end
-    _count(events, s, E_CAPWAP, (word >> 14) & 0x1F)
+    _count(s, E_CAPWAP, (word >> 14) & 0x1F)
     if word & 0x08:
         return _found(s, R_CAPWAP_KEEPALIVE, KIND_NONE, at + size, end), at, end
     if word & 0x80:
@@ -1405,23 +1441,21 @@ def _capwap(
 
 
 @helper
-def _pppoe(
-    arena: NDArray[np.uint8], at: int, end: int, s: NDArray[np.int64], events: NDArray[np.int64]
-) -> tuple[int, int, int]:
+def _pppoe(arena: Bytes, at: Int, end: Int, s: Slots) -> Step:
     """RFC 2516 §4."""
     if at + 6 > end:
         return _short(s, H_PPPOE, at, 6), at, end
     if u8(arena, at + 1) != 0:  # LINKTYPE_PPP_ETHER knows no ethertype: the code tells
         return _found(s, R_PPPOE_DISCOVERY, KIND_NONE, at, end), at, end
     session = u16(arena, at + 2)
-    _count(events, s, E_PPPOE, session)
+    _count(s, E_PPPOE, session)
     s[CLAIM] = at + 6 + u16(arena, at + 4)
     end = min(end, s[CLAIM])
     return _enter(s, T_PPPOE, session, S_PPP), at + 6, end
 
 
 @helper
-def _ppp(arena: NDArray[np.uint8], at: int, end: int, s: NDArray[np.int64]) -> tuple[int, int, int]:
+def _ppp(arena: Bytes, at: Int, end: Int, s: Slots) -> Step:
     """RFC 1661 §2, RFC 1662 §3.1: address and control, and half the protocol, may be left out."""
     if at + 2 <= end and u16(arena, at) == 0xFF03:
         at += 2
@@ -1457,9 +1491,7 @@ def _ppp(arena: NDArray[np.uint8], at: int, end: int, s: NDArray[np.int64]) -> t
 
 
 @helper
-def _wlan(
-    arena: NDArray[np.uint8], at: int, end: int, s: NDArray[np.int64]
-) -> tuple[int, int, int]:
+def _wlan(arena: Bytes, at: Int, end: Int, s: Slots) -> Step:
     """IEEE 802.11-2020 §9.2: the MAC header; data go on to LLC."""
     if s[HAS_FCS]:
         s[CLAIM] = max(s[CLAIM] - 4, at)
@@ -1516,13 +1548,12 @@ def _wlan(
 
 @helper
 def _outermost(
-    arena: NDArray[np.uint8],
-    at: int,
-    end: int,
-    s: NDArray[np.int64],
-    events: NDArray[np.int64],
-    stage: int,
-) -> tuple[int, int, int]:
+    arena: Bytes,
+    at: Int,
+    end: Int,
+    s: Slots,
+    stage: Int,
+) -> Step:
     """Headers that only a capture begins with, and the rarer ones."""
     if stage == S_RADIOTAP:
         return _radiotap(arena, at, end, s)
@@ -1544,19 +1575,17 @@ def _outermost(
 
 
 @helper
-def _le16(arena: NDArray[np.uint8], at: int) -> int:
+def _le16(arena: Bytes, at: Int) -> Int:
     return u8(arena, at) | (u8(arena, at + 1) << 8)
 
 
 @helper
-def _le32(arena: NDArray[np.uint8], at: int) -> int:
+def _le32(arena: Bytes, at: Int) -> Int:
     return _le16(arena, at) | (_le16(arena, at + 2) << 16)
 
 
 @helper
-def _radiotap(
-    arena: NDArray[np.uint8], at: int, end: int, s: NDArray[np.int64]
-) -> tuple[int, int, int]:
+def _radiotap(arena: Bytes, at: Int, end: Int, s: Slots) -> Step:
     """radiotap.org: fields stand in bit order, each aligned to its own size."""
     if at + 8 > end:
         return _short(s, H_RADIOTAP, at, 8), at, end
@@ -1592,7 +1621,7 @@ def _radiotap(
 
 
 @helper
-def _ppi(arena: NDArray[np.uint8], at: int, end: int, s: NDArray[np.int64]) -> tuple[int, int, int]:
+def _ppi(arena: Bytes, at: Int, end: Int, s: Slots) -> Step:
     """PPI 1.0.7: version, flags, length, link type, then type-length fields."""
     if at + 8 > end:
         return _short(s, H_PPI, at, 8), at, end
@@ -1619,9 +1648,7 @@ def _ppi(arena: NDArray[np.uint8], at: int, end: int, s: NDArray[np.int64]) -> t
 
 
 @helper
-def _prism(
-    arena: NDArray[np.uint8], at: int, end: int, s: NDArray[np.int64]
-) -> tuple[int, int, int]:
+def _prism(arena: Bytes, at: Int, end: Int, s: Slots) -> Step:
     """Prism monitor header, or AVS, which drivers write under the same link type."""
     if at + 8 > end:
         return _short(s, H_PRISM, at, 8), at, end
@@ -1637,7 +1664,7 @@ def _prism(
 
 
 @helper
-def _raw(arena: NDArray[np.uint8], at: int, end: int, s: NDArray[np.int64]) -> tuple[int, int, int]:
+def _raw(arena: Bytes, at: Int, end: Int, s: Slots) -> Step:
     """An IP packet and nothing before it."""
     if at >= end:
         return _short(s, H_RAW, at, 1), at, end
@@ -1652,9 +1679,7 @@ def _raw(arena: NDArray[np.uint8], at: int, end: int, s: NDArray[np.int64]) -> t
 
 
 @helper
-def _loopback(
-    arena: NDArray[np.uint8], at: int, end: int, s: NDArray[np.int64]
-) -> tuple[int, int, int]:
+def _loopback(arena: Bytes, at: Int, end: Int, s: Slots) -> Step:
     """BSD loopback: the address family, in the byte order of a machine we do not know."""
     if at + 4 > end:
         return _short(s, H_NULL, at, 4), at, end
@@ -1679,9 +1704,7 @@ def _loopback(
 
 
 @helper
-def _cooked(
-    arena: NDArray[np.uint8], at: int, end: int, s: NDArray[np.int64], stage: int
-) -> tuple[int, int, int]:
+def _cooked(arena: Bytes, at: Int, end: Int, s: Slots, stage: Int) -> Step:
     """Linux cooked capture, versions 1 and 2: a source address, no destination."""
     size = 16 if stage == S_SLL else 20
     if at + size > end:

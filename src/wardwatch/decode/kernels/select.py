@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from wardwatch.decode.conversations import ConversationTable
+    from wardwatch.decode.kernels.headers import Arrays
 
 _SYN, _FIN_RST = 2, 5
 
@@ -52,7 +53,7 @@ def select_rows(
 @kernel
 def select(
     n: int,  #                              rows of the block
-    c: Any,  #                              in: the arrays of PacketColumns
+    c: Arrays,  #                             in: the arrays of PacketColumns
     rows: NDArray[np.int64],  # (cap, WIDTH) in: the conversation table
     row_of: NDArray[np.int64],  # (n,)      in: row of each packet, -1 none
     handshakes: bool,  #                    SYNs of undecided conversations too

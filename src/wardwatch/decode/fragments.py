@@ -1,0 +1,409 @@
+"""IP fragments put together again: bounded, and overlaps named instead of resolved in silence.
+
+Sans-io: time is an argument. A datagram with overlapping fragments is discarded, as RFC 5722
+orders for IPv6 and as no honest sender of IPv4 gives reason not to; an exact copy of a fragment
+is no overlap (RFC 8200 §4.5).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+
+from wardwatch.decode.columns import PacketColumns
+from wardwatch.model.block import PacketBlock
+from wardwatch.model.evidence import Anomaly, ByteSpan, Fault
+
+if TYPE_CHECKING:
+    from wardwatch.decode.kernels.headers import Events
+
+OVERLAP = Fault("ip_fragment_overlap", "RFC 5722 §4, RFC 1858 §4: fragments of a packet overlap")
+TOO_LONG = Fault(
+    "ip_fragment_too_long", "RFC 791 §3.1, RFC 8200 §4.5: a fragment ends behind octet 65,535"
+)
+UNALIGNED = Fault(
+    "ip_fragment_unaligned",
+    "RFC 791 §3.1, RFC 8200 §4.5: a fragment that is not the last is no multiple of 8 octets",
+)
+TWO_ENDS = Fault("ip_fragment_two_ends", "RFC 815 §3: two last fragments end at different octets")
+TINY = Fault(
+    "ip_fragment_tiny", "RFC 1858 §3: the first fragment does not hold the transport header"
+)
+
+FAULTS: tuple[Fault, ...] = (OVERLAP, TOO_LONG, UNALIGNED, TWO_ENDS, TINY)
+
+MAX_DATAGRAMS = 1024
+"""Datagrams under way at once: whoever sends first fragments only must not fill our memory."""
+MAX_BYTES = 8 << 20
+"""Octets of all of them together."""
+MAX_PIECES = 8192
+"""Fragments of one datagram: 65,535 octets in pieces of 8."""
+TIMEOUT_NS = 60 * 10**9
+"""RFC 8200 §4.5: 60 seconds from the first that came; RFC 1122 §3.3.2 allows 60 to 120 for IPv4."""
+
+HEADER_SIZES = {6: 20, 17: 8, 1: 8, 58: 8, 132: 12}
+"""Octets of a transport header that the first fragment has to hold."""
+
+
+class Key(msgspec.Struct, frozen=True, gc=False):
+    """What tells the datagram of a fragment (RFC 791 §3.2, RFC 8200 §4.5)."""
+
+    net: int
+    """4 or 6."""
+    src: int
+    dst: int
+    ip_id: int
+    proto: int = -1
+    """IPv4 only: the next header of a later IPv6 fragment need not be that of the first."""
+    vlan: int = -1
+
+
+class Whole(msgspec.Struct, frozen=True):
+    """A datagram whose fragments are all there."""
+
+    key: Key
+    proto: int
+    """IP protocol, by the first fragment."""
+    payload: bytes
+    """What stands behind the IP header (IPv6: behind the fragment header)."""
+    packets: tuple[int, ...]
+    """Numbers of the packets that brought it, in the order they came."""
+    first_ts: int
+    last_ts: int
+    ip_bytes: int
+    """IP lengths of the fragments, summed."""
+    counted: int = 0
+    """Fragments that the conversation table has counted already: the first, with its ports."""
+    counted_bytes: int = 0
+    """IP lengths of those."""
+
+    def packet(self, ttl: int = 64) -> bytes:
+        """The datagram as one unfragmented IP packet, to be decoded like any other (raw IP).
+
+        A payload too long for the length field leaves it 0, which says "what is left".
+        """
+        key, size = self.key, len(self.payload)
+        if key.net == 4:
+            total = size + 20 if size + 20 <= 0xFFFF else 0
+            return b"".join(
+                (
+                    b"\x45\x00",
+                    total.to_bytes(2, "big"),
+                    (key.ip_id & 0xFFFF).to_bytes(2, "big"),
+                    b"\x00\x00",
+                    bytes((ttl & 0xFF, self.proto & 0xFF)),
+                    b"\x00\x00",
+                    key.src.to_bytes(4, "big"),
+                    key.dst.to_bytes(4, "big"),
+                    self.payload,
+                )
+            )
+        return b"".join(
+            (
+                b"\x60\x00\x00\x00",
+                (size if size <= 0xFFFF else 0).to_bytes(2, "big"),
+                bytes((self.proto & 0xFF, ttl & 0xFF)),
+                key.src.to_bytes(16, "big"),
+                key.dst.to_bytes(16, "big"),
+                self.payload,
+            )
+        )
+
+
+class Transport(msgspec.Struct, frozen=True, gc=False):
+    """Ports and payload of a whole datagram."""
+
+    src_port: int
+    dst_port: int
+    payload: bytes
+    claimed: int
+    """Octets of payload by the header."""
+
+
+class _Partial:
+    """A datagram under way: its pieces by offset, none of which overlap."""
+
+    __slots__ = (
+        "bad",
+        "counted",
+        "counted_bytes",
+        "cut",
+        "end",
+        "first_ts",
+        "ip_bytes",
+        "last_ts",
+        "packets",
+        "pieces",
+        "proto",
+        "size",
+        "starts",
+    )
+
+    def __init__(self, ts: int) -> None:
+        self.first_ts = ts
+        self.last_ts = ts
+        self.proto = -1
+        self.pieces: dict[int, bytes] = {}
+        self.starts: list[int] = []  # their offsets, ascending: a look at two neighbours suffices
+        self.packets: list[int] = []
+        self.size = 0
+        self.ip_bytes = 0
+        self.counted = 0
+        self.counted_bytes = 0
+        self.end = -1  # octets in all, once the last fragment is there
+        self.bad = False  # it overlapped: RFC 5722 has all of it discarded, later pieces too
+        self.cut = False  # the capture did not keep all of some piece
+
+
+class Fragments:
+    """Datagrams under way, oldest first."""
+
+    def __init__(
+        self,
+        max_datagrams: int = MAX_DATAGRAMS,
+        max_bytes: int = MAX_BYTES,
+        timeout_ns: int = TIMEOUT_NS,
+    ) -> None:
+        """Bounds on what is kept at once."""
+        self.expired = 0
+        """Datagrams given up: time ran out, or a bound was reached."""
+        self._max_datagrams = max_datagrams
+        self._max_bytes = max_bytes
+        self._timeout = timeout_ns
+        self._under_way: OrderedDict[Key, _Partial] = OrderedDict()
+        self._bytes = 0
+
+    def __len__(self) -> int:
+        """Datagrams under way."""
+        return len(self._under_way)
+
+    @property
+    def buffered(self) -> int:
+        """Octets kept."""
+        return self._bytes
+
+    def take(
+        self, block: PacketBlock, columns: PacketColumns, i: int
+    ) -> tuple[Whole | None, tuple[Anomaly, ...]]:
+        """Take the fragment in row ``i`` of a block that is decoded and has its conversations.
+
+        See :meth:`add`.
+        """
+        net, proto = int(columns.net[i]), int(columns.proto[i])
+        start, size = int(columns.payload[i]), int(columns.payload_len[i])
+        key = Key(
+            net=net,
+            src=int(columns.src_hi[i]) << 64 | int(columns.src_lo[i]),
+            dst=int(columns.dst_hi[i]) << 64 | int(columns.dst_lo[i]),
+            ip_id=int(columns.ip_id[i]),
+            proto=proto if net == 4 else -1,
+            vlan=int(columns.vlan[i]),
+        )
+        offset, more = divmod(int(columns.fragment[i]), 2)
+        return self.add(
+            key,
+            proto,
+            offset,
+            bool(more),
+            block.arena[start : start + size].tobytes(),
+            block.first + i,
+            int(block.time[i]),
+            ip_bytes=int(columns.ip_bytes[i]),
+            whole=int(columns.payload_claimed[i]) <= size,
+            counted=bool(columns.conversation[i] >= 0),
+        )
+
+    def add(
+        self,
+        key: Key,
+        proto: int,
+        offset: int,
+        more: bool,
+        data: bytes,
+        packet: int,
+        ts: int,
+        *,
+        ip_bytes: int = 0,
+        whole: bool = True,
+        counted: bool = False,
+    ) -> tuple[Whole | None, tuple[Anomaly, ...]]:
+        """Take a fragment: the datagram if this was the last piece missing, and what was wrong.
+
+        ``offset`` in octets; ``whole`` is false where the capture cut the fragment: its datagram
+        is given up when complete, for what it said is not known.
+        """
+        self._expire(ts)
+        partial = self._under_way.get(key)
+        if partial is None:
+            partial = self._under_way[key] = _Partial(ts)
+            self._bound()
+        if partial.bad:
+            return None, ()
+        faults = self._place(partial, proto, offset, more, data, whole)
+        if partial.bad:
+            self._drop(partial)
+        else:
+            partial.packets.append(packet)
+            partial.last_ts = max(partial.last_ts, ts)
+            partial.ip_bytes += ip_bytes
+            if counted:
+                partial.counted += 1
+                partial.counted_bytes += ip_bytes
+        anomalies = tuple(
+            Anomaly(fault, ByteSpan(offset, offset + len(data)), claimed, present)
+            for fault, claimed, present in faults
+        )
+        if partial.bad or partial.size != partial.end:
+            return None, anomalies
+        self._bytes -= partial.size
+        del self._under_way[key]
+        if partial.cut:
+            return None, anomalies
+        return (
+            Whole(
+                key=key,
+                proto=partial.proto,
+                payload=b"".join(partial.pieces[at] for at in partial.starts),
+                packets=tuple(partial.packets),
+                first_ts=partial.first_ts,
+                last_ts=partial.last_ts,
+                ip_bytes=partial.ip_bytes,
+                counted=partial.counted,
+                counted_bytes=partial.counted_bytes,
+            ),
+            anomalies,
+        )
+
+    def _place(
+        self, partial: _Partial, proto: int, offset: int, more: bool, data: bytes, whole: bool
+    ) -> list[tuple[Fault, int, int]]:
+        """Put a piece where it belongs; faults as (fault, claimed, present)."""
+        stop = offset + len(data)
+        if stop > 0xFFFF:
+            partial.bad = True
+            return [(TOO_LONG, stop, 0xFFFF)]
+        if more and whole and len(data) % 8:
+            partial.bad = True
+            return [(UNALIGNED, len(data), len(data) // 8 * 8)]
+        if partial.pieces.get(offset) == data and (not more) == (stop == partial.end):
+            return []  # the same fragment again
+        place = bisect_left(partial.starts, offset)
+        before = partial.starts[place - 1] if place else -1
+        reached = before + len(partial.pieces[before]) if place else 0
+        follows = partial.starts[place] if place < len(partial.starts) else stop
+        if reached > offset or follows < stop:
+            partial.bad = True
+            return [(OVERLAP, stop, offset)]
+        faults = []
+        if not more:
+            if partial.end >= 0 and partial.end != stop:
+                partial.bad = True
+                return [(TWO_ENDS, stop, partial.end)]
+            partial.end = stop
+        last = max(partial.starts[-1] + 1 if partial.starts else 0, stop)
+        if partial.end >= 0 and last > partial.end:
+            partial.bad = True
+            return [(TWO_ENDS, last, partial.end)]
+        if not data:
+            return []
+        if offset == 0:
+            partial.proto = proto
+            needed = HEADER_SIZES.get(proto, 0)
+            if more and len(data) < needed:
+                faults.append((TINY, needed, len(data)))
+        if len(partial.pieces) >= MAX_PIECES:
+            partial.bad = True
+            return []
+        partial.cut = partial.cut or not whole
+        partial.pieces[offset] = data
+        partial.starts.insert(place, offset)
+        partial.size += len(data)
+        self._bytes += len(data)
+        self._bound()
+        return faults
+
+    def _drop(self, partial: _Partial) -> None:
+        """Forget what a datagram said; its key stays, so that later pieces are discarded too."""
+        self._bytes -= partial.size
+        partial.size = 0
+        partial.pieces.clear()
+        partial.starts.clear()
+        partial.packets.clear()
+
+    def _expire(self, now: int) -> None:
+        while self._under_way:
+            oldest = next(iter(self._under_way.values()))
+            if now - oldest.first_ts <= self._timeout:
+                return
+            self._give_up()
+
+    def _bound(self) -> None:
+        while len(self._under_way) > self._max_datagrams or (
+            self._bytes > self._max_bytes and len(self._under_way) > 1
+        ):
+            self._give_up()
+
+    def _give_up(self) -> None:
+        _, partial = self._under_way.popitem(last=False)
+        self._bytes -= partial.size
+        if not partial.bad:
+            self.expired += 1
+
+
+def reassembled(
+    whole: Whole, block: PacketBlock, columns: PacketColumns, i: int, events: Events
+) -> tuple[PacketBlock, PacketColumns]:
+    """A whole datagram decoded as a block of one packet, with the link of its last fragment.
+
+    Row ``i`` of ``block`` is that fragment; the packet keeps its number and time. What the
+    datagram carries (a tunnel, say) is read as deep as in any other packet.
+    """
+    from wardwatch.decode.kernels.headers import decode_block
+
+    packet = np.frombuffer(whole.packet(int(columns.ttl[i])), np.uint8)
+    one = PacketBlock(
+        capture=block.capture,
+        first=block.first + i,
+        n=1,
+        arena=packet,
+        offset=np.zeros(1, np.int64),
+        length=np.array([len(packet)], np.int32),
+        wire=np.array([len(packet)], np.int64),
+        time=np.array([block.time[i]], np.int64),
+        link=np.array([101], np.int32),
+        interface=np.array([block.interface[i]], np.int32),
+    )
+    decoded = PacketColumns.of_size(1)
+    decode_block(one, decoded, events)
+    if not decoded.has_mac[0]:
+        for name in ("has_mac", "src_mac", "dst_mac", "vlan"):
+            getattr(decoded, name)[0] = getattr(columns, name)[i]
+    if not decoded.tunnel[0]:
+        for name in ("tunnel", "tunnel_id", "wlan_subtype"):
+            getattr(decoded, name)[0] = getattr(columns, name)[i]
+    return one, decoded
+
+
+def parse_transport(proto: int, payload: bytes) -> Transport | None:
+    """Ports and payload of a whole datagram; ``None`` where its header is not all there."""
+    if proto == 17 and len(payload) >= 8:
+        claimed = int.from_bytes(payload[4:6], "big") or len(payload)
+        body = payload[8 : max(claimed, 8)]
+        size = max(claimed - 8, 0)
+    elif proto == 6 and len(payload) >= 20:
+        header = (payload[12] >> 4) * 4
+        if header < 20 or header > len(payload):
+            return None
+        body = payload[header:]
+        size = len(body)
+    elif proto in (1, 58) and len(payload) >= 4:
+        return Transport(payload[0], payload[1], payload, len(payload))
+    else:
+        return None
+    return Transport(
+        int.from_bytes(payload[:2], "big"), int.from_bytes(payload[2:4], "big"), body, size
+    )
