@@ -75,7 +75,7 @@ def _rogue_dhcp_wins(stage: Stage, event: Event) -> None:
     stage.ward.datagram(ts + 4 * MS, rogue, pump, (53, port), body, mark, 2)
     talk = Talk(stage.ward, ts + 8 * MS, pump, rogue, MDS, event.id, event=event.id, role="attack")
     talk.open()
-    stage.hello(talk, draws, [stage.pki.impostor], "tls bad chain")
+    stage.hello(talk, draws, [stage.pki.impostor, stage.pki.impostor_root], "tls bad chain")
     stage.finish(talk, draws)
     for n in range(3):
         stage.one_report(talk, stage.profile(pump), pump, draws, n, "tls data after bad chain")

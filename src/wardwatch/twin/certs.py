@@ -35,7 +35,8 @@ class Pki(msgspec.Struct, frozen=True):
     """The same server's, same key and issuer."""
     intranet: bytes
     impostor: bytes
-    """Self-signed, for the pump server's name, with another key."""
+    """For the pump server's name, with another key, by somebody who calls himself the root."""
+    impostor_root: bytes
 
 
 def pki(start_ns: int, host: str, second: str, intranet: str) -> Pki:
@@ -50,7 +51,8 @@ def pki(start_ns: int, host: str, second: str, intranet: str) -> Pki:
         expired=_certificate(second, ca, "second", "root", (now - 365 * day, now - day // 2), 3),
         renewed=_certificate(second, ca, "second", "root", (now - day, now + 365 * day), 4),
         intranet=_certificate(intranet, ca, "intranet", "root", years, 5),
-        impostor=_certificate(host, host, "impostor", "impostor", years, 6),
+        impostor=_certificate(host, ca, "impostor", "pretender", years, 6),
+        impostor_root=_certificate(ca, ca, "pretender", "pretender", years, 7, ca=True),
     )
 
 

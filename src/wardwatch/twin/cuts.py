@@ -58,9 +58,9 @@ class Cut(msgspec.Struct, frozen=True):
 
 
 def _outward(frame: Frame, day: Day) -> bool:
-    """Sent by a station at an access port of that VLAN, not handed on by the router."""
-    station = day.ward.stations[frame.mark.who]
-    return station.kind not in INFRASTRUCTURE and station.vlan == frame.mark.vlan
+    """Sent by a station at an access port, not handed on by the router."""
+    kind = day.ward.stations[frame.mark.who].kind
+    return kind not in INFRASTRUCTURE and not frame.mark.routed
 
 
 CUTS: tuple[Cut, ...] = (

@@ -194,10 +194,12 @@ def truth(frames: Sequence[Frame], day: Day, *, lapsed: bool = False, snap: int 
     """The table of a capture that holds ``frames`` of a day, each kept up to ``snap`` bytes."""
     sight = _Sight(frames, day, snap)
     rows: list[ExpectedVerdict] = []
-    for pump in sight.pumps:
+    for line, pump in enumerate(sight.pumps, 2):
+        seen = bool(sight.spoke(pump))
         for measure, rule in _DEVICE_RULES.items():
-            answer = rule(sight, pump) if sight.spoke(pump) else (NOT_OBSERVABLE, "it was not seen")
-            rows.append(_row(measure, pump.device, answer))
+            answer = rule(sight, pump) if seen else (NOT_OBSERVABLE, "it was not seen")
+            # A device that is only on the list bears the line of the list that names it.
+            rows.append(_row(measure, pump.device if seen else f"list-{line}", answer))
     for vlan in WARDS:
         for measure, of_segment in _SEGMENT_RULES.items():
             if sight.span(vlan):
@@ -426,6 +428,8 @@ def _vlan_separation(sight: _Sight, vlan: int) -> _Answer:
     here = {mark.who for _, mark, _ in sight.rows if mark.vlan == vlan}
     if "printer" in here and sight.of("dhcp discover", who="printer", vlan=vlan):
         return BROKEN, "a printer stands in the pumps' VLAN"
+    if "printer" in here:
+        return f"{BROKEN}|{NOT_OBSERVABLE}", "what says of the printer what it is is cut away"
     everybody = [
         mark for _, mark, _ in sight.rows if mark.vlan == vlan and mark.cast == "broadcast"
     ]

@@ -44,6 +44,8 @@ class Mark(NamedTuple):
     """``unicast``, ``broadcast`` or ``multicast``."""
     port: int = 0
     """Server port of a conversation; 0 none."""
+    routed: bool = False
+    """Handed on by the router: the frame bears its MAC."""
 
 
 class Frame(NamedTuple):
@@ -172,7 +174,7 @@ class Ward:
             packet = emit.ipv4(source, dst.ip, proto, segment, ident, ttl=63)
             door = self.gateway(dst.vlan).mac
             frame = emit.ethernet(dst.mac, door, emit.IPV4, packet, (dst.vlan,))
-            self.wire(ts + ROUTE_NS, dst.vlan, frame, mark._replace(vlan=dst.vlan))
+            self.wire(ts + ROUTE_NS, dst.vlan, frame, mark._replace(vlan=dst.vlan, routed=True))
 
     def datagram(
         self,

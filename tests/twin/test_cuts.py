@@ -1,0 +1,82 @@
+"""Cuts: what is taken away is never called a thing that holds."""
+
+import dpkt
+import pytest
+from tests.twin.days import day
+
+from wardwatch.twin.cuts import CUTS, SNAP
+from wardwatch.twin.truth import BROKEN, HOLDS, NOT_OBSERVABLE, truth
+
+BY_NAME = {cut.name: cut for cut in CUTS}
+
+
+def states(table):
+    return {(r.measure, r.subject): r.states for r in table.verdicts}
+
+
+@pytest.mark.parametrize("attacked", [True, False])
+@pytest.mark.parametrize("cut", CUTS, ids=lambda cut: cut.name)
+def test_a_cut_makes_nothing_hold_that_did_not(cut, attacked):
+    played = day(attacked)
+    whole = states(truth(played.frames, played, lapsed=attacked))
+    left = states(cut.truth(played))
+    changed = 0
+    for key, now in left.items():
+        if HOLDS in now:
+            assert HOLDS in whole[key], key
+        changed += key not in whole or now != whole[key]
+    assert changed or len(left) < len(whole)
+
+
+@pytest.mark.parametrize(
+    ("name", "gone"),
+    [
+        ("no-server-vlan", {"segmentation_enforced"}),
+        (
+            "one-direction",
+            {"static_address", "no_rogue_dhcp", "no_rogue_dns", "no_rogue_router",
+             "no_arp_impersonation", "segmentation_enforced", "certificate_validation",
+             "unneeded_services"},
+        ),
+        (
+            "no-broadcasts",
+            {"static_address", "no_rogue_dhcp", "no_arp_impersonation", "vlan_separation"},
+        ),
+        ("early-end", {"no_rogue_dhcp", "no_rogue_dns", "no_arp_impersonation", "vlan_separation"}),
+        ("snap-96", {"static_address", "no_rogue_dhcp", "certificate_validation"}),
+    ],
+)  # fmt: skip
+def test_what_was_cut_away_is_not_observable(name, gone):
+    played = day(False)
+    before = states(truth(played.frames, played))
+    after = states(BY_NAME[name].truth(played))
+    lost = {
+        key[0]
+        for key, was in before.items()
+        if was == (HOLDS,) and after.get(key) == (NOT_OBSERVABLE,)
+    }
+    assert lost == gone
+
+
+def test_a_ward_that_is_not_mirrored_is_on_the_list_only():
+    left = states(BY_NAME["no-client-vlan"].truth(day(False)))
+    assert left["static_address", "list-9"] == (NOT_OBSERVABLE,)
+    assert not [key for key in left if key[1] == "vlan 121"]
+
+
+def test_a_cut_breaks_nothing():
+    for cut in CUTS:
+        assert not [r for r in cut.truth(day(False)).verdicts if BROKEN in r.states]
+        assert not cut.truth(day(False)).findings
+
+
+def test_a_short_snap_length_keeps_the_length_on_the_wire(tmp_path):
+    played = day(False)
+    path = tmp_path / "cut.pcapng"
+    BY_NAME["snap-96"].write(played, path)
+    with path.open("rb") as file:
+        kept = [len(raw) for _, raw in dpkt.pcapng.Reader(file)]
+    assert kept == [min(len(f.data), SNAP) for f in played.frames]
+    raw = path.read_bytes()
+    longest = max(len(f.data) for f in played.frames)
+    assert SNAP.to_bytes(4, "little") + longest.to_bytes(4, "little") in raw
