@@ -140,7 +140,7 @@ class Datagrams:
         message, anomalies = arp.parse(payload, claimed)
         if message is not None:
             self.spool.add("arp", {**_place(where), **arp.row(message)})
-        self._anomalies("arp", anomalies, where)
+        self.anomalies("arp", anomalies, where)
 
     def _dhcp(self, payload: bytes, where: Where, claimed: int) -> None:
         message, anomalies = dhcp.parse(payload, claimed)
@@ -148,7 +148,7 @@ class Datagrams:
             own = dhcp.row(message)
             whole = where.whole and claimed <= len(payload)
             self.spool.add("dhcp", {**_place(where), **_ends(where), **own, "whole": whole})
-        self._anomalies("dhcp", anomalies, where)
+        self.anomalies("dhcp", anomalies, where)
 
     def _dns(self, payload: bytes, where: Where, claimed: int, proto: str = "udp") -> None:
         message, anomalies = dns.parse(payload, claimed)
@@ -167,7 +167,7 @@ class Datagrams:
                     "whole": where.whole and claimed <= len(payload),
                 },
             )
-        self._anomalies("dns", anomalies, where)
+        self.anomalies("dns", anomalies, where)
 
     def _icmp(self, payload: bytes, where: Where, claimed: int) -> None:
         message, anomalies = icmp.parse(payload, claimed)
@@ -187,7 +187,7 @@ class Datagrams:
                     "destination": quoted.dst if quoted else "",
                 },
             )
-        self._anomalies("icmp", anomalies, where)
+        self.anomalies("icmp", anomalies, where)
 
     def _icmpv6(
         self, payload: bytes, where: Where, claimed: int, extension_headers: bool = False
@@ -201,7 +201,7 @@ class Datagrams:
             elif message.type == icmpv6.REDIRECT:
                 self._advert("redirect", message, icmpv6.TARGET_LLADDR, where, extension_headers)
             self._neighbor_binding(message, where)
-        self._anomalies("icmpv6", anomalies, where)
+        self.anomalies("icmpv6", anomalies, where)
 
     def _advert(
         self, kind: str, message: icmpv6.Message, lladdr: int, where: Where, extended: bool
@@ -272,7 +272,7 @@ class Datagrams:
                 },
             )
             message, relayed = message.inner, True
-        self._anomalies("dhcpv6", anomalies, where)
+        self.anomalies("dhcpv6", anomalies, where)
 
     def _redundancy(self, payload: bytes, where: Where, claimed: int) -> None:
         message, anomalies = redundancy.parse(
@@ -287,7 +287,7 @@ class Datagrams:
             }
             speaker = (*key, where.src_mac, where.src)
             self._speakers["redundancy"].count(speaker, row, _merge_redundancy, where)
-        self._anomalies("redundancy", anomalies, where)
+        self.anomalies("redundancy", anomalies, where)
 
     def _snmp(self, payload: bytes, where: Where, claimed: int) -> None:
         message, anomalies = snmp.parse(payload, claimed)
@@ -299,7 +299,7 @@ class Datagrams:
             key = (where.capture, where.segment, where.src, where.dst, where.dst_port)
             kind = (message.version, message.pdu, secret, known, message.user)
             self._speakers["snmp"].count((*key, *kind), {}, _merge_nothing, where)
-        self._anomalies("snmp", anomalies, where)
+        self.anomalies("snmp", anomalies, where)
 
     def _tftp(self, payload: bytes, where: Where, claimed: int) -> None:
         message, anomalies = tftp.parse(payload, claimed)
@@ -318,7 +318,7 @@ class Datagrams:
                     "path": message.filename,
                 },
             )
-        self._anomalies("tftp", anomalies, where)
+        self.anomalies("tftp", anomalies, where)
 
     def _lldp(self, payload: bytes, where: Where, claimed: int) -> None:
         message, anomalies = lldp.parse(payload, claimed)
@@ -331,7 +331,7 @@ class Datagrams:
                 message.management_address,
             )
             self._neighbor("lldp", names, where)
-        self._anomalies("lldp", anomalies, where)
+        self.anomalies("lldp", anomalies, where)
 
     def _cdp(self, payload: bytes, where: Where, claimed: int) -> None:
         message, anomalies = cdp.parse(payload, claimed)
@@ -344,7 +344,7 @@ class Datagrams:
                 message.management_address or message.address,
             )
             self._neighbor("cdp", names, where)
-        self._anomalies("cdp", anomalies, where)
+        self.anomalies("cdp", anomalies, where)
 
     def _neighbor(self, protocol: str, names: tuple[str, str, str, int, str], where: Where) -> None:
         key = (where.capture, where.segment, protocol, where.src_mac, *names)
@@ -355,7 +355,7 @@ class Datagrams:
         if message is not None:
             key = (where.capture, where.segment, message.protocol, where.src_mac, where.dst_mac)
             self._speakers["control"].count(key, {}, _merge_nothing, where)
-        self._anomalies("control", anomalies, where)
+        self.anomalies("control", anomalies, where)
 
     def _wifi(self, frame: bytes, where: Where, claimed: int, channel: int = -1) -> None:
         message, anomalies = wifi.parse(frame, claimed)
@@ -370,9 +370,10 @@ class Datagrams:
                 "xid_broadcast": message.xid_broadcast,
             }
             self._speakers["wifi"].count((*key, *network), row, _merge_wifi, where)
-        self._anomalies("wifi", anomalies, where)
+        self.anomalies("wifi", anomalies, where)
 
-    def _anomalies(self, protocol: str, anomalies: Sequence[Anomaly], where: Where) -> None:
+    def anomalies(self, protocol: str, anomalies: Sequence[Anomaly], where: Where) -> None:
+        """Add a row for each departure from a standard."""
         for anomaly in anomalies:
             self.spool.add(
                 "anomalies",

@@ -12,14 +12,17 @@ from wardwatch.capture import open_capture
 from wardwatch.decode import columns as kinds
 from wardwatch.decode.columns import DECODED, MALFORMED, SKIPPED, PacketColumns
 from wardwatch.decode.conversations import ConversationTable
+from wardwatch.decode.fragments import Fragments, Key, Whole, reassembled
 from wardwatch.decode.kernels import headers
 from wardwatch.decode.kernels.select import select_rows
 from wardwatch.decode.stream import ACK, SYN
 from wardwatch.model.values import NS
+from wardwatch.observe import discovery
 from wardwatch.observe.bindings import Bindings
 from wardwatch.observe.conversations import write_conversations
 from wardwatch.observe.datagrams import Datagrams
 from wardwatch.observe.fast_rows import FastRows
+from wardwatch.observe.radio import Radio
 from wardwatch.observe.sessions import FOLLOW, IGNORE, Sessions
 from wardwatch.observe.text import ip_of, mac_of, printable
 from wardwatch.observe.vantage import Clock, Vantage, vantage_of_messages
@@ -64,6 +67,9 @@ class Observer:
         self._datagrams = Datagrams(spool, secrets)
         self._datagrams.on_binding = self._bindings.note
         self._sessions = Sessions(spool, secrets, self._datagrams)
+        self._fragments = Fragments()
+        self._discovery = discovery.Discovery(spool)
+        self._radio = Radio(self._datagrams)
         self._interest: dict[int, int] = {}
         self._fast = FastRows(spool, np.array(DEVICE_PREFIXES, np.uint32))
         self._bulk = (
@@ -75,7 +81,8 @@ class Observer:
     @property
     def parser_calls(self) -> int:
         """Messages that a Python parser has read."""
-        return self._datagrams.parser_calls + self._sessions.parser_calls
+        parsers = (self._datagrams, self._sessions, self._discovery)
+        return sum(part.parser_calls for part in parsers)
 
     def read(self, number: int, path: str, progress: Callable[[int], None]) -> None:
         """Read one file to its end, or to its damage.
@@ -121,7 +128,7 @@ class Observer:
         columns = self._columns
         rows = select_rows(block.n, columns, self._conversations, handshakes=False)
         kind = columns.kind[rows]
-        wanted = np.ones(rows.size, np.bool_)
+        wanted = kind != kinds.KIND_WIFI
         for number, bulk in self._bulk:
             chosen = np.flatnonzero(kind == number)
             if chosen.size:
@@ -131,21 +138,67 @@ class Observer:
                 wanted[chosen] = False
                 wanted[chosen[left]] = True
         for i in rows[wanted].tolist():
-            number = int(columns.kind[i])
-            if number == kinds.KIND_TCP:
-                self._segment(block, i)
-            else:
-                claimed = int(columns.payload_claimed[i])
-                where = self._where(block, i)
-                self._datagrams.read(number, self._payload(block, i), where, claimed=claimed)
+            self._message(block, columns, i, self._segment_name(i))
+        for i in discovery.rows_of(columns, block.n).tolist():
+            where = _where(block, columns, i, self._segment_name(i))
+            self._discovery.read(_payload(block, columns, i), where)
+        self._radio.take(block, columns, lambda i: _where(block, columns, i, self._segment_name(i)))
 
-    def _segment(self, block: PacketBlock, i: int) -> None:
+    def _message(self, block: PacketBlock, columns: PacketColumns, i: int, segment: str) -> None:
+        """One packet that carries an answer."""
+        kind = int(columns.kind[i])
+        if kind == kinds.KIND_TCP:
+            self._segment(block, columns, i, segment)
+        elif kind == kinds.KIND_FRAGMENT:
+            self._fragment(block, columns, i, segment)
+        else:
+            self._datagrams.read(
+                kind,
+                _payload(block, columns, i),
+                _where(block, columns, i, segment),
+                claimed=int(columns.payload_claimed[i]),
+                extension_headers=bool(columns.extensions[i]),
+            )
+
+    def _fragment(self, block: PacketBlock, columns: PacketColumns, i: int, segment: str) -> None:
+        """One fragment: its datagram goes on when it is whole, or can never be."""
+        place, proto = int(columns.fragment[i]), int(columns.proto[i])
+        key = Key(
+            net=int(columns.net[i]),
+            src=int(columns.src_hi[i]) << 64 | int(columns.src_lo[i]),
+            dst=int(columns.dst_hi[i]) << 64 | int(columns.dst_lo[i]),
+            proto=proto if columns.net[i] == 4 else -1,  # RFC 8200 §4.5: it does not tell them
+            ip_id=int(columns.ip_id[i]),
+            vlan=int(columns.vlan[i]),
+        )
+        payload = _payload(block, columns, i)
+        uncut = len(payload) >= int(columns.payload_claimed[i])
+        packet, ts, size = block.first + i, int(block.time[i]), int(columns.ip_bytes[i])
+        whole, anomalies = self._fragments.add(
+            key, proto, place >> 1, bool(place & 1), payload, packet, ts, ip_bytes=size, whole=uncut
+        )
+        if anomalies:
+            self._datagrams.anomalies("ip", anomalies, _where(block, columns, i, segment))
+        if whole is not None:
+            one, decoded = reassembled(whole, block, columns, i, self._events)
+            there = self._vantage.segment[i : i + 1].astype(np.int64)
+            self._conversations.touch(one, decoded, whole, there)
+        elif not uncut and place >> 1 == 0:
+            # The capture cut it, so it never will be whole: what is there is read as far as it goes.
+            first = Whole(key, proto, payload, (packet,), ts, ts, size)
+            one, decoded = reassembled(first, block, columns, i, self._events)
+            decoded.conversation[0] = columns.conversation[i]
+        else:
+            return
+        if int(decoded.kind[0]) not in (kinds.KIND_NONE, kinds.KIND_FRAGMENT, kinds.KIND_WIFI):
+            self._message(one, decoded, 0, segment)
+
+    def _segment(self, block: PacketBlock, c: PacketColumns, i: int, segment: str) -> None:
         """One TCP segment of a conversation that somebody reads, or may come to read."""
-        c = self._columns
         number = int(c.conversation[i])
         if self._interest.get(number) == IGNORE:
             return
-        where = self._where(block, i)
+        where = _where(block, c, i, segment)
         from_orig = bool(c.from_orig[i])
         sessions = self._sessions
         if number not in self._interest:
@@ -157,7 +210,7 @@ class Observer:
             int(c.seq[i]),
             int(c.ack[i]),
             int(c.flags[i]),
-            self._payload(block, i),
+            _payload(block, c, i),
             where,
             int(c.payload_claimed[i]),
         )
@@ -207,31 +260,9 @@ class Observer:
         for row in self._vantage.rows(headers.TUNNELS):
             self._spool.add("segments", {**row, **told(row["capture"], row["segment"])})
 
-    def _payload(self, block: PacketBlock, i: int) -> bytes:
-        """What the packet of row ``i`` carries."""
-        start, size = int(self._columns.payload[i]), int(self._columns.payload_len[i])
-        return block.arena[start : start + size].tobytes() if start >= 0 else b""
-
-    def _where(self, block: PacketBlock, i: int) -> Where:
-        """The packet of row ``i`` as rows of tables will cite it."""
-        c = self._columns
-        net = int(c.net[i])
-        has_mac = bool(c.has_mac[i])
-        return Where(
-            capture=block.capture,
-            packet=block.first + i,
-            ts=int(block.time[i]),
-            segment=self._vantage.names[self._vantage.segment[i]],
-            src_mac=mac_of(int(c.src_mac[i])) if has_mac else "",
-            dst_mac=mac_of(int(c.dst_mac[i])) if has_mac else "",
-            src=ip_of(net, int(c.src_hi[i]), int(c.src_lo[i])),
-            src_port=int(c.src_port[i]),
-            dst=ip_of(net, int(c.dst_hi[i]), int(c.dst_lo[i])),
-            dst_port=int(c.dst_port[i]),
-            conversation=int(c.conversation[i]),
-            ip_ttl=int(c.ttl[i]) if net else -1,
-            whole=int(c.payload_len[i]) >= int(c.payload_claimed[i]),
-        )
+    def _segment_name(self, i: int) -> str:
+        """Segment of row ``i`` of the present block."""
+        return self._vantage.names[int(self._vantage.segment[i])]
 
     def _account(self, file: CaptureFile, tally: _Tally) -> None:
         """Rows of one file that has been read."""
@@ -304,6 +335,33 @@ class Observer:
                     "first_packet": first,
                 },
             )
+
+
+def _payload(block: PacketBlock, columns: PacketColumns, i: int) -> bytes:
+    """What the packet of row ``i`` carries."""
+    start, size = int(columns.payload[i]), int(columns.payload_len[i])
+    return block.arena[start : start + size].tobytes() if start >= 0 else b""
+
+
+def _where(block: PacketBlock, c: PacketColumns, i: int, segment: str) -> Where:
+    """The packet of row ``i`` as rows of tables will cite it."""
+    net = int(c.net[i])
+    has_mac = bool(c.has_mac[i])
+    return Where(
+        capture=block.capture,
+        packet=block.first + i,
+        ts=int(block.time[i]),
+        segment=segment,
+        src_mac=mac_of(int(c.src_mac[i])) if has_mac else "",
+        dst_mac=mac_of(int(c.dst_mac[i])) if has_mac else "",
+        src=ip_of(net, int(c.src_hi[i]), int(c.src_lo[i])),
+        src_port=int(c.src_port[i]),
+        dst=ip_of(net, int(c.dst_hi[i]), int(c.dst_lo[i])),
+        dst_port=int(c.dst_port[i]),
+        conversation=int(c.conversation[i]),
+        ip_ttl=int(c.ttl[i]) if net else -1,
+        whole=int(c.payload_len[i]) >= int(c.payload_claimed[i]),
+    )
 
 
 def _turned(where: Where) -> Where:
