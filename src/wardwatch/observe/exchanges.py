@@ -85,6 +85,8 @@ class Http(Follower):
 
     def end(self) -> None:
         """Write what is still open."""
+        self._body_ends(0, self.flow.last)
+        self._body_ends(1, self.flow.last)
         self._settle_asked()
 
     def _settle_asked(self) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from wardwatch.model.site import KnownSecret
 
 KEY_BYTES = 32
-MAX_CHECKED = 256
+MAX_CHECKED = 100
 """Different secrets put through scrypt in a run. One check takes some 50 ms and 16 MiB for each
 known default: a brute-force attack in the capture must not hold up its own analysis."""
 MAX_REMEMBERED = 65_536

@@ -167,6 +167,9 @@ class Sessions:
         for side in (0, 1):
             if flow.follower.interest != IGNORE:
                 self._hand_over(flow, side, flow.streams[side].finish(flow.last))
+                if flow.streams[side].ended and not flow.closed[side]:
+                    flow.closed[side] = True
+                    flow.follower.closed(side, flow.last)
         flow.follower.end()
         number = flow.number
         one, two = flow.streams

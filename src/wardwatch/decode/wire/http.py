@@ -100,7 +100,7 @@ def parse(payload: bytes) -> tuple[Head | None, tuple[Anomaly, ...]]:
         elif (key := name.lower()) in _KEPT:
             fields.setdefault(key, []).append(value.strip())
         at = end + 1
-    length = _length(fields, anomalies, at)
+    length = _length(fields, anomalies, min(at, len(payload)))
     scheme, credentials = _authorization(fields)
     found = Head(
         method=request[1].decode("ascii") if request else "",

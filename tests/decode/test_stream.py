@@ -1,0 +1,299 @@
+"""wardwatch.decode.stream"""
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wardwatch.decode import stream as s
+from wardwatch.decode.stream import ACK, FIN, RST, SYN, Chunk, Gap, Pool, Stream
+
+BASE = 0xFFFFFFF0  # so that every test crosses the wrap of sequence numbers
+
+
+def opened(pool: Pool | None = None) -> Stream[int]:
+    stream: Stream[int] = Stream(pool)
+    assert stream.feed(BASE - 1, SYN, b"", 0) == []
+    return stream
+
+
+def say(stream: Stream[int], offset: int, data: bytes, mark: int = 1, flags: int = ACK) -> list:
+    return stream.feed((BASE + offset) & 0xFFFFFFFF, flags, data, mark)
+
+
+def ack(stream: Stream[int], offset: int, mark: int = 9) -> list:
+    return stream.acked((BASE + offset) & 0xFFFFFFFF, mark)
+
+
+def text(pieces: list) -> bytes:
+    return b"".join(p.data for p in pieces if isinstance(p, Chunk))
+
+
+def counters(stream: Stream[int]) -> tuple[int, int, int, int]:
+    return stream.missed, stream.overlaps, stream.retransmissions, stream.reordered
+
+
+def test_bytes_in_order_come_out_with_their_mark() -> None:
+    stream = opened()
+    assert say(stream, 0, b"abc", 7) == [Chunk(0, b"abc", 7)]
+    assert say(stream, 3, b"de", 8) == [Chunk(3, b"de", 8)]
+    assert stream.whole and counters(stream) == (0, 0, 0, 0)
+
+
+def test_a_late_segment_is_put_in_its_place() -> None:
+    stream = opened()
+    assert say(stream, 3, b"def", 1) == []
+    assert not stream.whole
+    assert say(stream, 0, b"abc", 2) == [Chunk(0, b"abc", 2), Chunk(3, b"def", 1)]
+    assert stream.whole and counters(stream) == (0, 0, 0, 1)
+
+
+def test_the_same_bytes_again_are_a_retransmission() -> None:
+    stream = opened()
+    say(stream, 0, b"abcdef")
+    assert say(stream, 2, b"cdef") == []
+    assert counters(stream) == (0, 0, 1, 0)
+    assert stream.anomalies == []
+
+
+def test_a_retransmission_with_more_brings_the_rest() -> None:
+    stream = opened()
+    say(stream, 0, b"abc")
+    assert say(stream, 1, b"bcde", 4) == [Chunk(3, b"de", 4)]
+    assert counters(stream) == (0, 0, 1, 0)
+
+
+def test_different_bytes_for_the_same_place_are_named_and_the_first_win() -> None:
+    stream = opened()
+    out = say(stream, 0, b"USER alice")
+    out += say(stream, 5, b"mallory", 6)
+    assert text(out) == b"USER alicery"
+    assert stream.overlaps == 1
+    ((anomaly, mark),) = stream.anomalies
+    assert (anomaly.fault, mark) == (s.OVERLAP, 6)
+    assert (anomaly.span.start, anomaly.span.stop) == (5, 10)
+
+
+def test_different_bytes_are_named_while_they_are_held_too() -> None:
+    stream = opened()
+    say(stream, 5, b"held!")
+    assert say(stream, 4, b"xHELDy") == []
+    assert stream.overlaps == 1
+    assert text(say(stream, 0, b"0123")) == b"0123xheld!"
+
+
+def test_anomalies_of_one_stream_are_bounded_and_still_counted() -> None:
+    stream = opened()
+    say(stream, 0, b"a" * 64)
+    for _ in range(3 * s.ANOMALIES):
+        say(stream, 0, b"b" * 64)
+    assert len(stream.anomalies) == s.ANOMALIES
+    assert stream.overlaps == 3 * s.ANOMALIES
+
+
+def test_a_hole_the_other_side_acknowledged_is_a_gap() -> None:
+    stream = opened()
+    say(stream, 0, b"ab")
+    assert say(stream, 6, b"gh", 3) == []
+    assert ack(stream, 5) == []
+    assert ack(stream, 8) == [Gap(2, 4, 9), Chunk(6, b"gh", 3)]
+    assert counters(stream) == (4, 0, 0, 0)
+    assert not stream.whole
+
+
+def test_a_hole_nobody_acknowledged_waits_for_the_end() -> None:
+    stream = opened()
+    say(stream, 4, b"ef", 2)
+    assert stream.finish(5) == [Gap(0, 4, 5), Chunk(4, b"ef", 2)]
+
+
+def test_an_acknowledged_tail_that_never_came_is_missing() -> None:
+    stream = opened()
+    say(stream, 0, b"ab")
+    ack(stream, 12)
+    assert not stream.whole
+    assert stream.finish(5) == [Gap(2, 9, 5)]  # one of the ten may be the FIN
+
+
+def test_the_fin_takes_a_sequence_number_and_ends_the_stream() -> None:
+    stream = opened()
+    say(stream, 0, b"ab", flags=FIN | ACK)
+    assert stream.ended
+    assert ack(stream, 3) == []
+    assert stream.finish(5) == []
+    assert stream.whole
+
+
+def test_a_fin_before_a_hole_does_not_end_the_stream_yet() -> None:
+    stream = opened()
+    say(stream, 2, b"cd", flags=FIN)
+    assert not stream.ended
+    say(stream, 0, b"ab")
+    assert stream.ended
+
+
+def test_a_stream_seen_from_its_middle_says_so() -> None:
+    stream: Stream[int] = Stream()
+    assert stream.feed(1000, ACK, b"mid", 1) == [Chunk(0, b"mid", 1)]
+    assert not stream.from_syn and not stream.whole
+    assert stream.feed(990, ACK, b"0123456789", 2) == []  # what lay before is gone
+
+
+def test_data_on_the_syn_begins_behind_it() -> None:
+    stream: Stream[int] = Stream()
+    assert stream.feed(41, SYN, b"fast", 1) == [Chunk(0, b"fast", 1)]
+    assert stream.feed(46, ACK, b"!", 2) == [Chunk(4, b"!", 2)]
+
+
+def test_the_text_of_a_reset_is_no_data() -> None:
+    stream = opened()
+    assert say(stream, 0, b"go away", flags=RST) == []
+    assert stream.next == 0
+
+
+def test_a_keep_alive_is_neither_data_nor_an_overlap() -> None:
+    stream = opened()
+    say(stream, 0, b"abc")
+    assert say(stream, 2, b"\0") == []
+    assert counters(stream) == (0, 0, 0, 0)
+
+
+def test_what_a_snap_length_cut_off_is_a_gap_at_once() -> None:
+    stream = opened()
+    out = stream.feed(BASE, ACK, b"abc", 1, claimed=10)
+    assert out == [Chunk(0, b"abc", 1), Gap(3, 7, 1)]
+    assert say(stream, 10, b"x", 2) == [Chunk(10, b"x", 2)]
+    assert stream.missed == 7
+
+
+def test_unwanted_bytes_do_not_come_out_and_need_not_be_fed() -> None:
+    stream = opened()
+    say(stream, 0, b"head")
+    stream.skip_to(1000)
+    assert stream.unwanted() == ((BASE + 4) & 0xFFFFFFFF, (BASE + 1000) & 0xFFFFFFFF)
+    assert say(stream, 4, b"x" * 96) == []
+    # the caller leaves out 100..900 as it was told
+    assert say(stream, 900, b"y" * 102, 5) == [Chunk(1000, b"yy", 5)]
+    assert stream.unwanted() is None
+    assert counters(stream) == (0, 0, 0, 0)
+
+
+def test_bytes_held_before_the_skip_are_dropped_with_it() -> None:
+    stream = opened()
+    say(stream, 50, b"held" * 5)
+    stream.skip_to(100)
+    assert text(say(stream, 120, b"later", 2)) == b""
+    assert text(say(stream, 100, b"x" * 20, 3)) == b"x" * 20 + b"later"
+
+
+def test_a_hole_too_wide_is_given_up_and_named() -> None:
+    stream = opened()
+    out = []
+    for k in range(s.HELD_BYTES // 1024 + 1):
+        out += say(stream, 10 + 1024 * k, b"z" * 1024)
+    assert out[0] == Gap(0, 10, 1)
+    assert stream.anomalies[0][0].fault is s.BUFFER_FULL
+    assert stream.buffered <= s.RECENT_BYTES
+
+
+def test_a_flood_of_tiny_pieces_is_bounded_by_their_number() -> None:
+    stream = opened()
+    for k in range(2 * s.HELD_SEGMENTS):
+        say(stream, 10 + 2 * k, b"z")
+    assert len(stream._held) <= s.HELD_SEGMENTS + 1
+
+
+def test_all_streams_share_one_pool() -> None:
+    pool = Pool(limit=5000)
+    streams = [opened(pool) for _ in range(8)]
+    for stream in streams:
+        say(stream, 5, b"z" * 1000)
+    assert pool.used <= 5000
+    for stream in streams:
+        stream.drop()
+    assert pool.used == 0
+
+
+def test_nothing_is_held_that_lies_beyond_any_window() -> None:
+    stream = opened()
+    assert say(stream, s.WINDOW + 1, b"far") == []
+    assert stream.out_of_window == 1 and stream.buffered == 0
+
+
+def test_a_late_syn_still_proves_the_beginning() -> None:
+    stream: Stream[int] = Stream()
+    stream.feed(BASE, ACK, b"abc", 1)
+    stream.feed(BASE - 1, SYN, b"", 2)
+    assert stream.from_syn
+
+
+cuts = st.lists(st.integers(0, 200), min_size=0, max_size=12)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.binary(min_size=1, max_size=200), cuts, cuts, st.randoms(use_true_random=False))
+def test_whatever_the_order_and_the_cuts_the_bytes_come_out_once(
+    data: bytes, one: list[int], other: list[int], chance: random.Random
+) -> None:
+    segments = [*pieces_of(data, one), *pieces_of(data, other)]
+    chance.shuffle(segments)
+    stream = opened()
+    out = []
+    for start, stop in segments:
+        out += say(stream, start, data[start:stop])
+    assert text(out) == data
+    assert [p.start for p in out] == [sum(len(q.data) for q in out[:k]) for k in range(len(out))]
+    assert stream.whole and not stream.missed and not stream.overlaps
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.binary(min_size=1, max_size=120), cuts, st.data())
+def test_what_comes_out_and_what_is_missing_make_up_the_whole(
+    data: bytes, where: list[int], draw: st.DataObject
+) -> None:
+    segments = pieces_of(data, where)
+    kept = draw.draw(st.lists(st.sampled_from(segments), unique=True))
+    stream = opened()
+    out = []
+    for start, stop in kept:
+        out += say(stream, start, data[start:stop])
+    say(stream, len(data), b"", flags=FIN)
+    out += stream.finish(0)
+    rebuilt = bytearray()
+    for piece in out:
+        assert piece.start == len(rebuilt)
+        rebuilt += piece.data if isinstance(piece, Chunk) else bytes(piece.length)
+    expected = bytearray(len(data))
+    for start, stop in kept:
+        expected[start:stop] = data[start:stop]
+    assert rebuilt == expected
+    assert stream.missed == len(data) - sum(stop - start for start, stop in kept)
+
+
+def pieces_of(data: bytes, where: list[int]) -> list[tuple[int, int]]:
+    marks = sorted({0, len(data), *(k % len(data) for k in where)})
+    return list(zip(marks, marks[1:], strict=False))
+
+
+def test_every_fault_is_listed() -> None:
+    assert set(s.FAULTS) == {s.OVERLAP, s.BUFFER_FULL}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_hostile_segments_neither_raise_nor_grow(seed: int) -> None:
+    chance = random.Random(seed)
+    pool = Pool(limit=20_000)
+    stream: Stream[int] = Stream(pool)
+    for number in range(400):
+        seq = (BASE + chance.choice((0, 1, 10, 100, 5000, 2**31, 2**32 - 5))) & 0xFFFFFFFF
+        seq = (seq + chance.randrange(300)) & 0xFFFFFFFF
+        data = bytes(chance.randrange(200))
+        stream.feed(seq, chance.randrange(64), data, number, chance.randrange(400))
+        if chance.random() < 0.3:
+            stream.acked((seq + chance.randrange(600)) & 0xFFFFFFFF, number)
+        if chance.random() < 0.05:
+            stream.skip_to(stream.next + chance.randrange(1000))
+    stream.finish(0)
+    stream.drop()
+    assert pool.used == 0
