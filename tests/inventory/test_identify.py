@@ -478,3 +478,31 @@ def test_forged_sources_are_bounded_and_said(monkeypatch):
     assert len(devices) == 4
     assert devices[-1].id == "dev-more"
     assert devices[-1].notes[0].startswith("2 further addresses")
+
+
+def test_a_pump_server_behind_the_router_is_known_by_its_address():
+    seen = Evidence().station(PUMP, IP).station(PLAIN, "10.1.2.1")
+    for host in range(1, 12):
+        seen.binding(PLAIN, f"10.9.0.{host}", source="ip")
+    seen.hello(PUMP, IP, server="10.9.0.9", server_mac=PLAIN)
+    seen.conversation(PUMP, IP, PLAIN, "10.9.0.9", 1588)
+    server = next(d for d in seen.devices() if d.id == "dev-ip-10.9.0.9")
+    assert (server.identity.kind, server.confidence) == ("pump server", Confidence.PROBABLE)
+    assert seen.device(PLAIN).identity.kind == "network"
+
+
+def test_a_poisoner_does_not_inherit_the_gateways_address():
+    seen = (
+        Evidence()
+        .station(PLAIN, "10.1.2.1", first=10, last=1000)
+        .binding(PLAIN, "10.9.0.9", source="ip")
+        .station(NOBODY, "10.1.2.66", first=20, last=1000)
+        .binding(NOBODY, "10.1.2.1", first=300, last=900)
+    )
+    assert seen.device(PLAIN).ips == ("10.1.2.1",)
+    assert seen.device(NOBODY).ips == ("10.1.2.66",)
+
+
+def test_one_station_in_two_segments_is_told():
+    seen = Evidence().station(NOBODY).station(NOBODY, segment="vlan 30")
+    assert "seen in several segments: vlan 120, vlan 30" in seen.device(NOBODY).notes

@@ -68,7 +68,7 @@ def inventory(tables: Tables, listed: Sequence[Listed] = ()) -> tuple[Device, ..
     found = stations(tables)
     shown = _gather(tables, book, found)
     groups = _groups(found, shown, tables)
-    _pump_servers(tables, book, found, shown, groups)
+    groups += _pump_servers(tables, book, found, shown, groups)
     notes = _notes(found)
     devices = [_device(group, found, shown, notes) for group in groups]
     if found.left_out:
@@ -193,8 +193,11 @@ def _pump_servers(
     found: Stations,
     shown: defaultdict[str, _Shown],
     groups: Sequence[tuple[str, ...]],
-) -> None:
-    """Let those be pump servers whom pumps report to, in SOAP or by TLS."""
+) -> list[tuple[str, ...]]:
+    """Let those be pump servers whom pumps report to, in SOAP or by TLS; the ones not yet known.
+
+    A pump's server mostly stands behind the router and shows nothing else of itself.
+    """
     rules = {rule.id: rule for rule in book.rules}
     pumps = {
         key
@@ -204,7 +207,7 @@ def _pump_servers(
         for key in group
     }
     if not pumps:
-        return
+        return []
     macs = [key for key in pumps if not key.startswith("ip:")]
     ips = [ip for key in pumps for ip in found.by_key[key].ips]
     asked = (
@@ -220,15 +223,16 @@ def _pump_servers(
               AND (client_mac IN (SELECT unnest(?)) OR client IN (SELECT unnest(?)))
             GROUP BY ALL"""),
     )  # fmt: skip
+    servers: dict[str, None] = {}
     for rule, question in asked:
         for row in tables.ask(f"SELECT * FROM ({question}) ORDER BY ALL", (macs, ips)):
             server = found.holder(row.server_mac, row.server)
-            if (
-                found.holder(row.mac, row.ip) in pumps
-                and server in found.by_key
-                and server not in pumps
-            ):
+            if server and found.holder(row.mac, row.ip) in pumps and server not in pumps:
                 shown[server].add(rules[rule], row.times, tuple(row.codes))
+                servers[server] = None
+    new = seen_otherwise(tables, [key for key in servers if key not in found.by_key])
+    found.by_key.update({station.key: station for station in new})
+    return [(station.key,) for station in new]
 
 
 def _weighed(group: Sequence[str], shown: Mapping[str, _Shown]) -> Weighed:
@@ -306,6 +310,9 @@ def _device(
         said.insert(
             0, "evidence disagrees: " + "; ".join(rule.says for rule in weighed.against[:3])
         )
+    vlans = sorted({s.partition("@")[0] for station in members for s in station.segments})
+    if len(vlans) > 1 and identity.kind != "network":
+        said.append(f"seen in several segments: {', '.join(vlans[:6])}")
     if len(macs) > 1:
         said.insert(0, f"one device with {len(macs)} addresses: {', '.join(macs)}")
     ips = tuple(dict.fromkeys(ip for station in members for ip in station.ips))

@@ -138,7 +138,7 @@ def stations(tables: Tables) -> Stations:
     bindings = _bindings(tables, routing)
     left_out += _add(found, _bound_only(tables), bystanders)
     left_out += _add(found, _relayed(tables), bystanders)
-    owner, contested = _owners(bindings, routing)
+    owner, contested = _owners(bindings)
     for mac, held in bindings.items():
         if mac in found:
             addresses = sorted(
@@ -292,7 +292,7 @@ def _bindings(tables: Tables, routing: dict[str, bool]) -> dict[str, tuple[Bindi
 
 
 def _owners(
-    bindings: dict[str, tuple[Binding, ...]], routing: dict[str, bool]
+    bindings: dict[str, tuple[Binding, ...]],
 ) -> tuple[dict[str, str], dict[tuple[str, str], str]]:
     """Who held an address first, and who used it while that holder still spoke."""
     by_ip: dict[str, list[Binding]] = defaultdict(list)
@@ -304,7 +304,7 @@ def _owners(
     for ip, users in by_ip.items():
         # A claim (ARP, DHCP) outweighs a mere source address: the source of a forwarded packet
         # may be seen before its owner's first ARP.
-        users.sort(key=lambda b: (b.mac in routing, not b.bound, b.first_ts, b.mac))
+        users.sort(key=lambda b: (not b.bound, b.first_ts, b.mac))
         first = users[0]
         owner[ip] = first.mac
         for other in users[1:]:
