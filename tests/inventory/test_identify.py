@@ -293,7 +293,15 @@ def test_an_association_nobody_accepted_makes_no_archive():
     [
         ("router_adverts", {"kind": "ra", "lifetime_s": 1800, "src_mac": NOBODY, "packet": 3}),
         ("redundancy", {"protocol": "vrrp3", "src_mac": NOBODY, "first_packet": 3}),
-        ("control", {"protocol": "stp", "src_mac": NOBODY, "first_packet": 3}),
+        (
+            "control",
+            {
+                "protocol": "stp",
+                "src_mac": NOBODY,
+                "dst_mac": "01:80:c2:00:00:00",
+                "first_packet": 3,
+            },
+        ),
         (
             "neighbors",
             {"src_mac": NOBODY, "platform": "Cisco IOS Software, C2960", "first_packet": 3},
@@ -416,7 +424,7 @@ def test_a_router_does_not_become_the_pump_behind_it():
     assert seen.device(PLAIN).ips == ("10.1.2.1",)
     pump = next(d for d in seen.devices() if d.is_pump)
     assert (pump.id, pump.macs, pump.ips) == ("dev-ip-10.50.0.3", (), ("10.50.0.3",))
-    assert pump.seen
+    assert (pump.seen, pump.segments) == (True, ())  # it stands behind the router, not here
 
 
 def test_what_others_merely_name_is_no_device():
@@ -506,3 +514,8 @@ def test_a_poisoner_does_not_inherit_the_gateways_address():
 def test_one_station_in_two_segments_is_told():
     seen = Evidence().station(NOBODY).station(NOBODY, segment="vlan 30")
     assert "seen in several segments: vlan 120, vlan 30" in seen.device(NOBODY).notes
+
+
+def test_link_control_to_everybody_is_no_bridges():
+    row = {"protocol": "stp", "src_mac": NOBODY, "dst_mac": "ff:ff:ff:ff:ff:ff", "first_packet": 3}
+    assert kind(NOBODY, Evidence().station(NOBODY).add("control", **row))[0] == ""

@@ -96,8 +96,10 @@ _QUESTIONS: tuple[str, ...] = (
         FROM neighbors WHERE platform <> ''""",
     f"""SELECT src_mac AS mac, '' AS ip, 'name.system' AS sign, system_name AS value, {PACKET} first_packet AS code
         FROM neighbors WHERE system_name <> ''""",
+    # Bridges, provider bridges, and Cisco's per VLAN: a frame to anybody else is no bridge's.
     f"""SELECT src_mac AS mac, '' AS ip, 'control.stp' AS sign, '' AS value, {PACKET} first_packet AS code
-        FROM control WHERE protocol = 'stp'""",
+        FROM control WHERE protocol = 'stp'
+          AND dst_mac IN ('01:80:c2:00:00:00', '01:80:c2:00:00:08', '01:00:0c:cc:cc:cd')""",
     f"""SELECT transmitter AS mac, '' AS ip, 'wifi.beacon' AS sign, '' AS value, {PACKET} first_packet AS code
         FROM wifi WHERE subtype = 8""",
     f"""SELECT src_mac AS mac, '' AS ip, 'role.router_advert' AS sign, '' AS value, {PACKET} packet AS code

@@ -386,8 +386,9 @@ def seen_otherwise(tables: Tables, keys: Sequence[str]) -> list[Station]:
     found = []
     for key in keys:
         if row := spans.get(key):
-            ips = (key[3:],) if key.startswith("ip:") else ()
-            segments = tuple(row.segments)
+            # Behind a router it stands in no segment that was heard.
+            bare = key.startswith("ip:")
+            segments, ips = ((), (key[3:],)) if bare else (tuple(row.segments), ())
             found.append(
                 Station(key, row.first_ts, row.last_ts, row.packets, segments, row.packet, ips)
             )
