@@ -2,25 +2,55 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pyarrow as pa
+from tests.walk import Seen
 
 from wardwatch.decode import columns as kinds
 from wardwatch.decode.columns import PacketColumns
 from wardwatch.model.block import PacketBlock
+from wardwatch.model.columns import BY_NAME, EMPTY, TABLES
 from wardwatch.observe.datagrams import Datagrams
 from wardwatch.observe.fast_rows import FastRows
-from wardwatch.observe.tables import Spool
+from wardwatch.observe.tables import arrow_schema
 from wardwatch.observe.text import ip_of, mac_of
 from wardwatch.observe.where import Where
 
-if TYPE_CHECKING:
-    from tests.walk import Seen
-
 KIND = {"dns": kinds.KIND_DNS, "dhcp": kinds.KIND_DHCP, "arp": kinds.KIND_ARP}
+
+
+SEGMENTS = ["untagged", "vlan 7"]
+
+
+class Kept:
+    """A spool that keeps rows as the tables would give them back, and writes no file."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, list[dict]] = {table.name: [] for table in TABLES}
+
+    def add(self, table: str, row: dict) -> None:
+        self.extend(table, {name: [value] for name, value in row.items()})
+
+    def extend(self, table: str, columns: dict) -> None:
+        schema = arrow_schema(BY_NAME[table])
+        assert columns.keys() <= set(schema.names)
+        size = len(next(iter(columns.values())))
+        given = {
+            name: (
+                v.cast(schema.field(name).type)
+                if isinstance(v, pa.Array)
+                else pa.array(v, schema.field(name).type)
+            )
+            for name, v in columns.items()
+        }
+        assert {len(v) for v in given.values()} == {size}
+        assert not any(v.null_count for v in given.values())
+        none = {c.name: EMPTY[c.type] for c in BY_NAME[table].columns}
+        lists = {name: v.to_pylist() for name, v in given.items()}
+        self.rows[table] += [
+            {n: lists[n][k] if n in lists else (list(e) if e == () else e) for n, e in none.items()}
+            for k in range(size)
+        ]
 
 
 class PlainSecrets:
@@ -33,13 +63,40 @@ class PlainSecrets:
         return "public" if secret == b"public" else ""
 
 
-def block_of(seen: list[Seen]) -> tuple[PacketBlock, PacketColumns]:
-    """Payloads laid end to end in an arena, with their columns filled as the headers kernel would."""
+def seen_of(what: str, payloads: list[bytes], *, cut: int = 0) -> list[Seen]:
+    """Packets that carry the payloads, with addresses and ports that vary a little."""
+    ports = {"dns": (40000, 53), "dhcp": (68, 67), "arp": (-1, -1)}[what]
+    found = []
+    for i, payload in enumerate(payloads):
+        odd = i % 3 == 1
+        source, target = ports if i % 2 else ports[::-1]
+        found.append(
+            Seen(
+                packet=i,
+                kind="udp",
+                payload=payload,
+                src_mac=bytes([2, 0, 0, 0, 0, i % 5]) if i % 4 else b"",
+                dst_mac=b"\xff" * 6 if i % 4 else b"",
+                src=bytes(15) + bytes([i % 7]) if odd else bytes([10, 0, 0, i % 7]),
+                dst=bytes(15) + b"\x01" if odd else bytes([10, 0, 0, 1]),
+                src_port=source,
+                dst_port=target,
+                claimed=len(payload) + (cut if i % 5 == 0 else 0),
+                ttl=64,
+            )
+        )
+    return found
+
+
+def block_of(seen: list[Seen], poison: bytes = b"") -> tuple[PacketBlock, PacketColumns]:
+    """Payloads laid end to end in an arena, ``poison`` around each, and their columns filled as
+    the headers kernel would."""
     n = len(seen)
-    arena = np.frombuffer(b"".join(s.payload for s in seen) or b"\0", np.uint8)
+    body = poison + b"".join(s.payload + poison for s in seen)
+    arena = np.frombuffer(body or b"\0", np.uint8)
     length = np.array([len(s.payload) for s in seen], np.int32)
-    offset = np.zeros(n, np.int64)
-    offset[1:] = np.cumsum(length[:-1])
+    offset = np.full(n, len(poison), np.int64)
+    offset[1:] += np.cumsum(length[:-1] + len(poison), dtype=np.int64)
     columns = PacketColumns.of_size(n)
     columns.payload[:] = offset
     columns.payload_len[:] = length
@@ -71,36 +128,36 @@ def compare(
     if not seen:
         return [], [], 0
     block, columns = block_of(seen)
-    with tempfile.TemporaryDirectory() as folder:
-        fast_spool = Spool(Path(folder) / "fast")
-        fast = FastRows(fast_spool, np.array(devices or [], np.uint32))
-        rows = np.arange(len(seen), dtype=np.int64)
-        segment = rows % 2
-        left = getattr(fast, what)(block, columns, rows, segment, ["untagged", "vlan 7"])
-        fast.finish()
-        slow_spool = Spool(Path(folder) / "slow")
-        slow = Datagrams(slow_spool, PlainSecrets())
-        for i in sorted(set(range(len(seen))) - set(left.tolist())):
-            s = seen[i]
-            where = Where(
-                capture=3,
-                packet=11 + i,
-                ts=i * 1_000_000_000,
-                segment=["untagged", "vlan 7"][i % 2],
-                src_mac=mac_of(int(columns.src_mac[i])) if columns.has_mac[i] else "",
-                dst_mac=mac_of(int(columns.dst_mac[i])) if columns.has_mac[i] else "",
-                src=ip_of(int(columns.net[i]), int(columns.src_hi[i]), int(columns.src_lo[i])),
-                dst=ip_of(int(columns.net[i]), int(columns.dst_hi[i]), int(columns.dst_lo[i])),
-                src_port=s.src_port,
-                dst_port=s.dst_port,
-                conversation=100 + i,
-                ip_ttl=int(columns.ttl[i]),
-            )
-            slow.read(KIND[what], s.payload, where, claimed=int(columns.payload_claimed[i]))
-        slow.finish()
-        tables = [spool.close() for spool in (fast_spool, slow_spool)]
-        found = [sorted(t.arrow(what).to_pylist(), key=lambda r: r["packet"]) for t in tables]
-        assert tables[1].arrow("anomalies").num_rows == 0, (
-            "the kernel took a message with anomalies"
-        )
+    fast_spool, slow_spool = Kept(), Kept()
+    fast = FastRows(fast_spool, np.array(devices or [], np.uint32))
+    rows = np.arange(len(seen), dtype=np.int64)
+    left = getattr(fast, what)(block, columns, rows, rows % 2, SEGMENTS)
+    fast.finish()
+    slow = Datagrams(slow_spool, PlainSecrets())
+    for i in sorted(set(rows.tolist()) - set(left.tolist())):
+        payload, claimed = seen[i].payload, int(columns.payload_claimed[i])
+        slow.read(KIND[what], payload, where_of(block, columns, i), claimed=claimed)
+    slow.finish()
+    assert not slow_spool.rows["anomalies"], "the kernel took a message with anomalies"
+    found = [sorted(s.rows[what], key=lambda r: r["packet"]) for s in (fast_spool, slow_spool)]
     return found[0], found[1], len(seen) - left.size
+
+
+def where_of(block: PacketBlock, columns: PacketColumns, i: int) -> Where:
+    """Row ``i`` as the observer would cite it."""
+    net = int(columns.net[i])
+    mac = bool(columns.has_mac[i])
+    return Where(
+        capture=block.capture,
+        packet=block.first + i,
+        ts=int(block.time[i]),
+        segment=SEGMENTS[i % 2],
+        src_mac=mac_of(int(columns.src_mac[i])) if mac else "",
+        dst_mac=mac_of(int(columns.dst_mac[i])) if mac else "",
+        src=ip_of(net, int(columns.src_hi[i]), int(columns.src_lo[i])),
+        dst=ip_of(net, int(columns.dst_hi[i]), int(columns.dst_lo[i])),
+        src_port=int(columns.src_port[i]),
+        dst_port=int(columns.dst_port[i]),
+        conversation=int(columns.conversation[i]),
+        ip_ttl=int(columns.ttl[i]) if net else -1,
+    )

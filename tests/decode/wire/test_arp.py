@@ -3,10 +3,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tests.shared import CAPTURES, needs_shared
 from tests.walk import walk
 from tests.wire_messages import ARP_REPLY, ARP_REQUEST, u16
+
 from wardwatch.decode.wire import arp
 
 six, four = st.binary(min_size=6, max_size=6), st.binary(min_size=4, max_size=4)

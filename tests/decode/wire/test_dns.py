@@ -3,11 +3,11 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tests import wire_messages as wire
 from tests.shared import CAPTURES, needs_shared
 from tests.walk import walk
 from tests.wire_messages import dns, name, pointer, question, record, u16
+
 from wardwatch.decode.wire import dns as parser
 
 ASKED = question(name("ward.example"))
