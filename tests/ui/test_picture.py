@@ -23,7 +23,7 @@ def test_the_time_line_keeps_marks_inside_and_counts_the_rest() -> None:
     moments = [Moment(n, n + 5, "x" * n, "finding") for n in range(MOST_LANES + 7)]
     line = timeline(0, 20, moments)
     assert line.more == 7
-    assert all(10 <= m.x <= WIDTH - 10 for m in line.marks)
+    assert all(line.labels <= m.x and m.x + m.length <= WIDTH for m in line.marks)
 
 
 def test_no_packets_make_no_time_line() -> None:

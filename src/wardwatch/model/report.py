@@ -98,7 +98,7 @@ class Moment(msgspec.Struct, frozen=True):
     last_ts: int
     text: str
     lane: str
-    """``finding`` or ``broken``."""
+    """Certainty of the finding it marks."""
 
 
 class Summary(msgspec.Struct, frozen=True):

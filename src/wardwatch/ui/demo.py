@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,6 +13,8 @@ from wardwatch.ui.report import build
 from wardwatch.watch import audit, private_folder
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from wardwatch.twin.truth import Truth
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 WIDTH = 960
 BOX_WIDTH, BOX_HEIGHT, ROW = 210, 34, 52
 LANE = 20
+LABELS, LEAST = 370, 5
 MOST_LANES = 24
 """Marks on the time line; the lists behind it hold the rest."""
 
@@ -84,6 +85,8 @@ class Line(msgspec.Struct, frozen=True):
 
     width: int
     height: int
+    labels: int
+    """Where the names end and the bars begin."""
     marks: tuple[Mark, ...]
     ticks: tuple[Tick, ...]
     more: int
@@ -147,20 +150,24 @@ def _path(a: Box, b: Box) -> str:
 
 
 def timeline(first: int, last: int, moments: Sequence[Moment]) -> Line:
-    """A bar a moment, in order, under the span of the capture."""
+    """A row a moment, in order: its name on the left, its bar under the span of the capture."""
     if first == UNKNOWN_TIME:
-        return Line(WIDTH, 0, (), (), 0)
+        return Line(WIDTH, 0, LABELS, (), (), 0)
     length = max(last - first, 1)
+    room = WIDTH - LABELS - 10
+
+    def place(instant: int) -> float:
+        return LABELS + min(max((instant - first) / length, 0.0), 1.0) * room
+
     marks = []
     for row, moment in enumerate(moments[:MOST_LANES]):
-        start = min(max((moment.ts - first) / length, 0.0), 1.0) * (WIDTH - 20) + 10
-        stop = min(max((moment.last_ts - first) / length, 0.0), 1.0) * (WIDTH - 20) + 10
-        marks.append(Mark(start, 10 + row * LANE, max(stop - start, 5), moment.lane, moment.text))
-    height = 10 + len(marks) * LANE + 26
+        start = min(place(moment.ts), WIDTH - 10 - LEAST)
+        width = max(place(moment.last_ts) - start, LEAST)
+        marks.append(Mark(start, 10 + row * LANE, width, moment.lane, moment.text))
     stamps = [first + length * n // 3 for n in range(4)]
     anchors = ("start", "middle", "middle", "end")
     ticks = tuple(
-        Tick((t - first) / length * (WIDTH - 20) + 10, utc_text(t)[5:16], anchor)
-        for t, anchor in zip(stamps, anchors, strict=True)
+        Tick(place(t), utc_text(t)[5:16], anchor) for t, anchor in zip(stamps, anchors, strict=True)
     )
-    return Line(WIDTH, height, tuple(marks), ticks, max(len(moments) - MOST_LANES, 0))
+    height = 10 + len(marks) * LANE + 26
+    return Line(WIDTH, height, LABELS, tuple(marks), ticks, max(len(moments) - MOST_LANES, 0))

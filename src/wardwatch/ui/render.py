@@ -193,7 +193,7 @@ def print_counts(tables: Tables, out: Path | None) -> None:
 
 def count(tables: Tables, name: str) -> int:
     """Rows of a table."""
-    rows = tables.ask(f'SELECT count(*) AS n FROM "{name}"')  # noqa: S608 - a name of the registry
+    rows = tables.ask(f'SELECT count(*) AS n FROM "{name}"')
     return int(rows[0].n)
 
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import wardwatch
 from wardwatch.model import report as form
 from wardwatch.model.device import Confidence
-from wardwatch.model.judgement import MEASURES, Certainty, State
+from wardwatch.model.judgement import MEASURES, TECHNIQUES, Certainty, State
 from wardwatch.model.values import NS, UNKNOWN_TIME, duration_text, utc_text
 
 if TYPE_CHECKING:
@@ -124,10 +124,7 @@ def _summary(audit: Audit) -> form.Summary:
 
 def _sentences(audit: Audit) -> tuple[str, ...]:
     """One to three plain sentences with their packets: the gravest findings, else the verdicts."""
-    order = {Certainty.CONFIRMED: 0, Certainty.SUSPECT: 1, Certainty.NOTICE: 2}
-    found = sorted(
-        audit.findings, key=lambda f: (order[f.certainty], not f.known_device, f.first_ts)
-    )
+    found = sorted(audit.findings, key=certainty_order)
     said = [f"{f.statement} ({packets_text(f.evidence)})" for f in found[:3]]
     said += [
         f"{v.statement} ({packets_text(v.evidence)})" for v in audit.broken[: max(3 - len(said), 0)]
@@ -147,57 +144,86 @@ def _sentences(audit: Audit) -> tuple[str, ...]:
 def _do_first(audit: Audit) -> tuple[form.Action, ...]:
     """Who does what first. Bedside before network; never the pump's own port."""
     actions: list[form.Action] = []
-    hit = sorted({t for f in audit.findings if f.known_device for t in f.targets})
-    overflow = any("CVE-2017-12718" in f.cves and f.known_device for f in audit.findings)
-    if hit:
+    touched = {t for f in audit.findings if f.certainty is Certainty.CONFIRMED for t in f.targets}
+    pumps = [
+        d for d in audit.devices if d.is_pump and (d.id in touched or touched & {*d.ips, *d.macs})
+    ]
+    if pumps:
+        named = "; ".join(_at_the_bedside(d) for d in pumps[:8]) + (" …" if len(pumps) > 8 else "")
         actions.append(
             form.Action(
                 "Nurse lead",
                 "now",
-                f"check drug, rate and volume at the bedside on the pumps named: {', '.join(hit[:8])}"
-                + (" …" if len(hit) > 8 else ""),
+                f"check drug, rate and volume at the bedside: {named}",
                 "none: looking only",
             )
         )
-    if overflow:
+    if any("CVE-2017-12718" in f.cves and f.known_device for f in audit.findings):
         actions.append(
             form.Action(
-                "Biomedical engineering",
+                BIOMED,
                 "now, with clinical sign-off",
                 "swap a suspect pump by clinical protocol, keep it off patients and preserved: a takeover of "
                 "the communications module might reach therapy (the advisory)",
-                "one pump is out of use; a replacement is programmed by hand",
+                "one pump is out of use; its replacement is programmed by hand",
             )
         )
     done: set[str] = set()
-    for finding in audit.findings:
-        if finding.do_next and finding.do_next not in done and len(done) < 8:
-            done.add(finding.do_next)
-            when = "today" if finding.certainty is Certainty.CONFIRMED else "this week"
-            actions.append(form.Action("IT", when, finding.do_next, "none on a pump's own port"))
-    if any(d.is_pump for d in audit.devices):
-        unknown = sum(d.is_pump and not d.identity.version for d in audit.devices)
-        if unknown:
-            actions.append(
-                form.Action(
-                    "Biomedical engineering",
-                    "this week",
-                    f"read the software version on each of {unknown} pump{'s' * (unknown != 1)} whose version no "
-                    "packet shows; assume affected until read",
-                    "none: read at the next cleaning or change",
-                )
+    for finding in sorted(audit.findings, key=certainty_order):
+        step = finding.do_next
+        if not step or step in done or len(done) == 8:
+            continue
+        done.add(step)
+        biomed = step.startswith("Biomed: ")
+        what = step.removeprefix("Biomed: ")
+        actions.append(
+            form.Action(
+                BIOMED if biomed else "IT",
+                "today" if finding.certainty is Certainty.CONFIRMED else "this week",
+                f"{what[:1].upper()}{what[1:]} ({finding.actor or 'nobody acts'})",
+                "agree the moment with the ward"
+                if biomed
+                else "none: a pump's own port stays as it is",
             )
+        )
+    unread = sum(d.is_pump and not d.identity.version for d in audit.devices)
+    if unread:
+        actions.append(
+            form.Action(
+                BIOMED,
+                "this week",
+                f"read the software version on each of {unread} pump{'s' * (unread != 1)} whose version nothing "
+                "shows; assume affected until read",
+                "none: read at the next cleaning or change",
+            )
+        )
     if audit.broken and not audit.findings:
         actions.append(
             form.Action(
                 "IT with biomedical engineering",
                 "this month",
-                "mend the broken measures listed below, one by one, and record this page's digest as the state before",
+                "mend the broken measures listed below, one by one, and keep this report as the state before",
                 "taking a pump off the network means libraries by hand, no auto-charting, no remote view: "
                 "it needs clinical sign-off",
             )
         )
     return tuple(actions)
+
+
+BIOMED = "Biomedical engineering"
+
+
+def _at_the_bedside(device: Device) -> str:
+    """A pump as somebody on the ward would look for it."""
+    ward = device.listed.ward if device.listed else ""
+    mark = (device.listed.asset or device.listed.serial) if device.listed else device.serial
+    words = [
+        device_name(device),
+        f"ward {ward}" if ward else "",
+        mark,
+        device.ips[0] if device.ips else device.id,
+    ]
+    return ", ".join(w for w in words if w)
 
 
 def _captures(audit: Audit) -> tuple[form.CaptureRow, ...]:
@@ -211,21 +237,29 @@ def _captures(audit: Audit) -> tuple[form.CaptureRow, ...]:
 
 
 def _not_shown(verdicts: Iterable[Verdict]) -> tuple[form.NotShown, ...]:
-    """What could not be told, a row each measure and reason."""
-    counts: dict[tuple[str, str], int] = {}
+    """What could not be told, a row a measure, its reasons with their counts."""
+    counts: dict[str, dict[str, int]] = {}
     for verdict in verdicts:
         if verdict.state is State.NOT_OBSERVABLE:
-            why = verdict.reason.value if verdict.reason else ""
-            counts[verdict.measure, why] = counts.get((verdict.measure, why), 0) + 1
-    titles = {m.id: m.title for m in MEASURES}
-    order = [m.id for m in MEASURES]
+            why = verdict.reason.value if verdict.reason else "not said"
+            reasons = counts.setdefault(verdict.measure, {})
+            reasons[why] = reasons.get(why, 0) + 1
     return tuple(
         form.NotShown(
-            measure, titles[measure], n, why,
-            WHERE_TO_LISTEN.get(measure, "packets cannot show it; a dated statement in site.toml can"),
+            measure.id,
+            measure.title,
+            sum(reasons.values()),
+            "; ".join(
+                f"{n} × {why}"
+                for why, n in sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
+            ),
+            WHERE_TO_LISTEN.get(
+                measure.id, "packets cannot show it; a dated statement in site.toml can"
+            ),
         )
-        for (measure, why), n in sorted(counts.items(), key=lambda item: (order.index(item[0][0]), -item[1]))
-    )  # fmt: skip
+        for measure in MEASURES
+        if (reasons := counts.get(measure.id))
+    )
 
 
 def _segments(audit: Audit) -> tuple[form.SegmentRow, ...]:
@@ -310,14 +344,13 @@ def _forbidden_pairs(audit: Audit) -> frozenset[tuple[str, str]]:
 
 
 def _moments(audit: Audit) -> tuple[form.Moment, ...]:
-    titles = {m.id: m.title for m in MEASURES}
-    moments = [form.Moment(f.first_ts, f.last_ts, f.statement, "finding") for f in audit.findings]
-    moments += [
-        form.Moment(v.span.first, v.span.last, f"{titles[v.measure]}: {v.statement}", "broken")
-        for v in audit.broken
-        if v.span is not None
+    """Each finding once; a broken measure stands for its whole span, so it has no place here."""
+    titles = {t.id: t.title for t in TECHNIQUES}
+    moments = [
+        form.Moment(f.first_ts, f.last_ts, titles[f.technique], f.certainty.value)
+        for f in audit.findings
     ]
-    return tuple(sorted(moments, key=lambda m: m.ts)[:MOST_MOMENTS])
+    return tuple(sorted(moments, key=lambda m: (m.ts, m.text))[:MOST_MOMENTS])
 
 
 def _span(first: int, last: int) -> str:
@@ -353,10 +386,10 @@ def packets_text(evidence: Iterable[object], most: int = 5) -> str:
     return "; ".join(parts) or "no single packet"
 
 
-def certainty_order(finding: Finding) -> tuple[int, bool, int]:
-    """Sort key: the surest first, known devices before others, then by time."""
+def certainty_order(finding: Finding) -> tuple[int, bool, bool, int]:
+    """Sort key: the surest first, known devices and the advisory's weaknesses before others."""
     order = {Certainty.CONFIRMED: 0, Certainty.SUSPECT: 1, Certainty.NOTICE: 2}
-    return order[finding.certainty], not finding.known_device, finding.first_ts
+    return order[finding.certainty], not finding.known_device, not finding.cves, finding.first_ts
 
 
 def device_name(device: Device) -> str:
