@@ -33,6 +33,7 @@ def detect(scene: Scene, thresholds: Thresholds) -> Iterator[Finding]:
     stations = sorted({*who.known_macs, *who.pump_macs})
     addresses = [(ip, mac) for d in scene.devices for ip in d.ips for mac in d.macs[:1]]
     columns = [list(column) for column in zip(*addresses, strict=True)] or [[], []]
+    grace = int(thresholds.grace_s * NS)
     quiet, late = int(thresholds.quiet_s * NS), int(thresholds.restart_s * NS)
     found = f"""
         WITH stations AS (SELECT unnest(?::VARCHAR[]) AS mac),
@@ -50,7 +51,7 @@ def detect(scene: Scene, thresholds: Thresholds) -> Iterator[Finding]:
             FROM arp WHERE sender_mac IN (SELECT station FROM hit) AND src_mac = sender_mac
             UNION ALL
             SELECT chaddr, ts, capture, packet, msg_type = 'DISCOVER', 'dhcp'
-            FROM dhcp WHERE op = 1 AND chaddr IN (SELECT station FROM hit)
+            FROM dhcp WHERE op = 1 AND src_mac = chaddr AND chaddr IN (SELECT station FROM hit)
             UNION ALL
             SELECT src_mac, ts, capture, packet, false, 'dns'
             FROM dns WHERE NOT is_response AND src_mac IN (SELECT station FROM hit)
@@ -58,16 +59,16 @@ def detect(scene: Scene, thresholds: Thresholds) -> Iterator[Finding]:
             SELECT orig_l2_addr, first_ts, capture, first_packet, false, 'syn'
             FROM conversations WHERE proto = 'tcp' AND orig_l2_addr IN (SELECT station FROM hit)),
         answered AS (
-            -- a word within the quiet time may have been on its way already
+            -- what came at once may have been on its way already
             SELECT h.*, (SELECT min((w.ts, w.capture, w.packet)) FROM words w
-                WHERE w.mac = h.station AND w.ts > h.ts) AS word
+                WHERE w.mac = h.station AND w.ts > h.ts + {grace}) AS word
             FROM hit h),
         silent AS (
             SELECT n.*, n.word[1] AS back FROM answered n
             WHERE n.word IS NOT NULL AND n.word[1] BETWEEN n.ts + {quiet} AND n.ts + {late}
                 AND NOT EXISTS (
                     -- its own frames went on through the quiet time, so it was not silent
-                    SELECT 1 FROM presence p WHERE p.mac = n.station AND p.first_ts > n.ts
+                    SELECT 1 FROM presence p WHERE p.mac = n.station AND p.first_ts > n.ts + {grace}
                         AND p.first_ts < n.word[1])
                 AND NOT EXISTS (
                     -- a restart forgets its connections: one that lived on and closed in order
@@ -83,7 +84,7 @@ def detect(scene: Scene, thresholds: Thresholds) -> Iterator[Finding]:
         SELECT capture, packet, ts, segment, actor_mac, actor_ip, station AS target_mac, target_ip,
             strength, 0 AS weight, 'restart' AS variant,
             'silent for ' || round((back - ts) / {NS}, 0)::INTEGER
-                || ' s after ' || detail || ', then started up' AS detail
+                || ' s after a message (' || detail || '), then started up' AS detail
         FROM started WHERE signs >= 2
         UNION ALL
         SELECT word[2], word[3], back, segment, actor_mac, actor_ip, station, target_ip,

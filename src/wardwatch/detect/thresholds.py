@@ -16,6 +16,8 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
     """Option 67: the size of BOOTP's file field; the pump's own buffer was never published."""
     same_attempt_s: float = 60.0
     """A relay's two copies of one reply lie this near together."""
+    grace_s: float = 1.0
+    """Comms loss: what the module sends within this time of the trigger was on its way already."""
     quiet_s: float = 5.0
     """Comms loss: the module is silent at least this long; a reboot takes longer."""
     restart_s: float = 600.0

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from wardwatch.model.evidence import Evidence
-from wardwatch.model.values import DAY_NS
+from wardwatch.model.values import HOUR_NS
 from wardwatch.signs.cited import cited
 from wardwatch.signs.owners import OWNERS, owners
 
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 REFUSALS = (42, 43, 44, 45, 46, 48)
 """bad, unsupported, revoked, expired, unknown certificate, unknown CA (RFC 5246 §7.2.2)."""
 
-CLOCK_NS = DAY_NS
-"""Clocks of sensors and servers differ; a certificate is out of date from a day beyond its dates."""
+CLOCK_NS = HOUR_NS
+"""Clocks of sensors and servers differ by minutes; an hour beyond its dates is out of date for all."""
 
 MAX_CHAIN = 10
 """Certificates of one chain looked at; real chains have two to four."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from wardwatch.model.evidence import Evidence
-from wardwatch.model.site import PermittedPeer
+from wardwatch.model.site import PermittedPeer, Zone
 from wardwatch.signs.owners import OWNERS, owners
 from wardwatch.signs.policy import in_subnets, permitted, scanner_ips, zone_of
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from wardwatch.inventory.scene import Scene
     from wardwatch.model.device import Device
-    from wardwatch.model.site import Zone
+
 
 ROLE_PORTS: dict[str, tuple[int, ...]] = {
     "dhcp": (67, 68),
@@ -87,7 +87,8 @@ def contacts(scene: Scene, devices: Iterable[Device]) -> Iterator[Contact]:
         owners(devices),
     )
     for row in rows:
-        if _is_group(row.peer):
+        # DHCP servers are judged by their own measure, and speak before there is an address.
+        if _is_group(row.peer) or (row.proto == "udp" and row.port in (67, 68)):
             continue
         first = tuple(row.first.values()) if isinstance(row.first, dict) else row.first
         yield Contact(

@@ -29,7 +29,7 @@ def attestation(
 ) -> Callable[[Scene, Minimums], Iterator[Verdict]]:
     """The check of one attested measure; ``contradictions`` names packets that speak against it."""
 
-    def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:  # noqa: ARG001
+    def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
         subject = Subject(measure, "site", "site", RULE)
         stated = [a for a in scene.site.attestation if a.measure == measure and a.confirmed]
         against = contradictions(scene) if stated else ()

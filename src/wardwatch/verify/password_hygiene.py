@@ -32,7 +32,7 @@ RULE = (
 )
 
 
-def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:  # noqa: ARG001
+def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
     """One verdict for each medical device."""
     devices = [device for device in scene.medical if device.seen]
     standing = homes(scene, devices)

@@ -42,11 +42,14 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
     by_id = {device.id: device for device in devices}
     inside: dict[str, list[Contact]] = {}
     outside: dict[str, list[Contact]] = {}
+    hears: set[str] = set()
     through: set[tuple[str, str, str, int]] = set()
     for contact in contacts(scene, devices):
         device = by_id[contact.device]
         places = standing.get(contact.device, [])
         policy = policy_of(scene, places[0] if places else contact.segment, device.ips)
+        if contact.segment in places and contact.answered:
+            hears.add(contact.device)
         if contact.segment in places:
             through.add((contact.device, contact.peer, contact.proto, contact.port))
         if not policy.stated or is_permitted(scene, policy, contact):
@@ -94,7 +97,11 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
         ]
         needs = (
             count_need("attempts stopped", len(stopped), minimums.attempts, Reason.NO_STIMULUS),
-            Need("the device's own side is heard at that time", place is not None, Reason.VANTAGE),
+            Need(
+                "what is handed to the device on its own side is heard",
+                place is not None and device.id in hears,
+                Reason.VANTAGE,
+            ),
             Need("a confirmed zone with permitted peers", policy.stated, Reason.NO_POLICY),
         )
         # Without a policy nothing is forbidden, so no attempt can be told from ordinary traffic.

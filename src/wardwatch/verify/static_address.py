@@ -102,8 +102,8 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
                 Reason.VANTAGE,
             ),
             Need(
-                "every DHCP message of its segment is whole",
-                not unread and not _cut(scene, places),
+                "every DHCP message of its chaddr can be read",
+                not unread and not _nameless(scene, places),
                 Reason.DAMAGED,
             ),
             Need(
@@ -133,10 +133,10 @@ def _longest_t1(scene: Scene) -> float:
     return float(row.t1 or 0)
 
 
-def _cut(scene: Scene, places: list[str]) -> bool:
-    """Whether a snap length or a lost fragment cut a client's DHCP message in these segments."""
+def _nameless(scene: Scene, places: list[str]) -> bool:
+    """Whether a client's DHCP message in these segments was cut before it said whose it is."""
     rows = scene.tables.ask(
-        """SELECT 1 FROM dhcp WHERE NOT whole AND op = 1
+        """SELECT 1 FROM dhcp WHERE op <> 2 AND NOT whole AND chaddr = ''
             AND segment IN (SELECT unnest(?::VARCHAR[])) LIMIT 1""",
         [places],
     )

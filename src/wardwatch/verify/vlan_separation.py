@@ -56,6 +56,13 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
             for device, evidence in stations.get(name, [])
             if allowed and _is_stranger(scene, device, allowed)
         ]
+        nameless = [
+            device
+            for device, _ in stations.get(name, [])
+            if (not device.identity.kind or device.confidence < Confidence.PROBABLE)
+            and device.listed is None
+            and not _is_server(scene, device)
+        ]
         hopped = _double_tagged(scene, heard, place)
         trunked = _dtp(scene, name)
         if strangers or hopped or trunked:
@@ -74,6 +81,12 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
             continue
         needs = (
             Need("broadcasts reach this place", place.broadcasts > 0, Reason.VANTAGE),
+            Need(
+                "every station in it identified",
+                not nameless,
+                Reason.DAMAGED if place.cut_packets else Reason.VANTAGE,
+                f"{len(nameless)} are not",
+            ),
             Need("a confirmed zone with permitted kinds", bool(allowed), Reason.NO_POLICY),
             span_need("a span", place.longest.seconds, minimums.vlan_span_s),
         )
@@ -103,9 +116,14 @@ def _is_stranger(scene: Scene, device: Device, allowed: tuple[str, ...]) -> bool
     kind = device.identity.kind
     if not kind or device.confidence < Confidence.PROBABLE or kind in (*allowed, *EVERYWHERE):
         return False
-    return not any(
+    return not _is_server(scene, device)
+
+
+def _is_server(scene: Scene, device: Device) -> bool:
+    """Whether a confirmed line names it."""
+    return any(
         line.confirmed
-        and (line.ip in device.ips or {m.lower() for m in line.macs} & {*device.macs})
+        and (line.ip in device.ips or bool({mac.lower() for mac in line.macs} & {*device.macs}))
         for line in scene.site.server
     )
 
