@@ -242,8 +242,8 @@ def _not_shown(verdicts: Iterable[Verdict]) -> tuple[form.NotShown, ...]:
     for verdict in verdicts:
         if verdict.state is State.NOT_OBSERVABLE:
             why = verdict.reason.value if verdict.reason else "not said"
-            reasons = counts.setdefault(verdict.measure, {})
-            reasons[why] = reasons.get(why, 0) + 1
+            of_measure = counts.setdefault(verdict.measure, {})
+            of_measure[why] = of_measure.get(why, 0) + 1
     return tuple(
         form.NotShown(
             measure.id,
