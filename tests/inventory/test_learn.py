@@ -39,7 +39,7 @@ def test_a_proposal_reads_back_and_is_inert():
 def test_a_zone_is_proposed_for_the_segment_of_the_pumps():
     (zone,) = proposed(ward()).zone
     assert (zone.vlans, zone.pumps, zone.permitted_kinds) == ((120,), True, ("infusion pump",))
-    assert "1 infusion pumps were seen here: dev-001a01000041" in zone.note
+    assert "1 infusion pump seen here: dev-001a01000041" in zone.note
     assert "capture 1 packet" in zone.note
 
 
@@ -59,7 +59,7 @@ def test_servers_are_proposed_with_their_evidence():
     servers = {server.role: server for server in proposed(ward()).server}
     assert servers["dhcp"].ip == "10.1.2.1"
     assert servers["dhcp"].macs == (PLAIN,)
-    assert servers["dhcp"].note.startswith("1 DHCP answers to 1 clients, capture 1 packet")
+    assert servers["dhcp"].note.startswith("1 DHCP answer to 1 client, capture 1 packet")
     assert servers["router"].ip == "10.1.2.254"
     assert servers["pump_server"].ip == "10.9.0.9"
 
@@ -163,3 +163,35 @@ def test_a_hostile_file_name_cannot_leave_its_comment():
 def test_quoted_text_reads_back_as_it_was(text):
     expected = "".join("\ufffd" if 0xD800 <= ord(c) <= 0xDFFF else c for c in text)
     assert tomllib.loads(f"x = {quoted(text)}") == {"x": expected}
+
+
+def test_an_address_that_two_claim_is_proposed_with_the_first_and_a_warning():
+    seen = (
+        ward()
+        .station(PLAIN, "10.1.2.254", first=5)
+        .station(CHOSEN, "10.1.2.66")
+        .binding(CHOSEN, "10.1.2.254", first=500)
+    )
+    router = next(server for server in proposed(seen).server if server.role == "router")
+    assert router.macs == (PLAIN,)
+    assert f"WARNING: {CHOSEN} claimed 10.1.2.254 too" in router.note
+
+
+def test_competing_router_advertisements_are_warned_of():
+    def advert(mac, src):
+        return {
+            "kind": "ra",
+            "lifetime_s": 1800,
+            "src_mac": mac,
+            "src": src,
+            "segment": "vlan 120",
+            "packet": 7,
+        }
+
+    seen = ward().add("router_adverts", **advert(PLAIN, "fe80::1"))
+    (one,) = [s for s in proposed(seen).server if s.ip == "fe80::1"]
+    assert "WARNING" not in one.note
+    seen.add("router_adverts", **advert(CHOSEN, "fe80::2"))
+    both = [s for s in proposed(seen).server if s.ip.startswith("fe80")]
+    assert len(both) == 2
+    assert all("WARNING" in server.note for server in both)

@@ -1,4 +1,9 @@
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.inventory.seen import PLAIN, PUMP, RADIO, Evidence
 
 from wardwatch.errors import InventoryError
@@ -252,3 +257,36 @@ def test_a_model_word_under_a_foreign_maker_is_no_family():
     row = Listed(row=2, mac="00:1a:01:00:00:99", manufacturer="Nikon", model="Medfusion 4000")
     (device,) = join((), [row])
     assert device.identity.family == ""
+
+
+@given(st.binary(max_size=300))
+@settings(max_examples=150, deadline=None)
+def test_whatever_bytes_a_list_holds_it_is_read_or_refused(raw):
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "list.csv"
+        path.write_bytes(b"mac;model\n" + raw)
+        try:
+            rows, _ = read_list(path)
+        except InventoryError:
+            return
+        assert all(row.mac for row in rows)
+
+
+MACS = st.integers(1, 2**48 - 2).map(lambda n: f"{n:012x}")
+WORDS = st.text(st.characters(codec="latin-1", categories=("L", "N")), min_size=3, max_size=12)
+
+
+@given(
+    st.lists(st.tuples(MACS, WORDS, WORDS), min_size=1, max_size=8, unique_by=lambda row: row[0])
+)
+@settings(max_examples=60, deadline=None)
+def test_an_honest_list_reads_back(said):
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "list.csv"
+        lines = ["MAC;Modell;Station", *(f"{mac};x {model};y {ward}" for mac, model, ward in said)]
+        path.write_text("\n".join(lines), encoding="utf-8-sig")
+        rows, warnings = read_list(path)
+    assert warnings == ()
+    assert [(r.mac.replace(":", ""), r.model, r.ward) for r in rows] == [
+        (mac, f"x {model}", f"y {ward}") for mac, model, ward in said
+    ]

@@ -1,7 +1,10 @@
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from wardwatch.errors import SiteError
-from wardwatch.inventory.site_file import parse_site, read_site
+from wardwatch.inventory.learn import quoted
+from wardwatch.inventory.site_file import SECTIONS, parse_site, read_site
 
 WHOLE = """
 name = "St. Elsewhere"
@@ -156,3 +159,29 @@ def test_files_that_are_not_there_or_no_text(tmp_path):
         read_site(path)
     path.write_bytes(b"\xef\xbb\xbfname = 'x'")
     assert read_site(path).name == "x"
+
+
+VALUES = st.recursive(
+    st.integers(-5, 70000) | st.text(max_size=8) | st.booleans(), st.lists, max_leaves=3
+)
+ENTRY = st.dictionaries(
+    st.sampled_from([f for kind in SECTIONS.values() for f in kind.__struct_fields__] + ["odd"]), VALUES, max_size=6
+)  # fmt: skip
+
+
+def in_toml(value):
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return "[" + ", ".join(map(in_toml, value)) + "]"
+    return quoted(value) if isinstance(value, str) else str(value)
+
+
+@given(st.sampled_from(sorted(SECTIONS)), ENTRY)
+@settings(max_examples=300, deadline=None)
+def test_any_entry_is_read_or_refused_with_its_line(section, entry):
+    lines = ["", f"[[{section}]]", *(f"{key} = {in_toml(value)}" for key, value in entry.items())]
+    try:
+        parse_site("\n".join(lines))
+    except SiteError as error:
+        assert f"line 2, [[{section}]] 1: " in str(error)

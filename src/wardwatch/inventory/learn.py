@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -28,6 +28,12 @@ PEERS = 200
 """Peers proposed of one zone."""
 PORTS = 16
 """Ports proposed of one peer."""
+
+_CLAIMS = """claims AS (
+            SELECT ip, list(mac ORDER BY first_ts, mac) AS macs
+            FROM (SELECT ip, mac, min(first_ts) AS first_ts FROM bindings WHERE source <> 'ip' GROUP BY ip, mac)
+            GROUP BY ip)"""
+"""SQL: who claimed an address by ARP, neighbour discovery or DHCP, the first claimant first."""
 
 HEAD = """\
 # Proposed by `wardwatch learn` from what was seen; nothing here counts yet.
@@ -104,6 +110,10 @@ def _value(value: object) -> str:
     return quoted(str(value))
 
 
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
 def _cited(codes: Iterable[int]) -> str:
     """``capture 1 packets 5, 9``."""
     by_capture: dict[int, list[int]] = defaultdict(list)
@@ -152,7 +162,7 @@ def _zones(
         ]
         vlan = re.fullmatch(r"vlan (\d{1,4})", segment)
         named = [name for pump in members for name in pump.names][:3]
-        note = f"{len(members)} infusion pumps were seen here: " + ", ".join(
+        note = f"{_many(len(members), 'infusion pump')} seen here: " + ", ".join(
             pump.id for pump in members[:5]
         )
         note += f"; they call themselves {', '.join(named)}" if named else ""
@@ -209,34 +219,52 @@ def _dhcp(tables: Tables) -> list[_Entry]:
     """)
     found = []
     for row in rows:
-        rivals = [
-            other.ip
-            for other in rows
-            if other.ip != row.ip and set(other.segments) & set(row.segments)
-        ]
-        note = f"{row.answers} DHCP answers to {row.clients} clients, {_cited(row.codes)}"
-        if rivals:
-            note += (
-                f". WARNING: {row.ip} and {', '.join(rivals[:5])} compete in one segment;"
-                " confirm only what the hospital runs (a failover pair is two)"
-            )
+        note = (
+            f"{_many(row.answers, 'DHCP answer')} to {_many(row.clients, 'client')}, {_cited(row.codes)}"
+            + _rivals(row, rows)
+        )
         found.append(_server("dhcp", row.ip, row.macs or (), row.segments, note))
     return _kept(found)
 
 
+def _rivals(row: Any, rows: Sequence[Any]) -> str:  # noqa: ANN401 - a row of a question
+    """A warning where others of the same role are heard in the same segment."""
+    rivals = [o.ip for o in rows if o.ip != row.ip and set(o.segments) & set(row.segments)]
+    if not rivals:
+        return ""
+    return (
+        f". WARNING: {row.ip} and {', '.join(rivals[:5])} compete in one segment; confirm only what"
+        " the hospital runs (a failover pair is two)"
+    )
+
+
+def _claimed(
+    role: str, ip: str, macs: Sequence[str] | None, segments: Sequence[str], note: str
+) -> _Entry | None:
+    """A server known by its address: with the first claimant's MAC, the others as a warning."""
+    first, *others = macs or ("",)
+    if others:
+        note += (
+            f". WARNING: {', '.join(others[:5])} claimed {ip} too, later than {first};"
+            " find out which MAC is the hospital's"
+        )
+    return _server(role, ip, (first,), segments, note)
+
+
 def _relays(tables: Tables) -> list[_Entry]:
     rows = tables.ask(f"""
-        SELECT giaddr AS ip, list_sort(list(DISTINCT b.mac) FILTER (b.mac IS NOT NULL)) AS macs,
+        WITH {_CLAIMS}
+        SELECT giaddr AS ip, max(b.macs) AS macs,
                list_sort(list(DISTINCT d.segment)) AS segments, count(DISTINCT (d.capture, d.packet)) AS messages,
                min(d.capture::BIGINT * 1099511627776 + d.packet, {PACKETS}) AS codes
-        FROM dhcp d LEFT JOIN (SELECT DISTINCT ip, mac FROM bindings WHERE source <> 'ip') b ON b.ip = d.giaddr
+        FROM dhcp d LEFT JOIN claims b ON b.ip = d.giaddr
         WHERE giaddr NOT IN ('', '0.0.0.0') GROUP BY giaddr ORDER BY messages DESC, ip LIMIT {SERVERS}
     """)
     return _kept(
-        _server(
+        _claimed(
             "relay",
             r.ip,
-            r.macs or (),
+            r.macs,
             (),
             f"relayed {r.messages} DHCP messages, {_cited(r.codes)}",
         )
@@ -281,12 +309,12 @@ def _routers(tables: Tables) -> list[_Entry]:
         FROM router_adverts WHERE kind = 'ra' AND lifetime_s > 0 GROUP BY src ORDER BY n DESC, ip LIMIT {SERVERS}
     """)
     named = tables.ask(f"""
-        WITH named AS (SELECT unnest(routers) AS ip, server_id, segment, {PACKET} packet AS code
+        WITH {_CLAIMS}, named AS (SELECT unnest(routers) AS ip, server_id, segment, {PACKET} packet AS code
                        FROM dhcp WHERE op = 2 AND msg_type IN ('OFFER', 'ACK'))
-        SELECT n.ip, list_sort(list(DISTINCT b.mac) FILTER (b.mac IS NOT NULL)) AS macs,
+        SELECT n.ip, max(b.macs) AS macs,
                list_sort(list(DISTINCT n.segment)) AS segments, count(DISTINCT n.code) AS n,
                list_sort(list(DISTINCT n.server_id)) AS servers, min(n.code, {PACKETS}) AS codes
-        FROM named n LEFT JOIN (SELECT DISTINCT ip, mac FROM bindings WHERE source <> 'ip') b ON b.ip = n.ip
+        FROM named n LEFT JOIN claims b ON b.ip = n.ip
         GROUP BY n.ip ORDER BY n DESC, n.ip LIMIT {SERVERS}
     """)
     spoken = tables.ask(f"""
@@ -302,12 +330,13 @@ def _routers(tables: Tables) -> list[_Entry]:
                     r.ip,
                     r.macs,
                     r.segments,
-                    f"{r.n} router advertisements, {_cited(r.codes)}",
+                    f"{_many(r.n, 'router advertisement')}, {_cited(r.codes)}"
+                    + _rivals(r, adverts),
                 )
                 for r in adverts
             ),
             *(
-                _server(
+                _claimed(
                     "router",
                     r.ip,
                     r.macs or (),
@@ -390,7 +419,7 @@ def _peers(tables: Tables, pumps: Sequence[Device], names: dict[str, str]) -> li
             continue
         ports = tuple(sorted({port for port, _, _, _ in parts}))
         note = (
-            f"{len({mac for *_, mac in parts})} pumps opened {sum(n for _, n, _, _ in parts)} {proto}"
+            f"{_many(len({mac for *_, mac in parts}), 'pump')} opened {sum(n for _, n, _, _ in parts)} {proto}"
             f" conversations with it and were answered, {_cited(c for _, _, codes, _ in parts for c in codes)}"
         )
         if len(ports) > PORTS:
