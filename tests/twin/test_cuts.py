@@ -43,7 +43,7 @@ def test_a_cut_makes_nothing_hold_that_did_not(cut, attacked):
             {"static_address", "no_rogue_dhcp", "no_arp_impersonation", "vlan_separation"},
         ),
         ("early-end", {"no_rogue_dhcp", "no_rogue_dns", "no_arp_impersonation", "vlan_separation"}),
-        ("snap-96", {"static_address", "no_rogue_dhcp", "certificate_validation"}),
+        ("snap-96", {"static_address", "no_rogue_dhcp", "vlan_separation", "certificate_validation"}),
     ],
 )  # fmt: skip
 def test_what_was_cut_away_is_not_observable(name, gone):

@@ -30,7 +30,7 @@ class Pki(msgspec.Struct, frozen=True):
     server: bytes
     """Of the ICU's pump server, good for years."""
     expired: bytes
-    """Of the NICU's pump server, run out before it was renewed."""
+    """Of the NICU's pump server: run out long ago, put back by mistake for a while."""
     renewed: bytes
     """The same server's, same key and issuer."""
     intranet: bytes
@@ -48,8 +48,8 @@ def pki(start_ns: int, host: str, second: str, intranet: str) -> Pki:
     return Pki(
         root=_certificate(ca, ca, "root", "root", (now - 900 * day, now + 3000 * day), 1, ca=True),
         server=_certificate(host, ca, "server", "root", years, 2),
-        expired=_certificate(second, ca, "second", "root", (now - 365 * day, now - day // 2), 3),
-        renewed=_certificate(second, ca, "second", "root", (now - day, now + 365 * day), 4),
+        expired=_certificate(second, ca, "second", "root", (now - 365 * day, now - 40 * day), 3),
+        renewed=_certificate(second, ca, "second", "root", (now - 45 * day, now + 320 * day), 4),
         intranet=_certificate(intranet, ca, "intranet", "root", years, 5),
         impostor=_certificate(host, ca, "impostor", "pretender", years, 6),
         impostor_root=_certificate(ca, ca, "pretender", "pretender", years, 7, ca=True),

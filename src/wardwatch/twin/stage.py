@@ -23,7 +23,7 @@ LEASE_S = 86400
 """Leases of the hospital's server; T1 is half of it."""
 MDS, HL7_PORT = 1588, 2575
 EXPIRED_SLOT, EXPIRED_S = 20, 600
-"""For ten minutes of this slot the NICU's pump server shows a certificate that has run out."""
+"""For ten minutes of this slot the NICU's pump server shows an old certificate, put back by mistake."""
 RTCS_WANTED = bytes([1, 3, 6])
 """What a pump asks DHCP for: its application decides, no source says [A]."""
 
