@@ -35,7 +35,9 @@ def ip4(src, dst, payload, proto, ttl=64, ident=1):
 
 
 def udp(src, sport, dst, dport, data=b"", **more):
-    return ip4(src, dst, dpkt.udp.UDP(sport=sport, dport=dport, ulen=8 + len(data), data=data), 17, **more)
+    return ip4(
+        src, dst, dpkt.udp.UDP(sport=sport, dport=dport, ulen=8 + len(data), data=data), 17, **more
+    )
 
 
 def tcp(src, sport, dst, dport, data=b"", flags="A", seq=0, ack=0, **more):

@@ -39,6 +39,8 @@ def test_what_comes_out_can_be_printed(text):
     assert shown == text or not text.isprintable()
 
 
-@pytest.mark.parametrize(("text", "shown"), [("a\nb", "a\\nb"), ("\x1b[2J", "\\x1b[2J"), ("ä", "ä")])
+@pytest.mark.parametrize(
+    ("text", "shown"), [("a\nb", "a\\nb"), ("\x1b[2J", "\\x1b[2J"), ("ä", "ä")]
+)
 def test_control_characters_become_visible(text, shown):
     assert printable(text) == shown

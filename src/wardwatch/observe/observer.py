@@ -162,31 +162,16 @@ class Observer:
 
     def _fragment(self, block: PacketBlock, columns: PacketColumns, i: int, segment: str) -> None:
         """One fragment: its datagram goes on when it is whole, or can never be."""
-        place, proto = int(columns.fragment[i]), int(columns.proto[i])
-        key = Key(
-            net=int(columns.net[i]),
-            src=int(columns.src_hi[i]) << 64 | int(columns.src_lo[i]),
-            dst=int(columns.dst_hi[i]) << 64 | int(columns.dst_lo[i]),
-            proto=proto if columns.net[i] == 4 else -1,  # RFC 8200 §4.5: it does not tell them
-            ip_id=int(columns.ip_id[i]),
-            vlan=int(columns.vlan[i]),
-        )
-        payload = _payload(block, columns, i)
-        uncut = len(payload) >= int(columns.payload_claimed[i])
-        packet, ts, size = block.first + i, int(block.time[i]), int(columns.ip_bytes[i])
-        whole, anomalies = self._fragments.add(
-            key, proto, place >> 1, bool(place & 1), payload, packet, ts, ip_bytes=size, whole=uncut
-        )
+        whole, anomalies = self._fragments.take(block, columns, i)
         if anomalies:
             self._datagrams.anomalies("ip", anomalies, _where(block, columns, i, segment))
         if whole is not None:
             one, decoded = reassembled(whole, block, columns, i, self._events)
             there = self._vantage.segment[i : i + 1].astype(np.int64)
             self._conversations.touch(one, decoded, whole, there)
-        elif not uncut and place >> 1 == 0:
-            # The capture cut it, so it never will be whole: what is there is read as far as it goes.
-            first = Whole(key, proto, payload, (packet,), ts, ts, size)
-            one, decoded = reassembled(first, block, columns, i, self._events)
+        elif _cut_at_its_beginning(columns, i):
+            # It never will be whole: what is there is read as far as it goes.
+            one, decoded = reassembled(_alone(block, columns, i), block, columns, i, self._events)
             decoded.conversation[0] = columns.conversation[i]
         else:
             return
@@ -335,6 +320,26 @@ class Observer:
                     "first_packet": first,
                 },
             )
+
+
+def _cut_at_its_beginning(columns: PacketColumns, i: int) -> bool:
+    """Whether row ``i`` is a first fragment of which the capture holds only a part."""
+    cut = int(columns.payload_len[i]) < int(columns.payload_claimed[i])
+    return cut and int(columns.fragment[i]) >> 1 == 0
+
+
+def _alone(block: PacketBlock, columns: PacketColumns, i: int) -> Whole:
+    """A first fragment as if it were its whole datagram."""
+    ts = int(block.time[i])
+    key = Key(
+        net=int(columns.net[i]),
+        src=int(columns.src_hi[i]) << 64 | int(columns.src_lo[i]),
+        dst=int(columns.dst_hi[i]) << 64 | int(columns.dst_lo[i]),
+        ip_id=int(columns.ip_id[i]),
+    )
+    size = int(columns.ip_bytes[i])
+    payload = _payload(block, columns, i)
+    return Whole(key, int(columns.proto[i]), payload, (block.first + i,), ts, ts, size)
 
 
 def _payload(block: PacketBlock, columns: PacketColumns, i: int) -> bytes:

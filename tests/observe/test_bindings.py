@@ -1,0 +1,54 @@
+"""Bindings: who used which address, by what they say."""
+
+from tests.observe import frames as f
+from wardwatch.observe.bindings import MOST_CLAIMS, Bindings
+from wardwatch.observe.engine import observe
+from wardwatch.observe.tables import Spool
+from wardwatch.observe.where import Where
+
+
+def bindings(tmp_path, frames, source):
+    tables = observe([f.pcap(tmp_path / "a.pcap", frames)], key_file=tmp_path / "key").tables
+    return tables.ask("SELECT * FROM bindings WHERE source = ? ORDER BY first_packet, ip", [source])
+
+
+def test_arp_binds_its_sender(tmp_path):
+    frames = [
+        (1, f.arp(1, f.PUMP, "10.0.0.41", "10.0.0.1")),
+        (5, f.arp(2, f.PUMP, "10.0.0.41", "10.0.0.1", f.ROUTER)),
+        (6, f.arp(1, f.NURSE, "0.0.0.0", "10.0.0.5")),  # a probe claims nothing, RFC 5227 §2.1.1
+    ]
+    (row,) = bindings(tmp_path, frames, "arp")
+    assert (row.mac, row.ip, row.segment) == (f.PUMP, "10.0.0.41", "untagged")
+    assert (row.first_packet, row.last_packet, row.packets) == (1, 2, 2)
+    assert (row.first_ts, row.last_ts) == (10**9, 5 * 10**9)
+
+
+def test_dhcp_binds_when_the_server_acknowledges(tmp_path):
+    def answer(kind, yiaddr):
+        raw = f.udp("10.0.0.2", 67, "10.0.0.41", 68, f.dhcp(2, kind, f.PUMP, yiaddr=yiaddr))
+        return f.ether(f.SERVER, f.PUMP, raw)
+
+    frames = [(1, answer(2, "10.0.0.40")), (2, answer(5, "10.0.0.41")), (3, answer(6, "0.0.0.0"))]
+    (row,) = bindings(tmp_path, frames, "dhcp")
+    assert (row.mac, row.ip, row.first_packet) == (f.PUMP, "10.0.0.41", 2)
+
+
+def test_one_mac_that_claims_everything_is_cut_off(tmp_path):
+    frames = [
+        (n, f.arp(1, f.PUMP, f"10.0.{n // 250}.{n % 250 + 1}", "10.0.0.1"))
+        for n in range(MOST_CLAIMS + 20)
+    ]
+    assert len(bindings(tmp_path, frames, "arp")) == MOST_CLAIMS
+
+
+def test_neighbour_discovery_is_noted_message_by_message():
+    spool = Spool()
+    noted = Bindings(spool)
+    for packet in (3, 9):
+        noted.note("untagged", f.PUMP, "fe80::1", "nd", Where(1, packet, packet * 10, "untagged"))
+    noted.note("untagged", f.PUMP, "::", "nd", Where(1, 10, 100, "untagged"))
+    noted.finish()
+    (row,) = spool.close().ask("SELECT * FROM bindings")
+    assert (row.ip, row.first_packet, row.last_packet, row.packets) == ("fe80::1", 3, 9, 2)
+    assert (row.first_ts, row.last_ts) == (30, 90)
