@@ -98,7 +98,7 @@ def ssl2_server_hello(der: bytes, specs: tuple[int, ...] = (0x010080,)) -> bytes
 
 
 @cache
-def chain(digest: str = "SHA256") -> tuple[bytes, bytes]:
+def chain() -> tuple[bytes, bytes]:
     """A leaf and the root that signed it, made here; keys are fresh each time."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
@@ -123,7 +123,7 @@ def chain(digest: str = "SHA256") -> tuple[bytes, bytes]:
         if names:
             entries = [x509.DNSName(n) for n in names]
             builder = builder.add_extension(x509.SubjectAlternativeName(entries), critical=False)
-        return builder.sign(root_key, getattr(hashes, digest)()).public_bytes(Encoding.DER)
+        return builder.sign(root_key, hashes.SHA256()).public_bytes(Encoding.DER)
 
     return make("pump-server", leaf_key, ["pump-server.ward"]), make("Ward Root", root_key, [])
 
