@@ -1,6 +1,7 @@
 """Bindings: who used which address, by what they say."""
 
 from tests.observe import frames as f
+
 from wardwatch.observe.bindings import MOST_CLAIMS, Bindings
 from wardwatch.observe.engine import observe
 from wardwatch.observe.tables import Spool

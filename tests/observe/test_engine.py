@@ -3,8 +3,8 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
 from tests.observe import frames as f
+
 from wardwatch.errors import CaptureError, UsageError
 from wardwatch.observe.engine import observe, write_evidence
 

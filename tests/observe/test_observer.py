@@ -1,6 +1,7 @@
 """The way of a block: what reaches which reader, and what it becomes."""
 
 from tests.observe import frames as f
+
 from wardwatch.observe.engine import observe
 
 

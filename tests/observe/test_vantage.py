@@ -1,8 +1,8 @@
 """The vantage: what a capture could have shown of each segment."""
 
 import numpy as np
-
 from tests.observe import frames as f
+
 from wardwatch.model.values import NS, UNKNOWN_TIME
 from wardwatch.observe.engine import observe
 from wardwatch.observe.vantage import MOST_IPS, SPELL_SILENCE_NS, Clock

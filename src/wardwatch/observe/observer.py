@@ -70,6 +70,7 @@ class Observer:
         self._fragments = Fragments()
         self._discovery = discovery.Discovery(spool)
         self._radio = Radio(self._datagrams)
+        self._told_given_up = 0
         self._interest: dict[int, int] = {}
         self._fast = FastRows(spool, np.array(DEVICE_PREFIXES, np.uint32))
         self._bulk = (
@@ -249,6 +250,10 @@ class Observer:
         """Segment of row ``i`` of the present block."""
         return self._vantage.names[int(self._vantage.segment[i])]
 
+    def _given_up(self) -> int:
+        """Conversations, streams and stations given up so far because a bound was reached."""
+        return self._conversations.evicted + self._sessions.evicted + self._vantage.missed
+
     def _account(self, file: CaptureFile, tally: _Tally) -> None:
         """Rows of one file that has been read."""
         outcomes = tally.outcomes()
@@ -277,9 +282,10 @@ class Observer:
                 "clock_jumps": tally.clock.jumps,
                 "damage": [f"byte {d.offset}: {printable(d.problem)}" for d in file.damage],
                 "comments": list(file.comments),
-                "evicted": self._vantage.missed,
+                "evicted": self._given_up() - self._told_given_up,
             },
         )
+        self._told_given_up = self._given_up()
         for interface in file.interfaces:
             self._spool.add(
                 "interfaces",
