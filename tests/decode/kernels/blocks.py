@@ -6,7 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from wardwatch.decode import columns as names
+from wardwatch.decode.kernels import headers
 from wardwatch.model.block import PacketBlock
+
+KINDS = {v: k[5:].lower() for k, v in vars(names).items() if k.startswith("KIND_")}
+OUTCOMES = ("decoded", "skipped", "malformed")
 
 
 def block_of(packets, link=1, wire=None, time=None, first=1, capture=1):
@@ -51,6 +56,46 @@ def block_of_file(path):
         wire=[r[1] for r in found],
         time=[r[2] for r in found],
     )
+
+
+def decoded(block, plain=False):
+    """Columns of a block, by the compiled kernel or its plain Python, and the tags counted."""
+    columns = names.PacketColumns.of_size(block.n)
+    events = headers.Events()
+    compiled = headers.headers
+    try:
+        if plain:
+            headers.headers = compiled.py_func
+        headers.decode_block(block, columns, events)
+    finally:
+        headers.headers = compiled
+    return columns, events
+
+
+def row_of(block, c, i):
+    """One row of the columns, in words; the payload as (offset in the packet, there, claimed)."""
+    start = int(c.payload[i])
+    payload = (start - int(block.offset[i]), int(c.payload_len[i]), int(c.payload_claimed[i]))
+    plain = {
+        name: int(getattr(c, name)[i])
+        for name in ["has_mac", "src_mac", "dst_mac", "vlan", "tunnel_id", "ethertype", "net", "proto", "ttl", "ip_id", "ip_bytes", "fragment", "src_port", "dst_port", "flags", "seq", "ack", "window", "extensions", "wlan_subtype", "wlan_freq"]
+    }
+    carrier = None
+    if c.carried[i]:
+        net, *ends, src_port, dst_port, vlan = (int(x) for x in c.carrier[i][:8])
+        src_hi, src_lo, dst_hi, dst_lo = (x & (1 << 64) - 1 for x in ends)
+        carrier = (net, src_hi << 64 | src_lo, dst_hi << 64 | dst_lo, src_port, dst_port, vlan)
+    return {
+        "outcome": OUTCOMES[c.outcome[i]],
+        "reason": headers.REASONS[c.reason[i]],
+        "kind": KINDS[int(c.kind[i])],
+        "tunnel": headers.TUNNELS[c.tunnel[i]],
+        "src": int(c.src_hi[i]) << 64 | int(c.src_lo[i]) if c.net[i] else 0,
+        "dst": int(c.dst_hi[i]) << 64 | int(c.dst_lo[i]) if c.net[i] else 0,
+        "payload": payload if start >= 0 else None,
+        "carrier": carrier,
+        **plain,
+    }
 
 
 def _pcap(data):
