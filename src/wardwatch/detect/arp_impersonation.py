@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from wardwatch.model.judgement import Finding
 
 TECHNIQUE = "arp_impersonation"
+AGAINST = {
+    "neighbouring MACs": "The MACs differ in the last byte alone: bonded ports of one machine do this.",
+    "traffic moved": "A standby gateway that took over looks the same.",
+}
 
 
 def detect(scene: Scene, thresholds: Thresholds) -> Iterator[Finding]:
@@ -34,7 +38,5 @@ def detect(scene: Scene, thresholds: Thresholds) -> Iterator[Finding]:
             f"{actor} {episode.detail}. Its claims concern {some(episode.targets)}.",
             actor=actor,
             do_next="Find the machine behind this MAC; two machines set to one address look the same.",
-            speaks_against=""
-            if episode.rank == CONFIRMED
-            else "The MACs differ in the last byte alone: bonded ports of one machine do this.",
+            speaks_against="" if episode.rank == CONFIRMED else AGAINST[episode.variant],
         )

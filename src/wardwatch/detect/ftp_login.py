@@ -25,6 +25,7 @@ TECHNIQUE = "ftp_login"
 SAID = {
     "attempt": "tried to log in to {target} by FTP in clear",
     "success": "logged in to {target} by FTP in clear",
+    "default": "logged in to {target} by FTP in clear with a published default",
     "hard-coded": "logged in to {target} by FTP in clear with a secret the operator knows as built in",
 }
 LOGINS = """
@@ -32,9 +33,12 @@ LOGINS = """
             WHEN secret_packet >= 0 THEN secret_packet ELSE packet END AS packet,
         ts, segment, client_mac AS actor_mac, client AS actor_ip,
         server_mac AS target_mac, server AS target_ip, 0 AS strength,
-        CASE WHEN outcome = 'success' AND known_default <> '' THEN 3
+        CASE WHEN outcome = 'success' AND known_default IN (SELECT unnest(?::VARCHAR[])) THEN 4
+            WHEN outcome = 'success' AND known_default <> '' THEN 3
             WHEN outcome = 'success' THEN 2 ELSE 1 END AS weight,
-        CASE WHEN outcome = 'success' AND known_default <> '' THEN 'hard-coded'
+        CASE WHEN outcome = 'success' AND known_default IN (SELECT unnest(?::VARCHAR[]))
+                THEN 'hard-coded'
+            WHEN outcome = 'success' AND known_default <> '' THEN 'default'
             WHEN outcome = 'success' THEN 'success' ELSE 'attempt' END AS variant,
         CASE WHEN known_default <> '' THEN known_default ELSE '' END AS detail
     FROM logins
@@ -44,6 +48,11 @@ LOGINS = """
 """
 
 
+def supplied(scene: Scene) -> list[str]:
+    """Names of the secrets that the operator supplied; none bears the empty name."""
+    return [secret.name for secret in scene.site.secret if secret.confirmed and secret.name]
+
+
 def detect(scene: Scene, thresholds: Thresholds) -> Iterator[Finding]:
     """One finding for each client and segment; the most that was reached decides its words."""
     who = Who(scene)
@@ -51,7 +60,7 @@ def detect(scene: Scene, thresholds: Thresholds) -> Iterator[Finding]:
         scene.tables,
         who,
         LOGINS,
-        ["ftp", who.pump_macs, who.pump_ips],
+        [*[supplied(scene)] * 2, "ftp", who.pump_macs, who.pump_ips],
         hazard=True,
         silence_ns=int(thresholds.silence_s * NS),
     ):

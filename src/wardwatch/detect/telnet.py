@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wardwatch.detect.finding import finding, some
-from wardwatch.detect.ftp_login import LOGINS
+from wardwatch.detect.ftp_login import LOGINS, supplied
 from wardwatch.model.values import NS
 from wardwatch.signs.episodes import episodes
 from wardwatch.signs.who import Who
@@ -26,6 +26,7 @@ SAID = {
     "exposed": "{target} answered {actor} with a telnet banner",
     "attempt": "{actor} tried to log in to {target} by telnet in clear",
     "success": "{actor} logged in to {target} by telnet in clear",
+    "default": "{actor} logged in to {target} by telnet with a published default",
     "hard-coded": "{actor} logged in to {target} by telnet with a secret the operator knows as built in",
 }
 FOUND = f"""
@@ -48,7 +49,7 @@ def detect(scene: Scene, thresholds: Thresholds) -> Iterator[Finding]:
         scene.tables,
         who,
         FOUND,
-        ["telnet", who.pump_macs, who.pump_ips],
+        [*[supplied(scene)] * 2, "telnet", who.pump_macs, who.pump_ips],
         hazard=True,
         silence_ns=int(thresholds.silence_s * NS),
     ):

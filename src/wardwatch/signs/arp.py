@@ -102,5 +102,30 @@ def claims(scene: Scene, still_s: float) -> tuple[str, list[Any]]:
                 AND EXISTS (
                 SELECT 1 FROM presence t WHERE t.segment = s.segment AND t.mac = p.holder
                     AND t.first_ts <= s.ts + {still} AND t.last_ts > s.ts)))
+        UNION ALL
+        -- the traffic moves: what another MAC carried before the claim, this one carries after it
+        SELECT DISTINCT s.capture, s.packet, s.ts, s.segment, s.actor, '', a.mac, s.ip,
+            CASE WHEN (s.segment, s.ip, a.mac) IN (
+                    SELECT (segment, ip, mac) FROM holders)
+                OR (s.ip, a.mac) IN (SELECT (ip, mac) FROM named) THEN 0 ELSE 1 END,
+            1, 'traffic moved',
+            'said that ' || s.ip || ' is at ' || s.mac || ', and then carried traffic that '
+                || a.mac || ' had carried before'
+        FROM said s
+        JOIN bindings b ON b.segment = s.segment AND b.mac = s.mac AND b.source = 'ip'
+            AND b.first_ts BETWEEN s.ts AND s.ts + {still}
+        JOIN bindings a ON a.segment = b.segment AND a.ip = b.ip AND a.source = 'ip'
+            AND a.mac <> b.mac AND a.last_ts < b.first_ts
+        WHERE NOT regexp_matches(a.mac, '{VIRTUAL}')
+            AND s.mac NOT IN (SELECT mac FROM friends)
+            AND (s.segment, s.mac) NOT IN (SELECT (segment, src_mac) FROM redundancy)
+            -- an end station's own address that moved is a move, not a path
+            AND (b.segment, b.ip) NOT IN (SELECT (segment, ip) FROM said)
+            AND (a.mac, b.mac) NOT IN (
+                SELECT (m.address, n.address) FROM owners m JOIN owners n USING (device))
+            AND NOT EXISTS (
+                SELECT 1 FROM bindings o WHERE o.segment = s.segment AND o.mac = s.mac
+                    AND o.source = 'ip' AND o.first_ts < s.ts
+                    AND (o.segment, o.ip) NOT IN (SELECT (segment, ip) FROM said))
     """
     return sql, [*owners(scene.devices), friends(scene), *columns]
