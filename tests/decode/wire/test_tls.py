@@ -71,9 +71,7 @@ def test_ja4_by_its_definition() -> None:
         + said.alpn(b"h2", b"http/1.1")
         + said.groups(29)
         + said.point_formats(0)
-        + said.signature_algorithms(
-            0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601
-        )
+        + said.signature_algorithms(0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601)
         + said.supported_versions(0x7A7A, 0x0304, 0x0303)
         + said.extension(0x0015, b"")
         + b"".join(said.extension(kind, b"") for kind in empty)
@@ -84,7 +82,8 @@ def test_ja4_by_its_definition() -> None:
 
 
 @pytest.mark.parametrize(
-    ("alpn", "shown"), [(b"", "00"), (b"h2", "h2"), (b"http/1.1", "h1"), (b"x", "xx"), (b"\xab\xcd", "ad")]
+    ("alpn", "shown"),
+    [(b"", "00"), (b"h2", "h2"), (b"http/1.1", "h1"), (b"x", "xx"), (b"\xab\xcd", "ad")],
 )
 def test_ja4_alpn(alpn: bytes, shown: str) -> None:
     hello = tls.ClientHello(0x0303, 0, (47,), (16,), 50, alpn=alpn)
@@ -115,7 +114,9 @@ def test_a_hello_retry_request_is_told_by_its_random() -> None:
     assert hello is not None and hello.retry
 
 
-@pytest.mark.parametrize("name", [n for n in hostile_sessions.PARSERS if n.startswith(("tls", "ssl2"))])
+@pytest.mark.parametrize(
+    "name", [n for n in hostile_sessions.PARSERS if n.startswith(("tls", "ssl2"))]
+)
 def test_hostile_bytes_are_data(name: str) -> None:
     hostile.run(*hostile_sessions.PARSERS[name], seed=8, count=2000)
 
@@ -143,7 +144,9 @@ def hellos(draw: st.DrawFn) -> tuple[dict, bytes]:
             offered["alpn"] = draw(st.binary(min_size=1, max_size=9))
             raw += said.alpn(offered["alpn"], b"other")
         elif kind == 11:
-            offered["point_formats"] = tuple(draw(st.lists(st.integers(0, 255), min_size=1, max_size=4)))
+            offered["point_formats"] = tuple(
+                draw(st.lists(st.integers(0, 255), min_size=1, max_size=4))
+            )
             raw += said.point_formats(*offered["point_formats"])
         elif kind == 99:
             raw += said.extension(99, draw(st.binary(max_size=9)))
@@ -219,7 +222,9 @@ def test_certificates_come_leaf_first_and_bounded() -> None:
 
 
 def test_grease_is_sixteen_values() -> None:
-    assert [v for v in range(0x10000) if tls.is_grease(v)] == [0x0A0A + 0x1010 * k for k in range(16)]
+    assert [v for v in range(0x10000) if tls.is_grease(v)] == [
+        0x0A0A + 0x1010 * k for k in range(16)
+    ]
 
 
 def test_what_looks_like_tls() -> None:

@@ -1,0 +1,215 @@
+"""wardwatch.observe.sessions"""
+
+import json
+import random
+from collections import Counter as Counted
+from pathlib import Path
+
+import dpkt
+import pytest
+from tests import hostile, hostile_sessions
+from tests.observe.talk import CLIENT, SERVER, Talk
+from tests.shared import CAPTURES, needs_shared
+
+from wardwatch.observe import sessions as module
+from wardwatch.observe.follow import FOLLOW, IGNORE, UNDECIDED
+from wardwatch.observe.sessions import Sessions
+from wardwatch.observe.where import Where
+
+
+def test_interest_begins_undecided_and_follows_what_it_knows() -> None:
+    talk = Talk(21)
+    assert talk.sessions.interest(1) == UNDECIDED
+    assert talk.opens().sessions.interest(1) == UNDECIDED
+    assert talk.server(b"220 RTCS FTP Ready\r\n").sessions.interest(1) == FOLLOW
+
+
+def test_what_nobody_can_read_is_ignored_and_forgotten() -> None:
+    talk = Talk(9).opens().client(b"\x01" * 70).server(b"\x02" * 70)
+    assert talk.sessions.interest(1) == IGNORE
+    assert not talk.sessions._flows and talk.sessions._buffered == 0
+
+
+def test_a_conversation_that_ended_is_forgotten() -> None:
+    talk = Talk(21).opens().server(b"220 x FTP\r\n").closes(0).closes(1)
+    assert not talk.sessions._flows
+    talk.sessions.close(1)
+    assert talk.sessions.interest(1) == UNDECIDED
+
+
+def test_a_new_syn_on_the_same_ports_is_a_new_connection() -> None:
+    talk = Talk(21).opens().server(b"220 one FTP\r\n").closes(0).closes(1)
+    talk.sequence = [90_000, 70_000]
+    talk.opens().server(b"220 two FTP\r\n")
+    assert [r["text"] for r in talk.rows("banners")] == ["220 one FTP", "220 two FTP"]
+
+
+def test_streams_are_counted_by_conversation() -> None:
+    talk = Talk(21).opens().server(b"220 x FTP\r\n").client(b"USER a\r\n")
+    talk.sequence[0] -= 8
+    talk.client(b"USER b\r\n").server(b"gone", lost=True).client(b"").closes(0).closes(1)
+    assert "tcp_overlap" in talk.faults()
+    found = talk.sessions.counters[1]
+    assert (found.missed_bytes, found.overlaps, found.retransmissions) == (4, 1, 1)
+
+
+def test_a_flood_of_connections_evicts_the_longest_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_FOLLOWED", 10)
+    talk = Talk(21)
+    for number in range(25):
+        talk.turns_to(number, 21, 40000 + number).opens()
+        if number == 20:
+            talk.server(b"220 x FTP\r\n")
+    assert len(talk.sessions._flows) == 10
+    assert talk.sessions.evicted == 15
+    assert talk.sessions.interest(20) == FOLLOW and talk.sessions.interest(3) == IGNORE
+
+
+def test_kept_bytes_of_all_conversations_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_BUFFERED", 20_000)
+    talk = Talk(21)
+    for number in range(40):
+        talk.turns_to(number, 21, 40000 + number).opens().server(b"220 x FTP\r\n")
+        talk.client(b"A" * 3000)
+    assert talk.sessions._buffered <= 20_000 and talk.sessions.evicted > 10
+
+
+def test_anomalies_of_one_conversation_are_bounded() -> None:
+    talk = Talk(23).opens().server(b"\xff\xfb\x01")
+    for _ in range(500):
+        talk.client(b"\xff\x41")
+    assert len(talk.faults()) == 64
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_hostile_conversations_neither_raise_nor_grow(seed: int) -> None:
+    """Mutated messages of every protocol, in any order, with holes, resets and new SYNs."""
+    chance = random.Random(seed)
+    valid = [m for _, messages in hostile_sessions.PARSERS.values() for m in messages]
+    talk = Talk(21)
+    for number in range(40):
+        talk.turns_to(number, chance.choice((21, 23, 53, 80, 443, 2575, 9999)), number)
+        if chance.random() < 0.8:
+            talk.opens()
+        framed = [b"\x0b%b\x1c\r" % m for m in valid] + [m + b"\r\n" for m in valid] + valid
+        for payload in hostile.mutate(chance.randrange(1 << 30), framed, 12):
+            say = chance.choice((talk.client, talk.server))
+            say(payload, lost=chance.random() < 0.1)
+            if chance.random() < 0.1:
+                talk.sequence[chance.randrange(2)] += chance.randrange(-100, 200)
+        chance.choice((lambda: None, talk.closes, talk.resets))()
+    assert talk.rows("anomalies") is not None
+    assert not talk.sessions._flows and talk.sessions._buffered == 0
+    assert talk.sessions._shared.pool.used == 0
+
+
+def test_without_a_listener_for_datagrams_dns_is_passed_over() -> None:
+    talk = Talk(53)
+    talk.sessions = Sessions(talk.spool, talk.sessions._shared.secrets)
+    talk.opens().client(b"\0\x0c" + bytes(12))
+    assert talk.sessions.interest(1) == FOLLOW
+
+
+# -- real captures, compared with what other programs found -------------------------------------
+
+
+def segments(path: Path):
+    """TCP over IP over Ethernet (and VLAN), read with dpkt and no code of ours."""
+    with path.open("rb") as file:
+        for number, (stamp, raw) in enumerate(dpkt.pcap.Reader(file), 1):
+            frame = dpkt.ethernet.Ethernet(raw)
+            ip = frame.data
+            if isinstance(ip, (dpkt.ip.IP, dpkt.ip6.IP6)) and isinstance(ip.data, dpkt.tcp.TCP):
+                yield number, int(stamp * 1e9), frame, ip, ip.data
+
+
+def hear(path: Path) -> Talk:
+    talk = Talk()
+    numbers: dict[tuple, int] = {}
+    for packet, ts, frame, ip, tcp in segments(path):
+        text = [dpkt.utils.inet_to_str(a) for a in (ip.src, ip.dst)]
+        ends = ((text[0], tcp.sport), (text[1], tcp.dport))
+        from_orig = ends in numbers or ends[::-1] not in numbers
+        number = numbers.setdefault(ends if from_orig else ends[::-1], len(numbers))
+        macs = [a.hex(":") for a in (frame.src, frame.dst)]
+        where = Where(1, packet, ts, "untagged", *macs, *ends[0], *ends[1], number)
+        if talk.sessions.interest(number) != IGNORE:
+            data = bytes(tcp.data)
+            talk.sessions.segment(
+                number, from_orig, tcp.seq, tcp.ack, tcp.flags, data, where, len(data)
+            )
+    return talk
+
+
+def expected(name: str) -> dict[str, object]:
+    found = json.loads((CAPTURES / "expect" / f"{name}.json").read_text())
+    rows = found if isinstance(found, list) else found["assertions"]
+    return {r["path"]: r["value"] for r in rows if r["confidence"] in ("A", "B")}
+
+
+def words(rows: list[dict], name: str) -> list:
+    return sorted({r[name] for r in rows} - {""})
+
+
+MEASURED = {
+    "ftp.commands": lambda t: dict(Counted(r["command"] for r in t.rows("ftp") if r["command"])),
+    "ftp.users": lambda t: [r["argument"] for r in t.rows("ftp") if r["command"] == "USER"],
+    "ftp.logins_ok": lambda t: sum(r["outcome"] == "success" for r in t.rows("logins")),
+    "ftp.logins_failed": lambda t: sum(r["outcome"] == "failed" for r in t.rows("logins")),
+    "ftp.servers": lambda t: words(t.rows("ftp"), "server"),
+    "ftp.transfer_before_login": lambda t: [r["command"] for r in t.rows("transfers") if r["before_login"]],
+    "ftp.files": lambda t: [[r["command"], r["path"]] for r in t.rows("transfers") if r["path"] and r["command"] == "RETR"],
+    "telnet.sessions": lambda t: list(t.sessions.services.values()).count("telnet"),
+    "tls.streams": lambda t: len(t.rows("tls")),
+    "tls.sni": lambda t: words(t.rows("tls"), "server_name"),
+    "tls.n_certs": lambda t: len({r["sha256"] for r in t.rows("certificates")}),
+    "tls.leaf_subjects": lambda t: words([r for r in t.rows("certificates") if not r["position"]], "subject"),
+    "http.requests": lambda t: sum(r["direction"] == "request" for r in t.rows("http")),
+    "http.responses": lambda t: sum(r["direction"] == "response" for r in t.rows("http")),
+    "hl7.types": lambda t: dict(Counted("^".join(r["message_type"].split("^")[:2]) for r in t.rows("hl7"))),
+    "dicom.calling": lambda t: words(t.rows("dicom"), "calling"),
+    "dicom.called": lambda t: words(t.rows("dicom"), "called"),
+}  # fmt: skip
+
+
+@needs_shared
+@pytest.mark.parametrize(
+    "name",
+    [
+        "dicom__lab__dicom_104_echo_store.pcap",
+        "ftp-active-passive__sv__ftp-download-active__input.pcap",
+        "ftp-anonymous__zeek__retr.pcap",
+        "ftp-bruteforce__zeek__bruteforce.pcap",
+        "ftp-login__zeek__ipv4.pcap",
+        "ftp-login__zeek__ipv6.pcap",
+        "ftp-overlong__sv__ftp-too-long-command.pcap",
+        "hl7__lab__hl7_2575_oru.pcap",
+        "http-get__zeek__get.pcap",
+        "telnet-login__ndpi__telnet.pcap",
+        "telnet-options__ppp__telnet.pcap",
+        "tls-1.0__arkime__openssl-tls1.pcap",
+        "tls-1.1__zeek__tls1_1.pcap",
+        "tls-1.2__zeek__tls1.2.pcap",
+        "tls-alert__zeek__tls-early-alert.pcap",
+        "tls-expired__zeek__tls-expired-cert.pcap",
+        "tls-fragmented__arkime__tls-split-client-hello.pcap",
+        "tls-odd-cert__zeek__cert-no-cn.pcap",
+        "tls-ssl2-3__zeek__ssl-v2.pcap",
+    ],
+)
+def test_a_real_capture_says_what_other_programs_read_in_it(name: str) -> None:
+    talk = hear(CAPTURES / name)
+    told = {p: v for p, v in expected(name).items() if p in MEASURED}
+    assert told, "no expectation of ours in this capture"
+    for path, value in told.items():
+        measured = MEASURED[path](talk)
+        if isinstance(value, list):
+            assert sorted(measured) == sorted(value), path
+        else:
+            assert measured == value, path
+
+
+def test_ends_are_named_by_who_began() -> None:
+    row = Talk(21).opens().server(b"220 x FTP\r\n").row("banners")
+    assert (row["server"], row["server_port"]) == (SERVER, 21)
+    assert CLIENT != SERVER
