@@ -87,6 +87,7 @@ class Spool:
         self._pending: dict[str, list[pa.Table]] = {t.name: [] for t in TABLES}
         self._writers: dict[str, Any] = {}
         self._sealed: set[str] = set()
+        self._connection: duckdb.DuckDBPyConnection | None = None
         self._none = {t.name: {c.name: EMPTY[c.type] for c in t.columns} for t in TABLES}
         self._schemas = {t.name: arrow_schema(t) for t in TABLES}
         self.counts: dict[str, int] = {t.name: 0 for t in TABLES}
@@ -141,14 +142,28 @@ class Spool:
 
     def extend_from(self, table: str, source: str, question: str) -> None:
         """Append the answer to a question about another table, which is complete: its file is ``?``."""
-        answer = quiet_connection().sql(question, params=[str(self.seal(source))])
-        found: pa.Table = answer.to_arrow_table()
+        found: pa.Table = (
+            self._asked().sql(question, params=[str(self.seal(source))]).to_arrow_table()
+        )
         self.extend(table, {name: found[name].combine_chunks() for name in found.column_names})
+
+    def question(self, source: str, question: str) -> list[dict[str, Any]]:
+        """Rows of a question about a table that is complete: its file is ``?``."""
+        answer = self._asked().execute(question, [str(self.seal(source))])
+        names = [d[0] for d in answer.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+
+    def _asked(self) -> duckdb.DuckDBPyConnection:
+        if self._connection is None:
+            self._connection = quiet_connection()
+        return self._connection
 
     def close(self) -> Tables:
         """Write what is left (an empty file for an empty table) and open it for questions."""
         for table in TABLES:
             self.seal(table.name)
+        if self._connection is not None:
+            self._connection.close()
         return Tables(folder=self.folder, keep=self._temporary)
 
     def _gather(self, table: str) -> None:

@@ -12,7 +12,6 @@ import numpy as np
 
 from wardwatch.model.values import NS, UNKNOWN_TIME
 from wardwatch.observe.segments import Aliases, segment_name
-from wardwatch.observe.tables import quiet_connection
 from wardwatch.observe.text import ip_of, mac_of
 
 if TYPE_CHECKING:
@@ -288,17 +287,24 @@ _OF_DHCP = """
     FROM read_parquet(?) GROUP BY 1, 2
 """
 
+_TOLD = (
+    "tcp_both",
+    "tcp_one_way",
+    "tcp_gaps",
+    "dhcp_client_messages",
+    "dhcp_server_messages",
+    "dhcp_relayed",
+)
+
 
 def vantage_of_messages(spool: Spool) -> Callable[[object, object], dict[str, int]]:
     """What conversations and DHCP messages tell of a (capture, segment); both are complete now."""
     told: dict[tuple[object, object], dict[str, int]] = {}
-    none: dict[str, int] = {}
+    none = dict.fromkeys(_TOLD, 0)
     for table, question in (("conversations", _OF_CONVERSATIONS), ("dhcp", _OF_DHCP)):
-        answer = quiet_connection().execute(question, [str(spool.seal(table))])
-        names = [d[0] for d in answer.description or ()][2:]
-        none.update(dict.fromkeys(names, 0))
-        for capture, segment, *values in answer.fetchall():
-            told.setdefault((capture, segment), {}).update(zip(names, values, strict=True))
+        for row in spool.question(table, question):
+            place = row.pop("capture"), row.pop("segment")
+            told.setdefault(place, {}).update(row)
     return lambda capture, segment: {**none, **told.get((capture, segment), {})}
 
 

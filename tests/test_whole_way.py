@@ -1,0 +1,20 @@
+"""Cut captures through the whole way; ``make fuzz`` takes every cut, the suite a share."""
+
+import struct
+
+from tests.shared import CAPTURES, needs_shared
+from tests.whole_way import boundaries, cuts, whole_way
+
+
+@needs_shared
+def test_cut_captures_end_and_account_for_every_packet():
+    files = sorted(path for path in CAPTURES.iterdir() if path.is_file() and "__" in path.name)
+    assert len(files) > 100
+    assert whole_way(files, seed=7, share=0.04) > 400
+
+
+def test_cuts_are_at_and_around_every_record():
+    raw = b"\xd4\xc3\xb2\xa1" + bytes(20) + struct.pack("<IIII", 0, 0, 4, 4) + b"data"
+    assert boundaries(raw) == [24, 44]
+    assert {23, 24, 25, 43, 44} <= set(cuts(raw, 1))
+    assert max(cuts(raw, 1)) == 44
