@@ -1,6 +1,7 @@
 """wardwatch.decode.stream"""
 
 import random
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -273,7 +274,7 @@ def test_what_comes_out_and_what_is_missing_make_up_the_whole(
 
 def pieces_of(data: bytes, where: list[int]) -> list[tuple[int, int]]:
     marks = sorted({0, len(data), *(k % len(data) for k in where)})
-    return list(zip(marks, marks[1:], strict=False))
+    return list(pairwise(marks))
 
 
 def test_every_fault_is_listed() -> None:

@@ -31,8 +31,8 @@ def clients(function, payloads: list[bytes]) -> list[tls.ClientHello | None]:
     lists = np.full((len(payloads), rows.WIDTH), 77, np.int32)
     function(arena, at, size, row, lists)
     return [
-        rows.client_hello_of(arena, r, l) if r[rows.OK] else None
-        for r, l in zip(row, lists, strict=True)
+        rows.client_hello_of(arena, r, values) if r[rows.OK] else None
+        for r, values in zip(row, lists, strict=True)
     ]
 
 
@@ -42,7 +42,8 @@ def servers(function, bodies: list[bytes]) -> list[tls.ServerHello | None]:
     lists = np.full((len(bodies), rows.WIDTH), 77, np.int32)
     function(arena, at, size, row, lists)
     return [
-        rows.server_hello_of(r, l) if r[rows.OK] else None for r, l in zip(row, lists, strict=True)
+        rows.server_hello_of(r, values) if r[rows.OK] else None
+        for r, values in zip(row, lists, strict=True)
     ]
 
 
