@@ -334,6 +334,26 @@ def test_dhcp_and_dns_servers():
     assert kind(NOBODY, relayed)[0] == ""
 
 
+def test_a_resolver_is_who_answers_and_not_who_refuses():
+    def answered(**how):
+        row = {
+            "packet": 4,
+            "src": IP,
+            "src_mac": NOBODY,
+            "src_port": 53,
+            "kind": "dns",
+            "is_response": True,
+        }
+        return kind(NOBODY, Evidence().station(NOBODY, IP).add("dns", **{**row, "rcode": 0, **how}))
+
+    assert answered() == ("server", Confidence.POSSIBLE)
+    assert answered(rcode=3) == ("server", Confidence.POSSIBLE)
+    assert answered(rcode=2)[0] == ""
+    assert answered(rcode=5)[0] == ""
+    assert answered(is_response=False)[0] == ""
+    assert answered(kind="mdns")[0] == ""
+
+
 def test_who_pumps_open_tls_to_is_a_pump_server():
     seen = Evidence().station(PUMP, IP).station(PLAIN, "10.9.0.9").hello(PUMP, IP)
     assert kind(PLAIN, seen) == ("pump server", Confidence.PROBABLE)
@@ -441,8 +461,9 @@ def test_links_without_macs_know_devices_by_address():
 def test_a_starving_client_that_invents_addresses_is_one_device():
     seen = Evidence().station(PLAIN)
     for number in range(50):
-        seen.dhcp_client(f"00:1a:01:00:01:{number:02x}", src_mac=PLAIN)
+        seen.dhcp_client(f"00:1a:01:00:01:{number:02x}", src_mac=PLAIN, vendor_class="MSFT 5.0")
     assert [d.macs for d in seen.devices()] == [(PLAIN,)]
+    assert kind(PLAIN, seen)[0] == "workstation"  # what it says is its sender's
 
 
 def test_a_client_behind_a_relay_is_known_by_its_own_address():

@@ -10,7 +10,7 @@ def test_the_registry_names_the_holder_of_a_prefix():
 @pytest.mark.parametrize(
     "mac",
     [
-        "02:50:56:00:00:10",  # locally administered
+        "02:07:01:00:00:10",  # locally administered, though the registry knows the prefix
         "01:00:5e:00:00:01",  # group
         "cc:4f:5c:70:00:01",  # a block that was cut into smaller ones
         "",

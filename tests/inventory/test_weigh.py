@@ -22,7 +22,8 @@ def test_one_hint_makes_possible():
 
 
 def test_a_trait_below_a_hint_is_told_and_not_weighed():
-    assert weigh([rule("dust", 0.19, kind="printer")]).confidence is Confidence.UNKNOWN
+    found = weigh([rule("dust", 0.19, kind="printer")])
+    assert (found.identity.kind, found.confidence) == ("", Confidence.UNKNOWN)
 
 
 def test_two_hints_of_different_basis_make_probable():
