@@ -1,0 +1,153 @@
+"""wardwatch.decode.kernels.conversations"""
+
+import json
+import random
+
+import numpy as np
+import pytest
+from tests.decode.kernels import naive
+from tests.decode.kernels.blocks import block_of, block_of_file, decoded, records
+from tests.decode.kernels.packets import ether, ipv4, ipv6, tag, tcp, udp
+from tests.shared import CAPTURES, needs_shared
+
+from wardwatch.decode.conversations import ConversationTable
+from wardwatch.decode.kernels import conversations as k
+
+BOTH = pytest.mark.parametrize("plain", [False, True], ids=["compiled", "py_func"])
+
+
+def swap(monkeypatch, plain):
+    if plain:
+        monkeypatch.setattr(k, "conversations", k.conversations.py_func)
+        monkeypatch.setattr(k, "reindex", k.reindex.py_func)
+
+
+def compare(block, table, idle=0):
+    """The table's rows against a dictionary's, packet by packet."""
+    columns, _ = decoded(block)
+    columns.carried[:] = 0  # tunnels' own conversations are tested with the table
+    table.update(block, columns)
+    plain = naive.Conversations(idle)
+    for i in range(block.n):
+        start = int(block.offset[i])
+        data = block.arena[start : start + int(block.length[i])].tobytes()
+        twin = naive.Packet(int(block.link[i]), data, int(block.wire[i]))
+        taken = plain.take(twin, int(block.time[i]))
+        told = (int(columns.conversation[i]), bool(columns.from_orig[i]))
+        assert told == (taken or (-1, False)), i
+    rows = table.rows()
+    assert rows["conversation"].tolist() == list(range(len(plain.found)))
+    for side, name in enumerate(("orig", "resp")):
+        assert rows[f"{name}_pkts"].tolist() == [one["packets"][side] for one in plain.found]
+        assert rows[f"{name}_bytes"].tolist() == [one["bytes"][side] for one in plain.found]
+    return rows
+
+
+def traffic(count, seed, hosts=6):
+    """Packets of few hosts and ports, so that they meet often; flags as they fall."""
+    chance = random.Random(seed)
+    for _ in range(count):
+        a, b = chance.sample(range(hosts), 2)
+        ports = chance.choice((1, 2)), chance.choice((1, 80))
+        body = bytes(chance.choice((0, 0, 3)))
+        what = chance.randrange(10)
+        if what < 6:
+            flags = chance.choice((2, 18, 16, 24, 17, 4, 20))
+            inner = (
+                6,
+                tcp(*ports, body, flags=flags, seq=chance.randrange(40), ack=chance.randrange(40)),
+            )
+        elif what < 8:
+            inner = 17, udp(*ports, body)
+        else:
+            inner = (
+                1,
+                bytes((chance.choice((0, 8, 3, 11, 13, 14)), chance.choice((0, 1)))) + bytes(6),
+            )
+        if chance.random() < 0.3:
+            packet = 0x86DD, ipv6(*inner, src=a << 64 | 7, dst=b << 64 | 7)
+        else:
+            packet = (
+                0x0800,
+                ipv4(*inner, src=a, dst=b, fragment=chance.choice((0,) * 9 + (0x2000, 3))),
+            )
+        if chance.random() < 0.3:
+            packet = 0x8100, tag(chance.choice((5, 6)), *packet)
+        yield ether(*packet)
+
+
+@BOTH
+def test_rows_are_those_of_a_dictionary(monkeypatch, plain: bool) -> None:
+    swap(monkeypatch, plain)
+    packets = list(traffic(800 if plain else 6_000, 1))
+    compare(block_of(packets), ConversationTable())
+
+
+@BOTH
+def test_silence_ends_a_conversation(monkeypatch, plain: bool) -> None:
+    swap(monkeypatch, plain)
+    packets = list(traffic(600, 2, hosts=3))
+    chance, now, times = random.Random(2), 0, []
+    for _ in packets:
+        now += chance.choice((1, 1, 1, 500))
+        times.append(now)
+    rows = compare(block_of(packets, time=times), ConversationTable(idle_ns=700), idle=700)
+    assert len(rows["conversation"]) > len(
+        set(zip(rows["orig_lo"].tolist(), rows["resp_lo"].tolist(), strict=True))
+    )
+
+
+def test_a_small_table_grows_and_answers_alike() -> None:
+    packets = [ether(0x0800, ipv4(17, udp(k & 0xFFFF, 9, b"x"), src=k)) for k in range(40_000)]
+    table = ConversationTable()
+    columns, _ = decoded(block_of(packets + packets[::-1]))
+    table.update(block_of(packets + packets[::-1]), columns)
+    assert len(table) == 40_000
+    assert columns.conversation[:40_000].tolist() == list(range(40_000))
+    assert columns.conversation[40_000:80_000].tolist() == list(range(39_999, -1, -1))
+
+
+@needs_shared
+def test_every_shared_capture_has_the_conversations_of_a_dictionary() -> None:
+    for path in sorted(CAPTURES.iterdir()):
+        if (
+            path.is_file()
+            and ("pcap" in path.name or path.suffix == ".cap")
+            and list(records(path))
+        ):
+            compare(block_of_file(path), ConversationTable())
+
+
+SELF = ("snmp__sv__SNMPv2c_get_requests", "snmp__zeek__snmpv1_set", "snmp__zeek__snmpv3_get_next")
+"""A host that talks to itself: tshark takes each direction for a stream of its own."""
+
+
+@needs_shared
+def test_the_shared_captures_have_the_conversations_that_tshark_counts() -> None:
+    from wardwatch.decode.fragments import Fragments, reassembled
+
+    wrong = []
+    for expected in sorted((CAPTURES / "expect").glob("*.json")):
+        path = CAPTURES / expected.name.removesuffix(".json")
+        told = json.loads(expected.read_text(encoding="utf-8"))["assertions"]
+        wanted = {a["path"]: a["value"] for a in told}.get("conversations_total")
+        if wanted is None or path.name.startswith(SELF):
+            continue
+        block = block_of_file(path)
+        columns, events = decoded(block)
+        table, fragments = ConversationTable(), Fragments()
+        table.update(block, columns)
+        for i in np.flatnonzero(columns.fragment[: block.n] >= 0).tolist():
+            whole, _ = fragments.take(block, columns, i)
+            if whole:
+                table.touch(*reassembled(whole, block, columns, i, events), whole)
+        rows = table.rows()
+        names = ("proto", "orig_hi", "orig_lo", "orig_p", "resp_hi", "resp_lo", "resp_p")
+        keys = {
+            (proto, *sorted([(a, b, c), (d, e, f)]))
+            for proto, a, b, c, d, e, f in zip(*(rows[n].tolist() for n in names), strict=True)
+        }
+        found = {"tcp": sum(key[0] == 6 for key in keys), "udp": sum(key[0] == 17 for key in keys)}
+        if found != wanted:
+            wrong.append((path.name, found, wanted))
+    assert wrong == []

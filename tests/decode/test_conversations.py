@@ -1,0 +1,228 @@
+"""wardwatch.decode.conversations"""
+
+import numpy as np
+import pytest
+from tests.decode.kernels.blocks import block_of, decoded
+from tests.decode.kernels.packets import arp, ether, ipv4, tag, tcp, udp, vxlan
+
+from wardwatch.decode.conversations import ConversationTable
+from wardwatch.decode.fragments import Fragments, reassembled
+
+SYN, ACK, FIN, RST = 2, 16, 1, 4
+A, B = 0x0A000001, 0x0A000002
+
+
+class Talk:
+    """A TCP conversation told in one line: ``"S h A D d F f"``, upper case the client."""
+
+    def __init__(self, port=80):
+        self.port = port
+        self.next = {True: 1000, False: 5000}
+        self.packets = []
+
+    def say(self, letters):
+        for letter in letters.split():
+            self.one(letter.isupper(), letter.lower())
+        return self
+
+    def one(self, client, letter):
+        flags, body = {
+            "s": (SYN, b""),
+            "h": (SYN | ACK, b""),
+            "a": (ACK, b""),
+            "d": (ACK | 8, b"x" * 10),
+            "f": (FIN | ACK, b""),
+            "r": (RST, b""),
+        }[letter]
+        seq = self.next[client]
+        self.send(client, flags, body, seq)
+        self.next[client] = seq + len(body) + (letter in "shf")
+
+    def send(self, client, flags, body, seq):
+        ack = self.next[not client] if flags & ACK else 0
+        ports = (40000, self.port) if client else (self.port, 40000)
+        ends = {"src": A, "dst": B} if client else {"src": B, "dst": A}
+        self.packets.append(
+            ether(0x0800, ipv4(6, tcp(*ports, body, flags=flags, seq=seq, ack=ack), **ends))
+        )
+
+
+def rows_of(packets, **options):
+    block = block_of(packets)
+    columns, _ = decoded(block)
+    table = ConversationTable(**options)
+    table.update(block, columns)
+    return table.rows()
+
+
+@pytest.mark.parametrize(
+    ("letters", "state", "history"),
+    [
+        ("S", "S0", "S"),
+        ("S h A", "S1", "ShA"),
+        ("S h A D a d A F f A", "SF", "ShADadFf"),
+        ("S h A D F", "S2", "ShADF"),
+        ("S h A d f", "S3", "ShAdf"),
+        ("S r", "REJ", "Sr"),
+        ("S R", "RSTOS0", "SR"),
+        ("S F", "SH", "SF"),
+        ("S h A D R", "RSTO", "ShADR"),
+        ("S h A D r", "RSTR", "ShADr"),
+        ("S h A F f R", "SF", "ShAFfR"),
+        ("h r", "RSTRH", "^hr"),
+        ("h f", "SHR", "^hf"),
+        ("D d A", "OTH", "DdA"),
+        ("h S A D", "S1", "^hSAD"),
+    ],
+)
+def test_state_and_history_are_zeeks(letters: str, state: str, history: str) -> None:
+    rows = rows_of(Talk().say(letters).packets)
+    assert rows["conn_state"].tolist() == [state]
+    assert rows["history"].tolist() == [history]
+
+
+def test_the_originator_sent_the_syn_or_was_answered_by_the_first_packet() -> None:
+    rows = rows_of(Talk().say("h S A").packets)
+    assert (rows["orig_lo"].tolist(), rows["orig_p"].tolist()) == ([A], [40000])
+    assert (rows["orig_pkts"].tolist(), rows["resp_pkts"].tolist()) == ([2], [1])
+    assert rows["orig_mac"].tolist() == [0x001A01000001]
+
+
+def test_octets_are_counted_each_way_by_the_headers() -> None:
+    rows = rows_of(Talk().say("S h A D d d").packets)
+    assert (rows["orig_bytes"].tolist(), rows["resp_bytes"].tolist()) == ([10], [20])
+    assert (rows["orig_ip_bytes"].tolist(), rows["resp_ip_bytes"].tolist()) == ([130], [140])
+    assert (rows["first_packet"].tolist(), rows["last_packet"].tolist()) == ([1], [6])
+
+
+def test_repeated_late_and_missing_segments_are_told_apart() -> None:
+    talk = Talk().say("S h A D D")
+    talk.packets.append(talk.packets[-1])
+    rows = rows_of(talk.packets)
+    assert (rows["retransmissions"].tolist(), rows["history"].tolist()) == ([1], ["ShADT"])
+    talk = Talk().say("S h A D D D")
+    late = talk.packets.pop(4)
+    rows = rows_of([*talk.packets, late])
+    assert (rows["reordered"].tolist(), rows["retransmissions"].tolist()) == ([1], [0])
+    talk = Talk().say("S h A D D")
+    talk.packets.pop()
+    talk.say("a")
+    rows = rows_of(talk.packets)
+    assert (rows["missed_bytes"].tolist(), rows["history"].tolist()) == ([10], ["ShADaG"])
+
+
+def test_a_keep_alive_is_no_retransmission() -> None:
+    talk = Talk().say("S h A D")
+    talk.send(True, ACK, b"x", talk.next[True] - 1)
+    assert rows_of(talk.packets)["retransmissions"].tolist() == [0]
+
+
+def test_flags_that_contradict_and_zero_windows_leave_a_letter() -> None:
+    packets = [
+        ether(0x0800, ipv4(6, tcp(1, 2, flags=flags, window=window), src=A, dst=B))
+        for flags, window in ((SYN | FIN, 1), (FIN | RST, 1), (ACK, 0))
+    ]
+    assert rows_of(packets)["history"].tolist() == ["QSFIRAW"]
+
+
+def test_a_new_syn_on_a_finished_connection_begins_another() -> None:
+    first = Talk().say("S h A F f A")
+    second = Talk()
+    second.next = {True: 70_000, False: 90_000}
+    second.say("S h A")
+    rows = rows_of(first.packets + second.packets)
+    assert rows["conn_state"].tolist() == ["SF", "S1"]
+    assert rows["orig_pkts"].tolist() == [4, 2]
+
+
+def test_vlans_are_told_apart_and_tunnels_when_asked() -> None:
+    datagram = ipv4(17, udp(1, 2, b"x"))
+    inner = ether(0x0800, datagram)
+    packets = [inner, ether(0x8100, tag(5, 0x0800, datagram))]
+    packets += [ether(0x0800, ipv4(17, udp(9, 4789, vxlan(vni, inner)))) for vni in (1, 2)]
+    assert rows_of(packets)["vlan"].tolist() == [-1, 5]
+    rows = rows_of(packets, by_tunnel=True)
+    assert rows["tunnel_id"].tolist() == [-1, -1, 1, 2]
+
+
+def test_icmp_questions_and_their_answers_are_one_conversation() -> None:
+    ask = ether(0x0800, ipv4(1, bytes((8, 0)) + bytes(14), src=A, dst=B))
+    answer = ether(0x0800, ipv4(1, bytes((0, 0)) + bytes(14), src=B, dst=A))
+    error = ether(0x0800, ipv4(1, bytes((3, 1)) + bytes(14), src=B, dst=A))
+    rows = rows_of([ask, answer, error])
+    assert (rows["orig_p"].tolist(), rows["resp_p"].tolist()) == ([8, 3], [0, 1])
+    assert (rows["orig_pkts"].tolist(), rows["resp_pkts"].tolist()) == ([1, 1], [1, 0])
+    assert rows["orig_bytes"].tolist() == [8, 8]
+
+
+def test_one_way_is_told_of_tcp_that_acknowledges_what_was_not_seen() -> None:
+    assert rows_of(Talk().say("S").packets)["one_way"].tolist() == [False]
+    assert rows_of(Talk().say("S A D").packets)["one_way"].tolist() == [True]
+    assert rows_of(Talk().say("S h A").packets)["one_way"].tolist() == [False]
+
+
+def test_a_tunnel_whose_packets_have_no_ports_has_a_conversation_of_its_own() -> None:
+    inner = ether(0x0806, arp())
+    rows = rows_of([ether(0x0800, ipv4(17, udp(9, 4789, vxlan(1, inner)), src=A, dst=B))])
+    assert (rows["proto"].tolist(), rows["orig_p"].tolist()) == ([17], [9])
+    assert (rows["orig_lo"].tolist(), rows["resp_lo"].tolist()) == ([A], [B])
+
+
+def test_a_full_table_gives_up_unanswered_syns_before_real_conversations() -> None:
+    real = Talk().say("S h A D d")
+    flood = [ether(0x0800, ipv4(6, tcp(1, 80, flags=SYN), src=k, dst=B)) for k in range(100, 400)]
+    block = block_of([*real.packets, *flood, *real.packets[-2:]])
+    columns, _ = decoded(block)
+    table = ConversationTable(max_rows=64)
+    table.update(block, columns)
+    assert len(table) <= 64
+    assert table.evicted == 301 - len(table)
+    assert columns.conversation[0] == columns.conversation[block.n - 1] == 0
+    rows = table.rows()
+    assert rows["conversation"].tolist() == list(range(301))
+    assert rows["orig_pkts"][0] == 4
+    assert table.pending == 301 - len(table)
+    drained = table.drain()
+    assert len(drained["conversation"]) + len(table.rows()["conversation"]) == 301
+    assert table.row[block.n - 1] == 0
+
+
+def test_what_silence_ended_can_be_drained() -> None:
+    packets = [ether(0x0800, ipv4(17, udp(1, 2, b"x")))] * 2
+    block = block_of(packets, time=[0, 10**12])
+    columns, _ = decoded(block)
+    table = ConversationTable(idle_ns={17: 10**9})
+    table.update(block, columns)
+    assert table.drain_finished()["conversation"].tolist() == [0]
+    assert table.rows()["conversation"].tolist() == [1]
+    assert table.isn(0) == (-1, -1)
+
+
+def test_python_can_ask_for_the_numbers_of_the_syns() -> None:
+    block = block_of(Talk().say("S h A").packets)
+    columns, _ = decoded(block)
+    table = ConversationTable()
+    table.update(block, columns)
+    assert table.isn(0) == (1000, 5000)
+    assert table.isn(7) == (-1, -1)
+
+
+def test_fragments_count_once_for_the_conversation_of_their_whole() -> None:
+    whole = udp(1, 2, b"x" * 40)
+    pieces = [
+        ipv4(17, whole[:24], fragment=0x2000, src=A, dst=B),
+        ipv4(17, whole[24:], fragment=3, src=A, dst=B),
+    ]
+    block = block_of([ether(0x0800, p) for p in pieces])
+    columns, events = decoded(block)
+    table, fragments = ConversationTable(), Fragments()
+    table.update(block, columns, np.array([4, 4]))
+    assert columns.conversation[:2].tolist() == [0, -1]
+    assert fragments.take(block, columns, 0) == (None, ())
+    found, _ = fragments.take(block, columns, 1)
+    one, again = reassembled(found, block, columns, 1, events)
+    assert table.touch(one, again, found) == 0
+    rows = table.rows()
+    assert (rows["orig_pkts"].tolist(), rows["orig_bytes"].tolist()) == ([2], [40])
+    assert rows["orig_ip_bytes"].tolist() == [48 + 40]
+    assert rows["segment"].tolist() == [4]
