@@ -52,7 +52,7 @@ def test_encodings_and_delimiters(tmp_path, encoding, delimiter):
 
 @pytest.mark.parametrize(
     "header",
-    ["MAC Address", "mac_addr", "Adresse MAC", "Dirección MAC", "Indirizzo MAC", "WLAN-MAC", "mac"],
+    ["MAC Address", "mac_addr", "WiFi MAC", "Dirección MAC", "Indirizzo MAC", "WLAN-MAC", "mac"],
 )
 def test_headers_in_several_spellings(tmp_path, header):
     rows, _ = read_list(written(tmp_path, f"{header}\n001a01000041\n"))
@@ -283,7 +283,10 @@ WORDS = st.text(st.characters(codec="latin-1", categories=("L", "N")), min_size=
 def test_an_honest_list_reads_back(said):
     with TemporaryDirectory() as folder:
         path = Path(folder) / "list.csv"
-        lines = ["MAC;Modell;Station", *(f"{mac};x {model};y {ward}" for mac, model, ward in said)]
+        lines = [
+            "MAC;Bezeichnung;Station",
+            *(f"{mac};x {model};y {ward}" for mac, model, ward in said),
+        ]
         path.write_text("\n".join(lines), encoding="utf-8-sig")
         rows, warnings = read_list(path)
     assert warnings == ()

@@ -34,7 +34,7 @@ HEADERS: dict[str, tuple[str, ...]] = {
     "manufacturer": ("manufacturer", "maker", "vendor", "make", "oem", "hersteller", "fabricant", "fabricante",
                      "produttore", "fabrikant", "manufacturername"),
     "model": ("model", "modelname", "modelnumber", "product", "device", "devicename", "description", "devicetype",
-              "modell", "gerat", "geraet", "geratetyp", "geraetetyp", "typ", "type", "modele", "modelo", "modello",
+              "modell", "gerat", "geraet", "geratetyp", "geraetetyp", "typ", "type", "modele", "modelo", "modello",  # codespell:ignore modell,gerat
               "equipment", "bezeichnung"),
     "version": ("version", "firmware", "firmwareversion", "software", "softwareversion", "swversion", "fwversion",
                 "softwarerevision", "swrev", "versionlogicielle", "versionsoftware", "softwarestand"),
