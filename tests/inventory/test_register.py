@@ -158,6 +158,22 @@ def test_versions_that_differ_are_shown_and_the_wires_stays():
     assert device.confidence is Confidence.CERTAIN
 
 
+@pytest.mark.parametrize("written", ["1.6", "V1.6.0", "version 1.6", "1.6.0"])
+def test_one_version_written_otherwise_is_no_disagreement(written):
+    row = Listed(
+        row=2, mac=PUMP, manufacturer="Smiths Medical", model="Medfusion 4000", version=written
+    )
+    device = Evidence().station(PUMP, IP).soap(PUMP, IP, firmware="1.6.0").device(PUMP, [row])
+    assert device.disagreements == ()
+
+
+def test_the_list_settles_nothing_where_the_wire_is_at_odds_with_itself():
+    baxter = "58:42:e4:00:00:01"
+    row = Listed(row=2, mac=baxter, manufacturer="Smiths Medical", model="Medfusion 4000")
+    device = Evidence().station(baxter, IP).soap(baxter, IP).device(baxter, [row])
+    assert device.confidence is Confidence.PROBABLE
+
+
 def test_another_model_on_the_list_is_shown_and_its_version_is_not_taken():
     row = Listed(row=2, mac=PUMP, manufacturer="B. Braun", model="Perfusor Space", version="9.9")
     device = Evidence().station(PUMP, IP).soap(PUMP, IP).device(PUMP, [row])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from wardwatch.inventory.register import join
+from wardwatch.inventory.register import DISAGREES, join
 from wardwatch.inventory.rulebook import STRONG, Rule, Rulebook, rulebook
 from wardwatch.inventory.signs import PACKETS, signs
 from wardwatch.inventory.stations import (
@@ -307,9 +307,7 @@ def _device(
                 0, f"said several versions: {', '.join(sorted(versions)[:4])}; the last counts"
             )
     if weighed.against:
-        said.insert(
-            0, "evidence disagrees: " + "; ".join(rule.says for rule in weighed.against[:3])
-        )
+        said.insert(0, f"{DISAGREES}: " + "; ".join(rule.says for rule in weighed.against[:3]))
     vlans = sorted({s.partition("@")[0] for station in members for s in station.segments})
     if len(vlans) > 1 and identity.kind != "network":
         said.append(f"seen in several segments: {', '.join(vlans[:6])}")

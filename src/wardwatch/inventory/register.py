@@ -46,6 +46,9 @@ HEADERS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """What people call the columns, without case, accents, blanks and signs; the first that fits counts."""
 
+DISAGREES = "evidence disagrees"
+"""How the note begins that tells of strong traits which contradict each other."""
+
 NOTHING = frozenset({"", "-", "--", "n/a", "na", "n.a.", "none", "null", "unknown", "unbekannt", "inconnu",
                      "desconocido", "?", "tbd", "k.a.", "x"})  # fmt: skip
 """What people write where they know nothing."""
@@ -276,10 +279,11 @@ def _merged(device: Device, rows: Sequence[Listed], extra: Sequence[str], book: 
         family=wire.family or (said.family if same_model else ""),
     )
     named = bool(row.model or said.kind)
+    at_odds = bool(differ) or any(note.startswith(DISAGREES) for note in device.notes)
     return msgspec.structs.replace(
         device,
         identity=identity,
-        confidence=Confidence.LISTED if named and not differ else device.confidence,
+        confidence=Confidence.LISTED if named and not at_odds else device.confidence,
         serial=device.serial or row.serial,
         listed=row,
         disagreements=tuple(differ),
@@ -309,7 +313,7 @@ def _differences(device: Device, row: Listed, said: Identity, book: Rulebook) ->
         )
     elif (maker := _claimed_maker(device, book)) and not _same_maker(maker, row, book):
         found.append(f"the list says the maker is {row.manufacturer}, the wire says {maker}")
-    if wire.version and row.version and wire.version != row.version:
+    if wire.version and row.version and _plain_version(wire.version) != _plain_version(row.version):
         found.append(f"the list says version {row.version}, the wire says {wire.version}")
     if row.mac and device.macs and row.mac not in device.macs:
         found.append(f"the list says {row.mac}, it was seen as {', '.join(device.macs[:3])}")
@@ -318,6 +322,12 @@ def _differences(device: Device, row: Listed, said: Identity, book: Rulebook) ->
     if row.ip and device.ips and row.ip not in device.ips:
         found.append(f"the list says {row.ip}, it was seen at {', '.join(device.ips[:3])}")
     return found
+
+
+def _plain_version(text: str) -> str:
+    """Without what people write around it: ``V1.6`` and ``1.6.0`` are one version."""
+    bare = re.sub(r"^(version|ver|v)[\s.]*", "", text.strip().casefold())
+    return re.sub(r"(\.0+)+$", "", bare)
 
 
 def _claimed_maker(device: Device, book: Rulebook) -> str:
