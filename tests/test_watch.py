@@ -1,0 +1,88 @@
+"""wardwatch.watch"""
+
+import stat
+from pathlib import Path
+
+import msgspec
+import pytest
+
+import wardwatch
+from tests.ui import audits
+from tests.ui.test_cli import arp_capture
+from wardwatch.errors import CaptureError, OutputError, SiteError
+from wardwatch.model.judgement import State
+from wardwatch.model.site import Site
+from wardwatch.watch import private_folder
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    path = tmp_path / "tiny.pcap"
+    path.write_bytes(arp_capture())
+    return path
+
+
+def test_the_same_question_from_python(tiny: Path, tmp_path: Path) -> None:
+    result = wardwatch.audit([tiny], out=tmp_path / "out")
+    assert (result.packets, result.decoded, result.skipped, result.malformed) == (1, 1, 0, 0)
+    assert result.tables.relation("arp").fetchall()
+    assert result.tables.arrow("arp").column("sender_ip").to_pylist() == ["10.0.0.9"]
+    assert (tmp_path / "out" / "evidence" / "arp.parquet").exists()
+    assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o700
+
+
+def test_without_a_site_file_the_audit_says_what_it_assumed(tiny: Path) -> None:
+    assert "wardwatch learn" in wardwatch.audit([tiny]).assumed[0]
+    said = wardwatch.audit([tiny], site=Site()).assumed
+    assert "The site file confirms no DHCP server." in said
+
+
+def test_nothing_holds_in_one_packet(tiny: Path) -> None:
+    result = wardwatch.audit([tiny])
+    assert {v.state for v in result.verdicts} <= {State.NOT_OBSERVABLE, State.NOT_APPLICABLE}
+    assert result.exit_status == 3
+
+
+def test_one_bad_file_among_good_ones_is_named_and_the_rest_is_read(
+    tiny: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "bad.pcap").write_text("no capture at all, only words " * 9)
+    result = wardwatch.audit([tiny, tmp_path / "bad.pcap"])
+    assert result.packets == 1
+    assert result.damaged
+    assert any("bad.pcap" in line for line in result.assumed)
+    with pytest.raises(CaptureError, match="bad.pcap"):
+        wardwatch.audit([tmp_path / "bad.pcap"])
+
+
+def test_a_bad_site_file_stops_the_audit(tiny: Path, tmp_path: Path) -> None:
+    (tmp_path / "site.toml").write_text("zone = 3\n")
+    with pytest.raises(SiteError, match="site.toml"):
+        wardwatch.audit([tiny], site=tmp_path / "site.toml")
+
+
+def test_an_output_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("x")
+    with pytest.raises(OutputError, match="--out"):
+        private_folder(tmp_path / "taken")
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({}, 1),
+        ({"findings": ()}, 1),
+        ({"findings": (), "verdicts": (audits.HOLDS,)}, 0),
+        ({"findings": (), "verdicts": (audits.HOLDS,), "damaged": True}, 3),
+        ({"findings": (), "verdicts": (audits.UNTOLD,)}, 3),
+    ],
+)
+def test_the_exit_status_says_what_was_seen(change: dict, status: int) -> None:
+    assert audits.make(**change).exit_status == status
+
+
+def test_an_audit_cannot_be_changed_afterwards() -> None:
+    with pytest.raises(AttributeError):
+        audits.make().packets = 0  # type: ignore[misc]
+    assert msgspec.structs.replace(audits.make(), packets=7).packets == 7
