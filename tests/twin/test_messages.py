@@ -59,6 +59,23 @@ def test_workstation_hello_names_its_server():
     assert dict(hello.extensions)[0] == b"\0\x0c\0\0\x09a.example"
 
 
+def test_modern_hello_offers_tls_1_3_and_a_key():
+    record, _ = dpkt.ssl.tls_multi_factory(messages.modern_hello(bytes(32), b"k" * 32, "a.example"))
+    extensions = dict(dpkt.ssl.TLSHandshake(record[0].data).data.extensions)
+    assert b"\x03\x04" in extensions[43]
+    assert extensions[51].endswith(b"k" * 32)
+    flight, _ = dpkt.ssl.tls_multi_factory(messages.modern_flight(bytes(32), b"s" * 32))
+    assert [one.type for one in flight] == [22, 20]
+
+
+def test_busybox_and_inform_are_read_by_dpkt():
+    read = dpkt.dhcp.DHCP(messages.busybox_discover(9, MAC, "clock"))
+    assert [code for code, _ in read.opts][:6] == [53, 57, 55, 12, 60, 61]
+    read = dpkt.dhcp.DHCP(messages.inform(9, MAC, b"\x0a\x78\0\x42", "name"))
+    assert dict(read.opts)[53] == b"\x08"
+    assert read.ciaddr == 0x0A780042
+
+
 def test_configuration_has_its_published_size_and_only_given_secrets():
     text = messages.configuration("pass-one", "key-one")
     assert len(text) == messages.CONFIGURATION_SIZE == 1764

@@ -1,10 +1,13 @@
 """The truth table: complete, and strict both ways."""
 
+from functools import cache
+
 import msgspec
 import pytest
 from tests.twin.days import day
 
 from wardwatch.model.judgement import MEASURES, TECHNIQUES
+from wardwatch.twin.scenario import load, play
 from wardwatch.twin.truth import (
     BROKEN,
     HOLDS,
@@ -73,6 +76,7 @@ def test_a_report_as_json_is_scored_the_same_way():
     assert score(TABLE, report) == []
 
 
+@cache
 def of(attacked):
     played = day(attacked)
     return truth(played.frames, played, lapsed=attacked)
@@ -122,3 +126,12 @@ def test_a_packet_less_than_a_minimum_is_not_observable():
             if (r.measure, r.subject) == ("no_rogue_dhcp", "vlan 121")
         ]  # fmt: skip
         assert row.states == (state,)
+
+
+def test_a_quiet_week_shows_what_a_day_is_too_short_for():
+    week = play(7, attacked=False, plan=load("quiet_week"))
+    assert len(week.frames) < 100_000
+    rows = truth(week.frames, week).verdicts
+    held = {row.measure for row in rows if row.states == (HOLDS,)}
+    assert "segmentation_in_use" in held
+    assert not [row for row in rows if BROKEN in row.states]

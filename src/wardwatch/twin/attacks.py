@@ -13,7 +13,7 @@ import msgspec
 from wardwatch.model.values import NS
 from wardwatch.twin import emit, messages
 from wardwatch.twin.cast import HOSTS, ICU
-from wardwatch.twin.stage import LEASE_S, MDS, REPORTS, RTCS_WANTED
+from wardwatch.twin.stage import LEASE_S, MDS, RTCS_WANTED
 from wardwatch.twin.ward import MS, Mark, Station, Talk
 
 if TYPE_CHECKING:
@@ -39,12 +39,12 @@ def _rogue_dhcp_loses(stage: Stage, event: Event) -> None:
 
 def _dhcp_on(stage: Stage, event: Event) -> None:
     pump = stage.station(event.target)
-    _restart(stage, pump, int(event.at_h * 2), event.id, dhcp=True)
+    _restart(stage, pump, stage.slot_at(event.at_h), event.id, dhcp=True)
 
 
 def _rogue_dhcp_wins(stage: Stage, event: Event) -> None:
     pump, rogue = stage.station(event.target), stage.station(event.actor)
-    slot = int(event.at_h * 2)
+    slot = stage.slot_at(event.at_h)
     stage.taken.add((pump.name, slot))
     ts = stage.slot(pump, slot)
     options = messages.lease(rogue.ip, stage.ward.gateway(pump.vlan).ip, rogue.ip, LEASE_S)
@@ -86,7 +86,7 @@ def _rogue_dhcp_wins(stage: Stage, event: Event) -> None:
 
 def _dhcp_overflow(stage: Stage, event: Event) -> None:
     pump, rogue = stage.station(event.target), stage.station(event.actor)
-    slot = int(event.at_h * 2)
+    slot = stage.slot_at(event.at_h)
     stage.taken.add((pump.name, slot))
     ts = stage.slot(pump, slot)
 
@@ -102,7 +102,7 @@ def _dhcp_overflow(stage: Stage, event: Event) -> None:
 
 def _dns_overread(stage: Stage, event: Event) -> None:
     pump, rogue = stage.station(event.target), stage.station(event.actor)
-    slot = int(event.at_h * 2)
+    slot = stage.slot_at(event.at_h)
     stage.taken.add((pump.name, slot))
     ts = stage.slot(pump, slot)
     stage.ward.arp_exchange(ts, pump, stage.ward.gateway(pump.vlan), event.id, "consequence")
@@ -132,7 +132,13 @@ def _restart(
         pump, HOSTS[pump.server], pump.server, f"{slot} again", ts + 6 * MS, event, "consequence"
     )
     stage.report(
-        pump, stage.station(pump.server), draws_slot, ts, event, "consequence", REPORTS - 1
+        pump,
+        stage.station(pump.server),
+        draws_slot,
+        ts,
+        event,
+        "consequence",
+        stage.pace.reports - 1,
     )
 
 
@@ -270,6 +276,19 @@ def _printer_moved(stage: Stage, event: Event) -> None:
         )
 
 
+def _hostile_name(stage: Stage, event: Event) -> None:
+    rogue = stage.station(event.actor)
+    draws = stage.ward.draws(event.id)
+    body = messages.inform(draws.getrandbits(32), rogue.mac, rogue.ip, HOSTILE_NAME)
+    mark = Mark("dhcp inform", rogue.name, "", rogue.vlan, event.id, "attack")
+    source = (rogue.mac, rogue.ip)
+    stage.ward.shout(stage.at(event.at_h), rogue.vlan, source, (68, 67), body, mark, 7)
+
+
+HOSTILE_NAME = "<script>alert(1)</script>"
+"""A host name that a page must show as text."""
+
+
 PLAYS: dict[str, Callable[[Stage, Event], None]] = {
     "rogue_dhcp_loses": _rogue_dhcp_loses,
     "dhcp_on": _dhcp_on,
@@ -284,5 +303,6 @@ PLAYS: dict[str, Callable[[Stage, Event], None]] = {
     "known_wireless": _known_wireless,
     "crossing": _crossing,
     "printer_moved": _printer_moved,
+    "hostile_name": _hostile_name,
 }
 """How each kind of event is played."""

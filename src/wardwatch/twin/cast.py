@@ -41,6 +41,7 @@ def stations() -> tuple[Station, ...]:
         _station("gateway-hl7", "server", "00:50:56:20:00:40", "10.20.0.40", SERVERS),
         _station("intranet", "server", "00:50:56:20:00:50", "10.20.0.50", SERVERS),
         _station("scanner", "server", "00:50:56:20:00:77", "10.20.0.77", SERVERS),
+        _station("wall-clock", "clock", "00:0e:8e:30:00:61", "10.30.0.61", LAN),
         _station("printer", "printer", "00:1b:78:30:00:60", "10.30.0.60", LAN),
     ]
     versions = ("1.1.2", "1.1.2", "1.6.0", "1.5.0", "1.5.0", "1.6.0", "1.6.1")

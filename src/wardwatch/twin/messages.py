@@ -10,7 +10,7 @@ from __future__ import annotations
 from struct import pack
 
 COOKIE = b"\x63\x82\x53\x63"
-DISCOVER, OFFER, REQUEST, ACKNOWLEDGE, NAK = 1, 2, 3, 5, 6
+DISCOVER, OFFER, REQUEST, ACKNOWLEDGE, INFORM = 1, 2, 3, 5, 8
 FILLER = b"A"
 """The one byte that oversize options are filled with (domain/pump.md S-14)."""
 FIXED_SSID = b"kVnRlH5WCC0L7zoz7oJiyAFT1lBNofb"
@@ -77,6 +77,32 @@ def windows_request(xid: int, mac: bytes, name: str, server: bytes, address: byt
         (60, b"MSFT 5.0"), (55, WINDOWS_LIST),
     ]  # fmt: skip
     return dhcp(1, REQUEST, xid, mac, options, broadcast=True)
+
+
+BUSYBOX_LIST = bytes([1, 3, 6, 12, 15, 28, 42])
+
+
+def busybox_discover(xid: int, mac: bytes, name: str) -> bytes:
+    """DISCOVER of busybox udhcpc (domain/devices.md §3): 53, 57, 55, 12, 60, 61."""
+    return dhcp(1, DISCOVER, xid, mac, _busybox(mac, name))
+
+
+def busybox_request(xid: int, mac: bytes, name: str, server: bytes, address: bytes) -> bytes:
+    """REQUEST of busybox udhcpc."""
+    return dhcp(1, REQUEST, xid, mac, [(50, address), (54, server), *_busybox(mac, name)])
+
+
+def _busybox(mac: bytes, name: str) -> list[Option]:
+    return [
+        (57, b"\x02\x40"), (55, BUSYBOX_LIST), (12, name.encode()), (60, b"udhcp 1.35.0"),
+        (61, b"\x01" + mac),
+    ]  # fmt: skip
+
+
+def inform(xid: int, mac: bytes, address: bytes, name: str) -> bytes:
+    """INFORM: a station with an address of its own asks for the rest (RFC 2131 §3.4)."""
+    options = [(61, b"\x01" + mac), (12, name.encode()), (55, b"\x06\x0f")]
+    return dhcp(1, INFORM, xid, mac, options, ciaddr=address)
 
 
 PRINTER_LIST = bytes([1, 3, 44, 6, 7, 12, 15, 54, 58, 59, 69, 119, 81])
@@ -229,19 +255,43 @@ def pump_hello(random: bytes) -> bytes:
 
 def workstation_hello(random: bytes, host: str) -> bytes:
     """A browser-like TLS 1.2 ClientHello with SNI and ALPN."""
-    suites = pack(">6H", 0xC02F, 0xC030, 0xC013, 0xC014, 0x002F, 0x0035)
+    return _hello(random, b"", (0xC02F, 0xC030, 0xC013, 0xC014, 0x002F, 0x0035), _usual(host))
+
+
+def modern_hello(random: bytes, share: bytes, host: str) -> bytes:
+    """The same in TLS 1.3, with one X25519 key share (RFC 8446 §4.1.2)."""
+    key = pack(">HHH", 36, 0x001D, 32) + share
+    more = [(43, b"\x04\x03\x04\x03\x03"), (45, b"\x01\x01"), (51, key)]
+    suites = (0x1301, 0x1302, 0x1303, 0xC02F, 0xC030)
+    return _hello(random, random, suites, [*_usual(host), *more])
+
+
+def modern_flight(random: bytes, share: bytes) -> bytes:
+    """ServerHello of TLS 1.3 and the ChangeCipherSpec of its middlebox mode; the rest is encrypted."""
+    chosen = ((43, b"\x03\x04"), (51, pack(">HH", 0x001D, 32) + share))
+    body = b"\x03\x03" + random + b"\0" + pack(">HB", 0x1301, 0) + _extensions(chosen)
+    return record(HANDSHAKE, handshake(2, body), 0x0303) + record(CHANGE, b"\x01", 0x0303)
+
+
+def _usual(host: str) -> list[Option]:
+    """SNI, groups, point formats, signature algorithms, ALPN and extended master secret."""
     text = host.encode()
-    sni = pack(">HBH", len(text) + 3, 0, len(text)) + text
-    extensions = b"".join(
-        pack(">HH", code, len(value)) + value
-        for code, value in (
-            (0, sni), (10, b"\0\x04\0\x1d\0\x17"), (11, b"\x01\0"),
-            (13, b"\0\x06\x04\x03\x08\x04\x04\x01"), (16, b"\0\x09\x08http/1.1"), (23, b""),
-        )
-    )  # fmt: skip
-    body = b"\x03\x03" + random + b"\0" + pack(">H", len(suites)) + suites + b"\x01\0"
-    body += pack(">H", len(extensions)) + extensions
-    return record(HANDSHAKE, handshake(1, body))
+    return [
+        (0, pack(">HBH", len(text) + 3, 0, len(text)) + text), (10, b"\0\x04\0\x1d\0\x17"),
+        (11, b"\x01\0"), (13, b"\0\x06\x04\x03\x08\x04\x04\x01"), (16, b"\0\x09\x08http/1.1"),
+        (23, b""),
+    ]  # fmt: skip
+
+
+def _hello(random: bytes, session: bytes, suites: tuple[int, ...], more: list[Option]) -> bytes:
+    words = pack(f">H{len(suites)}H", 2 * len(suites), *suites)
+    body = b"\x03\x03" + random + bytes([len(session)]) + session + words + b"\x01\0"
+    return record(HANDSHAKE, handshake(1, body + _extensions(more)))
+
+
+def _extensions(found: list[Option] | tuple[Option, ...]) -> bytes:
+    coded = b"".join(pack(">HH", code, len(value)) + value for code, value in found)
+    return pack(">H", len(coded)) + coded
 
 
 def server_flight(

@@ -14,7 +14,7 @@ from wardwatch.model.values import NS
 from wardwatch.twin.attacks import PLAYS, Event
 from wardwatch.twin.cast import HOSTS, MIRRORED, list_csv, site_toml, stations
 from wardwatch.twin.certs import Pki, pki
-from wardwatch.twin.stage import Stage
+from wardwatch.twin.stage import Pace, Stage
 from wardwatch.twin.truth import Truth, truth
 from wardwatch.twin.ward import Frame, Ward
 
@@ -27,6 +27,7 @@ class Plan(msgspec.Struct, frozen=True):
     name: str
     start: str
     hours: float
+    pace: Pace = Pace()
     event: tuple[Event, ...] = ()
 
 
@@ -119,7 +120,7 @@ def play(seed: int, *, attacked: bool, plan: Plan | None = None) -> Day:
     start = int(datetime.fromisoformat(plan.start).timestamp()) * NS
     ward = Ward(seed, stations(), MIRRORED)
     certificates = pki(start, HOSTS["mds-icu"], HOSTS["mds-nicu"], HOSTS["intranet"])
-    stage = Stage(ward, start, int(plan.hours * 3600), certificates)
+    stage = Stage(ward, start, int(plan.hours * 3600), certificates, plan.pace)
     if attacked:
         for event in plan.event:
             PLAYS[event.kind](stage, event)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from wardwatch.model.values import NS, utc_text
 from wardwatch.twin import emit, messages
 from wardwatch.twin.cast import HOSTS, ICU, LAN, MIRRORED
@@ -15,10 +17,6 @@ if TYPE_CHECKING:
 
     from wardwatch.twin.certs import Pki
 
-SLOT_S = 1800
-"""A pump's session with its server begins every half hour [A]."""
-REPORTS = 9
-"""Reports in a session: the session ends before the next slot begins."""
 LEASE_S = 86400
 """Leases of the hospital's server; T1 is half of it."""
 MDS, HL7_PORT = 1588, 2575
@@ -28,14 +26,26 @@ RTCS_WANTED = bytes([1, 3, 6])
 """What a pump asks DHCP for: its application decides, no source says [A]."""
 
 
+class Pace(msgspec.Struct, frozen=True):
+    """How much the ward says; a long capture can be played at a slower pace."""
+
+    slot_s: int = 1800
+    """A pump's session with its server begins this often [A]."""
+    reports: int = 9
+    """Reports in a session: it ends before the next slot begins."""
+    visits: int = 12
+    """Pages that a workstation reads in a shift."""
+
+
 class Stage:
     """The ordinary day of the ward, and the acts that events are made of."""
 
-    def __init__(self, ward: Ward, start: int, seconds: int, pki: Pki) -> None:
+    def __init__(self, ward: Ward, start: int, seconds: int, pki: Pki, pace: Pace) -> None:
         self.ward = ward
         self.start = start
         self.seconds = seconds
         self.pki = pki
+        self.pace = pace
         self.taken: set[tuple[str, int]] = set()
         """(pump, slot) that an event plays instead of the ordinary session."""
         self.printer_away = (0, 0)
@@ -53,8 +63,9 @@ class Stage:
     @property
     def displaced(self) -> tuple[tuple[str, int, int], ...]:
         """(station, from, until) of what events took the place of."""
+        step = self.pace.slot_s * NS
         slots = [
-            (name, self.start + slot * SLOT_S * NS, self.start + (slot + 1) * SLOT_S * NS)
+            (name, self.start + slot * step, self.start + (slot + 1) * step)
             for name, slot in sorted(self.taken)
         ]
         return (*slots, ("printer", *self.printer_away)) if any(self.printer_away) else tuple(slots)
@@ -67,9 +78,13 @@ class Stage:
         """Its class."""
         return profiles()[pump.profile]
 
+    def slot_at(self, hours: float) -> int:
+        """The slot that holds an instant, hours after the start."""
+        return int(hours * 3600) // self.pace.slot_s
+
     def slot(self, pump: Station, slot: int) -> int:
         """When a pump's session begins."""
-        return self.start + slot * SLOT_S * NS + self._offset(pump)
+        return self.start + slot * self.pace.slot_s * NS + self._offset(pump)
 
     def _offset(self, pump: Station) -> int:
         return self.ward.draws("offset", pump.name).randrange(5 * NS, 60 * NS)
@@ -78,7 +93,7 @@ class Stage:
         """Play what happens every day."""
         for station in self.ward.stations.values():
             if station.kind == "infusion pump" and station.vlan:
-                for slot in range(self.seconds // SLOT_S):
+                for slot in range(self.seconds // self.pace.slot_s):
                     if (station.name, slot) not in self.taken:
                         self.session(station, slot, self.slot(station, slot))
             elif station.kind == "workstation":
@@ -86,6 +101,7 @@ class Stage:
         self._routers()
         self._radio()
         self._printing()
+        self._clock()
         self._scan()
         self._blocked()
 
@@ -98,7 +114,7 @@ class Stage:
         ts: int,
         event: str = "",
         role: str = "",
-        reports: int = REPORTS,
+        reports: int = -1,
     ) -> None:
         """ARP for the router, ask the resolver, report to the server for half an hour."""
         self.ward.arp_exchange(ts, pump, self.ward.gateway(pump.vlan), event, role)
@@ -137,7 +153,7 @@ class Stage:
         ts: int,
         event: str = "",
         role: str = "",
-        reports: int = REPORTS,
+        reports: int = -1,
     ) -> None:
         """A session of reports in the pump's own language."""
         kind = self.profile(pump)
@@ -168,8 +184,8 @@ class Stage:
                 reports = 3
             self.hello(talk, draws, chain, "tls good chain")
             self.finish(talk, draws)
-        for n in range(reports):
-            self.one_report(talk, kind, pump, draws, slot * REPORTS + n, "tcp data")
+        for n in range(reports if reports >= 0 else self.pace.reports):
+            self.one_report(talk, kind, pump, draws, slot * self.pace.reports + n, "tcp data")
             talk.wait(kind.report_s + draws.uniform(-2, 2))
         talk.close()
 
@@ -336,21 +352,36 @@ class Stage:
 
     def _workstation(self, station: Station) -> None:
         draws = self.ward.draws("life", station.name)
-        shifts = (0.3, 8.5, 16.5, 24.4)
-        for n, hour in enumerate(shifts):
-            ts = self.at(hour) + draws.randrange(0, 1500 * NS)
+        for n in range(3 * self.seconds // 86400 + 1):
+            ts = self.at(0.3 + 8.1 * n) + draws.randrange(0, 1500 * NS)
             ts = self.dhcp(station, ts, "windows")
             self.ward.announce(ts, station)
-            for visit in range(12):
-                when = ts + int(draws.uniform(5, 6 * 3600 if n < 3 else 3600)) * NS
-                self._visit(station, when, n * 12 + visit, draws)
+            for visit in range(self.pace.visits):
+                when = ts + draws.randrange(5, 6 * 3600) * NS
+                self._visit(station, when, n * self.pace.visits + visit, draws)
 
     def _visit(self, station: Station, ts: int, label: int, draws: Random) -> None:
         self.ward.arp_exchange(ts, station, self.ward.gateway(station.vlan))
         host = HOSTS["intranet"]
         ts = self.resolve(station, host, "intranet", label, ts + 5 * MS)
         server = self.station("intranet")
-        if draws.random() < 0.3:
+        chance = draws.random()
+        if chance < 0.15:
+            talk = Talk(
+                self.ward, ts, station, server, 443, f"visit {label}", sport=52000 + label
+            ).open()
+            talk.ask(messages.modern_hello(draws.randbytes(32), draws.randbytes(32), host))
+            talk.tell(
+                messages.modern_flight(draws.randbytes(32), draws.randbytes(32))
+                + messages.record(messages.APPLICATION, draws.randbytes(1900), 0x0303)
+            )
+            talk.ask(
+                messages.record(messages.CHANGE, b"\x01", 0x0303)
+                + messages.record(messages.APPLICATION, draws.randbytes(360), 0x0303)
+            )
+            talk.tell(messages.record(messages.APPLICATION, draws.randbytes(2400), 0x0303)).close()
+            return
+        if chance < 0.3:
             talk = Talk(
                 self.ward, ts, station, server, 443, f"visit {label}", sport=52000 + label
             ).open()
@@ -394,6 +425,12 @@ class Stage:
                 self.ward, ts + 2 * MS, client, printer, 9100, f"job {n}", sport=53000 + n
             ).open().ask(page, acked=True).close()
 
+    def _clock(self) -> None:
+        """A clock on the wall of the LAN, with an embedded Linux."""
+        clock = self.station("wall-clock")
+        for hour in range(1, self.seconds // 3600, 6):
+            self.ward.announce(self.dhcp(clock, self.at(hour), "busybox"), clock)
+
     def _routers(self) -> None:
         for vlan in MIRRORED:
             face = self.ward.gateway(vlan)
@@ -418,7 +455,10 @@ class Stage:
                 access.mac, b"ward-clinical", seq, (ts - self.start) // 1000, private=True
             )
             self.ward.air(ts, frame, Mark("beacon", "ap", "", 0, cast="broadcast"))
-            if seq % 5 == 0 and ("radio-8", (ts - self.start) // (SLOT_S * NS)) not in self.taken:
+            if (
+                seq % 5 == 0
+                and ("radio-8", (ts - self.start) // (self.pace.slot_s * NS)) not in self.taken
+            ):
                 body = draws.randbytes(180)
                 router = self.ward.gateway(ICU).mac
                 frame = emit.protected_data(pump.mac, access.mac, router, seq, body)
@@ -475,6 +515,12 @@ _STYLES: dict[
         lambda xid, client: messages.printer_discover(xid, client.mac, "NPI300060"),
         lambda xid, client, server, address: messages.printer_request(
             xid, client.mac, "NPI300060", server, address
+        ),
+    ),
+    "busybox": (
+        lambda xid, client: messages.busybox_discover(xid, client.mac, client.name),
+        lambda xid, client, server, address: messages.busybox_request(
+            xid, client.mac, client.name, server, address
         ),
     ),
     "rtcs": (

@@ -147,42 +147,57 @@ def _meets(expected: ExpectedFinding, found: tuple[str, str, str, str]) -> bool:
 # From marks to rows ---------------------------------------------------------------------------
 
 
+_Row = tuple[int, "Mark", bool]
+"""When, what, and whether the frame is whole."""
+
+
 class _Sight:
     """What a capture shows: marks with their time, and whether their frame is whole."""
 
     def __init__(self, frames: Sequence[Frame], day: Day, snap: int) -> None:
         self.day = day
         self.stations = day.ward.stations
-        self.rows = [(f.ts, f.mark, len(f.data) <= snap) for f in frames]
-        self.first = min((f.ts for f in frames), default=0)
-        self.last = max((f.ts for f in frames), default=0)
+        self._by_kind: dict[str, list[_Row]] = {}
+        self._by_vlan: dict[int, list[_Row]] = {}
+        self._beside: dict[tuple[int, str], list[_Row]] = {}
+        for frame in frames:
+            mark = frame.mark
+            row = (frame.ts, mark, len(frame.data) <= snap)
+            self._by_kind.setdefault(mark.kind, []).append(row)
+            self._by_vlan.setdefault(mark.vlan, []).append(row)
+            for name in {mark.who, mark.peer}:
+                self._beside.setdefault((mark.vlan, name), []).append(row)
 
     def of(
         self, *kinds: str, who: str = "", peer: str = "", vlan: int = -1, whole: bool = True
     ) -> list[tuple[int, Mark]]:
-        """Marks of some kinds whose frames are there (and whole, unless told)."""
+        """Marks of some kinds whose frames are there (and whole, unless told), kind by kind."""
         return [
             (ts, mark)
-            for ts, mark, complete in self.rows
-            if mark.kind in kinds
-            and (complete or not whole)
+            for kind in kinds
+            for ts, mark, complete in self._by_kind.get(kind, ())
+            if (complete or not whole)
             and (not who or mark.who == who)
             and (not peer or mark.peer == peer)
             and (vlan < 0 or mark.vlan == vlan)
         ]
 
+    def inside(self, vlan: int) -> list[_Row]:
+        """Everything of a VLAN, in order."""
+        return self._by_vlan.get(vlan, [])
+
+    def beside(self, station: Station) -> list[_Row]:
+        """Everything to or from a station where it lives, in order."""
+        return self._beside.get((station.vlan, station.name), [])
+
     def span(self, vlan: int) -> int:
         """From the first to the last frame of a VLAN."""
-        times = [ts for ts, mark, _ in self.rows if mark.vlan == vlan]
-        return max(times) - min(times) if times else 0
+        rows = self.inside(vlan)
+        return rows[-1][0] - rows[0][0] if rows else 0
 
     def spoke(self, station: Station) -> list[int]:
         """When a station's own frames passed where it lives."""
-        return [
-            ts
-            for ts, mark, _ in self.rows
-            if mark.who == station.name and mark.vlan == station.vlan
-        ]
+        return [ts for ts, mark, _ in self.beside(station) if mark.who == station.name]
 
     def cut(self, of: Mark) -> bool:
         """Whether a part of the conversation of a mark is cut."""
@@ -190,15 +205,13 @@ class _Sight:
             not complete
             and (mark.event, mark.port) == (of.event, of.port)
             and {mark.who, mark.peer} == {of.who, of.peer}
-            for _, mark, complete in self.rows
+            for _, mark, complete in self.inside(of.vlan)
         )
 
     def contested(self, vlan: int) -> list[tuple[int, Mark]]:
         """ARP claims of a VLAN behind which its router was heard again: it had not moved."""
         door = [
-            ts
-            for ts, mark, _ in self.rows
-            if mark.vlan == vlan and (mark.routed or mark.who == f"gateway-{vlan}")
+            ts for ts, mark, _ in self.inside(vlan) if mark.routed or mark.who == f"gateway-{vlan}"
         ]
         return [(ts, m) for ts, m in self.of("arp claim", vlan=vlan) if door and ts < max(door)]
 
@@ -305,10 +318,8 @@ def _strangers(sight: _Sight, pump: Station) -> list[Mark]:
     """Unicast IP packets beside the pump to or from stations that are not permitted peers."""
     return [
         mark
-        for _, mark, _ in sight.rows
+        for _, mark, _ in sight.beside(pump)
         if pump.vlan
-        and mark.vlan == pump.vlan
-        and pump.name in (mark.who, mark.peer)
         and mark.cast == "unicast"
         and not mark.kind.startswith(("arp", "dhcp"))
         and ({mark.who, mark.peer} - {pump.name}) - PERMITTED
@@ -352,8 +363,8 @@ def _segmentation_enforced(sight: _Sight, pump: Station) -> _Answer:
     refused = sight.of("icmp prohibited", whole=False) if tried else []
     inside = [
         mark
-        for _, mark, _ in sight.rows
-        if mark.peer == pump.name and mark.vlan == pump.vlan and mark.who in PERMITTED
+        for _, mark, _ in sight.beside(pump)
+        if mark.peer == pump.name and mark.who in PERMITTED
     ]
     return _needs(
         (bool(tried), "nobody tried"),
@@ -458,19 +469,16 @@ def _no_arp_impersonation(sight: _Sight, vlan: int) -> _Answer:
 
 
 def _vlan_separation(sight: _Sight, vlan: int) -> _Answer:
-    here = {mark.who for _, mark, _ in sight.rows if mark.vlan == vlan}
+    marks = [mark for _, mark, _ in sight.inside(vlan)]
+    here = {mark.who for mark in marks}
     if "printer" in here and sight.of("dhcp discover", who="printer", vlan=vlan):
         return BROKEN, "a printer stands in the pumps' VLAN"
-    if "printer" in here or any(
-        mark.peer == "printer" and mark.vlan == vlan for _, mark, _ in sight.rows
-    ):
+    if "printer" in here or any(mark.peer == "printer" for mark in marks):
         return (
             f"{BROKEN}|{NOT_OBSERVABLE}",
             "the printer is there, but what it says of itself there is cut away",
         )
-    everybody = [
-        mark for _, mark, _ in sight.rows if mark.vlan == vlan and mark.cast == "broadcast"
-    ]
+    everybody = [mark for mark in marks if mark.cast == "broadcast"]
     known = {mark.who for _, mark in sight.of("dhcp discover", vlan=vlan)}
     unknown = [n for n in here if sight.stations[n].kind == "workstation" and n not in known]
     answer = _needs(
