@@ -145,6 +145,13 @@ def test_a_lone_code_is_an_overrun_of_nothing() -> None:
     assert (row["overrun_option"], row["overrun_claimed"], row["overrun_present"]) == (67, 0, 0)
 
 
+def test_a_length_counts_as_claimed_where_less_is_there() -> None:
+    message, _ = parser.parse(dhcp(option(53, b"\x02") + b"\x43\xc8" + b"A" * 3, op=2))
+    assert message is not None
+    row = parser.row(message)
+    assert (row["opt67_len"], row["opt67_sum"], row["bootfile"]) == (200, 200, "AAA")
+
+
 def test_what_the_capture_cut_is_no_overrun() -> None:
     payload = dhcp(option(53, b"\x02") + option(67, b"x" * 40) + END)
     for kept in range(240, len(payload)):

@@ -49,6 +49,13 @@ def test_honest_frames_read_back(chassis: str, port: str, system: str, pvid: int
     assert message == lldp.Message(chassis, port, system, pvid=pvid)
 
 
+def test_a_length_has_nine_bits() -> None:
+    message, anomalies = lldp.parse(FIRST + tlv(5, b"w" * 300) + tlv(6, b"switch") + tlv(0, b""))
+    assert message is not None
+    assert anomalies == ()
+    assert (message.system_name, message.system_description) == ("w" * 300, "switch")
+
+
 def test_identifiers_by_their_subtype() -> None:
     message, anomalies = lldp.parse(LLDP)
     assert anomalies == ()

@@ -87,6 +87,8 @@ def test_an_xid_broadcast_is_seen_in_clear_data_only() -> None:
     assert (message.subtype, message.xid_broadcast) == (32, True)
     sealed = bytes([0x08, 0x42]) + wire.XID_DATA[2:]
     assert wifi.parse(sealed)[0].xid_broadcast is False
+    other = wire.XID_DATA.replace(wire.XID, b"\xaa\xaa\x03" + bytes(5))
+    assert wifi.parse(other)[0].xid_broadcast is False
     unicast = wire.XID_DATA[:4] + wire.STATION + wire.XID_DATA[10:]
     assert wifi.parse(unicast)[0].xid_broadcast is False
     to_ap = bytes([0x88, 0x01, 0, 0]) + wire.AP + wire.STATION + b"\xff" * 6 + bytes(4) + wire.XID

@@ -299,7 +299,7 @@ def _name(reading: _Reading, start: int) -> tuple[str, int]:
             target = (size & 0x3F) << 8 | data[at + 1]
             if behind < 0:
                 behind = at + 2
-            if at in followed or target == at or len(followed) >= MAX_JUMPS:
+            if at in followed or len(followed) >= MAX_JUMPS:
                 reading.fault(POINTER_LOOP, at, at + 2, target, at)
                 break
             followed.add(at)
