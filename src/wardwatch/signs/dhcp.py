@@ -92,8 +92,9 @@ def friends(scene: Scene) -> list[str]:
     macs = {mac.lower() for line in lines for mac in line.macs}
     bare = [line.ip for line in lines if line.role in ("relay", "router") and not line.macs]
     rows = scene.tables.ask(
-        """SELECT DISTINCT mac FROM bindings
-        WHERE source = 'arp' AND ip IN (SELECT unnest(?::VARCHAR[]))""",
+        # The first holder heard: whoever claims the address later must not become a friend by it.
+        """SELECT arg_min(mac, (first_ts, capture, first_packet)) AS mac FROM bindings
+        WHERE source = 'arp' AND ip IN (SELECT unnest(?::VARCHAR[])) GROUP BY segment, ip""",
         [bare],
     )
     return sorted(macs | {row.mac for row in rows})

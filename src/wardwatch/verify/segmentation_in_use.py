@@ -77,13 +77,13 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
                 Reason.VANTAGE,
                 f"{one_way} of {both + one_way} one-way",
             ),
+            Need("a confirmed zone with permitted peers", policy.stated, Reason.NO_POLICY),
             Need(
                 "traffic of its own",
                 good.get(device.id, 0) > 0,
                 Reason.NO_STIMULUS,
                 f"{good.get(device.id, 0)} permitted contacts",
             ),
-            Need("a confirmed zone with permitted peers", policy.stated, Reason.NO_POLICY),
             span_need(
                 "all its traffic over",
                 place.longest.seconds if place else 0.0,
