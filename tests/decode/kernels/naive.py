@@ -53,7 +53,7 @@ class Packet:
         self.clear()
         self.outcome, self.reason = 0, ""
         try:
-            self.first(link, View(data, 0, len(data), max(len(data), wire)))
+            self.first(link, View(data, 0, len(data), max(len(data), min(wire, 1 << 30))))
         except Done as done:
             self.outcome, self.reason = done.args
         if self.carrier and self.proto in (6, 17) and self.src_port >= 0:

@@ -315,6 +315,16 @@ def test_every_cut_of_a_packet_is_what_the_plain_twin_says(name: str) -> None:
             assert row_of(block, columns, i) == naive.row_of(twin), i
 
 
+def test_a_length_on_the_wire_that_cannot_be_does_not_overflow() -> None:
+    packets = [ether(0x0806, arp()), ether(0x0800, ipv4(6, tcp(1, 2), total=0))]
+    block = block_of(packets, wire=[(1 << 32) - 1] * 2)
+    columns, _ = decoded(block)
+    for i, packet in enumerate(packets):
+        row = row_of(block, columns, i)
+        assert row == naive.row_of(naive.Packet(1, packet, (1 << 32) - 1))
+        assert row["payload"][2] > 1 << 29
+
+
 def _tags(block, events):
     found = {(kind, value): (count, first) for kind, value, count, first in events.rows()}
     return {key: count for key, (count, _) in found.items()}

@@ -361,6 +361,10 @@ MAX_LAYERS = 40
 """Headers of one packet at most. The deepest honest stack we know (QinQ, MPLS, VXLAN, QinQ, IPv6
 with extensions, TCP) has under 20; beyond it somebody nests headers to cost us time."""
 
+MAX_WIRE = 1 << 30
+"""Octets on the wire that we believe a packet had: the files' 32 bits can say anything, and
+columns of lengths have 31."""
+
 MAX_LABELS = 16
 """MPLS labels in a row: more than routers push (RFC 8662 §4 speaks of 10 as readable)."""
 
@@ -599,7 +603,7 @@ def headers(
         at = np.int64(offset[i])
         end = at + max(np.int64(length[i]), np.int64(0))
         s[CUT] = 1 if np.int64(wire[i]) > np.int64(length[i]) else 0
-        s[CLAIM] = max(end, at + np.int64(wire[i]))
+        s[CLAIM] = max(end, at + min(np.int64(wire[i]), np.int64(MAX_WIRE)))
         s[PACKET] = first + i
         s[LINK] = link[i]
         stage = _first_stage(np.int64(link[i]))
