@@ -81,6 +81,32 @@ print(add(1, 2), add.py_func is add)
     assert python(code, WARDWATCH_PLAIN="1").stdout == "3 True\n"
 
 
+@pytest.mark.parametrize("plain", ["0", "1"])
+def test_helpers_are_plain_where_python_calls_them(plain: str, tmp_path: Path) -> None:
+    """A kernel's ``.py_func`` must run without compiled code, which could not be stepped through."""
+    module = tmp_path / "doubling.py"
+    module.write_text(
+        "from wardwatch.compiled import helper, hot, kernel\n"
+        "@helper\ndef twice(a):\n    return a + a\n"
+        "@hot\ndef thrice(a):\n    return twice(a) + a\n"
+        "@kernel\ndef both(a):\n    return thrice(a) * twice(a)\n"
+        "print(both(2), both.py_func(2), type(twice).__name__, twice.py_func is twice)\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, str(module)],
+        capture_output=True,
+        text=True,
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
+            "WARDWATCH_PLAIN": plain,
+            "NUMBA_CACHE_DIR": str(tmp_path),
+        },
+        check=False,
+    )
+    assert ran.stdout == "24 24 function True\n", ran.stderr
+
+
 def test_commands_that_read_no_packets_never_import_numba() -> None:
     code = """
 import sys
