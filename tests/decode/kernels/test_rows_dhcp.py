@@ -122,6 +122,7 @@ KIND = option(53, b"\2")
         dhcp(END),
         dhcp(KIND),
         dhcp(KIND + b"\0" + option(55, b"\1") + END),
+        dhcp(KIND + b"\0\0" + END),
         dhcp(KIND + KIND + END),
         dhcp(option(53, b"\x09") + END),
         dhcp(KIND + option(51, b"\1") + END),

@@ -11,6 +11,7 @@ from tests.walk import walk
 from tests.wire_messages import ANSWER, DNS, OPT, QUERY, dns, name, pointer, question, record, u16
 
 from wardwatch.decode.kernels import rows_dns
+from wardwatch.decode.wire.dns import parse
 
 four = st.binary(min_size=4, max_size=4)
 sixteen = st.binary(min_size=16, max_size=16) | st.lists(
@@ -152,6 +153,21 @@ A = record(pointer(12), 1, bytes(4))
 )
 def test_what_is_not_plain_is_left(payload):
     assert run(rows_dns.dns_rows, [QUERY, payload, ANSWER])[1] == [1, 1, 0]  # the first is cut
+
+
+def test_chains_of_pointers_are_followed_as_far_as_the_parser_follows():
+    def chained(pointers):
+        # an answer's RDATA full of pointers, each to the one before; the next owner is the last
+        chain = b"\0" + b"".join(pointer(28 if k == 0 else 27 + 2 * k) for k in range(pointers))
+        first = record(b"\0", 16, chain)
+        return dns([question(b"\0")], [first, record(pointer(27 + 2 * pointers), 16, b"")])
+
+    for pointers, plain in ((126, True), (127, False)):
+        payload = chained(pointers)
+        assert run(rows_dns.dns_rows, [b"", payload])[1] == [1, 0 if plain else 1]
+        message, anomalies = parse(payload)
+        assert message is not None
+        assert (anomalies == ()) == plain
 
 
 @pytest.mark.parametrize(

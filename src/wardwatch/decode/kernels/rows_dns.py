@@ -37,6 +37,8 @@ ANSWERS = ("type", "ttl", "text_end")
 MAX_RECORDS = 24
 """Records of an ordinary message; more are rare, and bounded work is quick work."""
 MAX_NAME = 255
+MAX_JUMPS = 127
+"""Pointers followed in one name, as the parser follows."""
 ROOM_QUERY = 256  # bytes one question's name may take
 ROOM_TEXT = MAX_RECORDS * 256  # bytes the answers of one message may take
 
@@ -65,6 +67,7 @@ def _name(
     behind: Int = np.int64(-1)
     octets: Int = 1
     lowest = at
+    jumps = 0
     begun = False
     while True:
         if at >= end:
@@ -83,7 +86,8 @@ def _name(
             target = start + (((size & 0x3F) << 8) | np.int64(arena[at + 1]))
             if behind < 0:
                 behind = at + 2
-            if target >= lowest or target < start + 12:
+            jumps += 1
+            if target >= lowest or target < start + 12 or jumps > MAX_JUMPS:
                 return -1, put
             lowest = target
             at = target

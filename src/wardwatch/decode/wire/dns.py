@@ -185,7 +185,8 @@ def parse(payload: bytes, claimed: int = -1) -> tuple[Message | None, tuple[Anom
     impossible = not reading.early and claimed_records * LEAST_RR > left
     if impossible:
         reading.fault(IMPOSSIBLE_COUNTS, 4, HEADER, claimed_records * LEAST_RR, left)
-    elif counts[0] * LEAST_QUESTION > limit - HEADER:  # TC excuses no question: RFC 2181 §9
+    elif counts[0] > 1 and counts[0] * LEAST_QUESTION > limit - HEADER:
+        # TC excuses no question (RFC 2181 §9); a single one that is cut short is an overrun
         impossible = True
         reading.fault(IMPOSSIBLE_COUNTS, 4, 6, counts[0] * LEAST_QUESTION, limit - HEADER)
     records: list[Record] = []
