@@ -107,20 +107,18 @@ SNMP = 161
 def conversations_total(e: Evidence) -> dict[str, int]:
     """Distinct 5-tuples, either direction.
 
-    But for SNMP: tshark expects answers to a requestor's port from anywhere, and counts those
-    as a stream of their own.
+    But for SNMP: after the first request tshark expects answers to its port from any port, and
+    everything that follows belongs to that second stream.
     """
-    seen: dict[str, set[Any]] = {"tcp": set(), "udp": set()}
-    answered = set()
+    seen: dict[str, Counter[Any]] = {"tcp": Counter(), "udp": Counter()}
     for row in e.conversations:
-        if row["proto"] not in seen:
-            continue
-        orig, resp = (row["orig_h"], row["orig_p"]), (row["resp_h"], row["resp_p"])
-        seen[row["proto"]].add(tuple(sorted((orig, resp))))
-        both = row["orig_pkts"] and row["resp_pkts"]
-        if row["proto"] == "udp" and both and SNMP in (orig[1], resp[1]):
-            answered.add(orig if resp[1] == SNMP else resp)
-    return {"tcp": len(seen["tcp"]), "udp": len(seen["udp"]) + len(answered)}
+        if row["proto"] in seen:
+            ends = ((row["orig_h"], row["orig_p"]), (row["resp_h"], row["resp_p"]))
+            seen[row["proto"]][tuple(sorted(ends))] += row["orig_pkts"] + row["resp_pkts"]
+    again = sum(
+        packets > 1 and SNMP in (one[1], other[1]) for (one, other), packets in seen["udp"].items()
+    )
+    return {"tcp": len(seen["tcp"]), "udp": len(seen["udp"]) + again}
 
 
 def interfaces(e: Evidence) -> dict[str, int]:

@@ -155,7 +155,7 @@ _KEPT = frozenset(
 )
 _NAMES = b"|".join(m.encode() for m in METHODS)
 _BEGINS = re.compile(rb"(?:(?:" + _NAMES + rb") [^\s]|HTTP/1\.[01] \d\d\d)")
-_REQUEST = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) +[^ ]* +(HTTP/\d\.\d) *")
+_REQUEST = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) +[^ ]* +(HTTP/\d\.\d)[\d.]{0,8} *")
 _SIMPLE = re.compile(rb"GET +/[^ ]*")  # RFC 1945 §4.1: Simple-Request, HTTP/0.9
 _STATUS = re.compile(rb"(HTTP/\d\.\d) +(\d{3})(?:\D|$)")
 
