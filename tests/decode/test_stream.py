@@ -103,6 +103,21 @@ def test_a_hole_the_other_side_acknowledged_is_a_gap() -> None:
     assert not stream.whole
 
 
+def test_an_acknowledgement_of_the_holes_last_byte_is_enough() -> None:
+    stream = opened()
+    say(stream, 6, b"gh", 3)
+    assert ack(stream, 5) == []
+    assert ack(stream, 6) == [Gap(0, 6, 9), Chunk(6, b"gh", 3)]
+
+
+def test_only_the_wanted_part_of_a_hole_is_missing() -> None:
+    stream = opened()
+    say(stream, 50, b"held")
+    stream.skip_to(10)
+    assert ack(stream, 54) == [Gap(10, 40, 9), Chunk(50, b"held", 1)]
+    assert stream.missed == 40
+
+
 def test_a_hole_nobody_acknowledged_waits_for_the_end() -> None:
     stream = opened()
     say(stream, 4, b"ef", 2)

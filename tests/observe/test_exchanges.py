@@ -112,6 +112,13 @@ def test_the_status_line_answers_whatever_was_asked() -> None:
         assert (row["kind"], row["src"], row["at_stream_start"]) == ("status_line", SERVER, True)
 
 
+def test_only_the_first_message_stands_at_the_start() -> None:
+    talk = Talk(3210).opens()
+    for _ in range(2):
+        talk.client(b"\r\n").server(said.STATUS_LINE)
+    assert [r["at_stream_start"] for r in talk.rows("device_messages")] == [True, False]
+
+
 def test_the_configuration_on_a_data_connection() -> None:
     talk = Talk(21).opens().server(b"220 RTCS FTP Ready\r\n").client(b"PORT 10,0,0,2,4,1\r\n")
     talk.server(b"200 ok\r\n").client(b"RETR CONFIG.XML\r\n").server(b"150 opening\r\n")
@@ -146,6 +153,12 @@ def test_hl7_over_mllp_keeps_the_device_and_nothing_of_the_patient() -> None:
     assert all(r["mllp"] for r in rows) and rows[0]["device_id"].startswith("001A01FFFE000031")
     assert rows[0]["packet"] == 5
     assert all(b"Doe" not in p.read_bytes() for p in talk.files().iterdir())
+
+
+def test_patient_segments_are_not_even_kept_while_a_message_is_read() -> None:
+    talk = Talk(2575).opens().client(b"\x0b" + said.HL7_MESSAGE)
+    kept = talk.sessions._flows[1].follower._kept[0]  # type: ignore[attr-defined]
+    assert [segment[:3] for segment in kept] == [b"MSH", b"OBX", b"OBX"]
 
 
 def test_bare_hl7_ends_with_the_answer() -> None:

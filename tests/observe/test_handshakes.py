@@ -82,6 +82,14 @@ def test_an_encrypted_alert_is_none() -> None:
     assert heard.client(said.record(21, b"e" * 32)).row("tls")["client_alerts"] == []
 
 
+def test_the_clients_own_chain_and_a_second_one_are_not_the_servers() -> None:
+    leaf, root = said.chain()
+    own = said.record(22, said.handshake(11, said.certificates(leaf, root)))
+    heard = talk().client(HELLO).server(flight(root)).client(own).server(own)
+    assert heard.row("tls")["certificates"] == 1
+    assert heard.row("certificates")["common_name"] == "Ward Root"
+
+
 def test_an_abbreviated_handshake_sends_no_chain() -> None:
     heard = talk().client(HELLO).server(said.record(22, SERVER_HELLO) + CHANGE + FINISHED)
     row = heard.client(CHANGE + FINISHED + DATA).server(DATA).row("tls")

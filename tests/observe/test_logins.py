@@ -189,6 +189,7 @@ def test_telnet_outcomes(answer: bytes, outcome: str) -> None:
 def test_what_is_typed_at_a_shell_is_not_kept() -> None:
     talk = telnet().client(b"bob\r\n").server(b"Password:").client(b"x\r\n").server(b"\r\n$ ")
     talk.client(b"cat patients\r\n").server(b"cat patients\r\nJane Doe\r\n$ ")
+    assert len(talk.rows("logins")) == 1
     assert all(b"Doe" not in p.read_bytes() for p in talk.files().iterdir())
 
 

@@ -55,14 +55,15 @@ def test_streams_are_counted_by_conversation() -> None:
 
 def test_a_flood_of_connections_evicts_the_longest_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_FOLLOWED", 10)
-    talk = Talk(21)
-    for number in range(25):
+    talk = Talk(21).turns_to(0, 21).opens()
+    first = talk.sequence
+    for number in range(1, 25):
         talk.turns_to(number, 21, 40000 + number).opens()
-        if number == 20:
-            talk.server(b"220 x FTP\r\n")
+        talk.turns_to(0, 21).sequence = first
+        talk.server(b"220 x FTP\r\n")  # keeps talking
     assert len(talk.sessions._flows) == 10
     assert talk.sessions.evicted == 15
-    assert talk.sessions.interest(20) == FOLLOW and talk.sessions.interest(3) == IGNORE
+    assert talk.sessions.interest(0) == FOLLOW and talk.sessions.interest(3) == IGNORE
 
 
 def test_kept_bytes_of_all_conversations_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

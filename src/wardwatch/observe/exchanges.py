@@ -342,7 +342,7 @@ class DeviceStream(Follower):
                 return
         said += chunk.data
         self._marks[side] = chunk.mark
-        if len(said) >= medfusion.LONGEST or _ENDS.search(said) is not None:
+        if len(said) >= medfusion.LONGEST or _ENDS.search(said[-_TAIL:]) is not None:
             self._read(side)
 
     def gap(self, side: int, gap: Gap[Where]) -> None:
@@ -369,6 +369,8 @@ class DeviceStream(Follower):
         said.clear()
 
 
+_TAIL = 256
+"""Octets at the end in which an end tag is looked for: names have 64, and bytes may come singly."""
 _ENDS = re.compile(rb"(?:\}[\s\0]*|</[\w.:-]{1,128}\s*>\s*)$")
 
 

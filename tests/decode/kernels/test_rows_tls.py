@@ -132,6 +132,21 @@ def test_a_hostile_server_hello_is_the_parsers_row_or_is_left_to_it(functions) -
         assert found == (None if anomalies else hello) or found is None
 
 
+@both
+def test_repeated_extensions_are_left_to_the_parser(functions) -> None:
+    twice = record(said.client_hello(extensions=said.extension(99, b"") * 2))
+    assert clients(functions[0], [twice]) == [None]
+    body = said.server_hello(extensions=said.extension(99, b"") * 2)
+    assert servers(functions[1], [body]) == [None]
+
+
+@both
+@pytest.mark.parametrize("version", [b"", b"\3", b"\3\4\3"])
+def test_a_version_of_another_length_is_no_version(functions, version) -> None:
+    body = said.server_hello(extensions=said.extension(43, version))
+    assert servers(functions[1], [body]) == [tls.parse_server_hello(body)[0]] != [None]
+
+
 def test_one_at_a_time_gives_the_same() -> None:
     one = rows.One()
     payload = openssl_hello()

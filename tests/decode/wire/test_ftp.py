@@ -60,7 +60,8 @@ def test_honest_addresses_read_back(host: tuple[int, ...], port: int) -> None:
     ("found", "fault"),
     [
         (ftp.parse_command(b"RETR " + b"A" * 508), ftp.COMMAND_TOO_LONG),
-        (ftp.parse_command(b"RETRIEVE x"), ftp.COMMAND_CODE),
+        (ftp.parse_command(b"RETRI x"), ftp.COMMAND_CODE),
+        (ftp.parse_command(b"RE-R x"), ftp.COMMAND_CODE),
         (ftp.parse_command(b"PASS PASS filler"), ftp.COMMAND_REPEATED),
         (ftp.parse_reply(b"72 hello"), ftp.REPLY_CODE),
         (ftp.parse_reply(b"720 hello"), ftp.REPLY_CODE),

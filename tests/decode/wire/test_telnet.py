@@ -68,6 +68,7 @@ def test_honest_sessions_read_the_same_wherever_they_are_cut(
         (b"\xff\xfa\x25\x02\x02\xff\xf0", telnet.AUTHENTICATION_SHORT),
         (b"\xff\xfa\x25\x03\xff\xf0", telnet.AUTHENTICATION_SHORT),
         (b"\xff\xfa\x25\x01\x02\xff\xf0", telnet.AUTHENTICATION_SHORT),
+        (b"\xff\xfa\x25\x01\x02\0\x03\xff\xf0", telnet.AUTHENTICATION_SHORT),
         (b"\xff\x41", telnet.COMMAND_UNKNOWN),
     ],
 )

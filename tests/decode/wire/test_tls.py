@@ -173,6 +173,11 @@ def test_honest_hellos_read_back(made: tuple[dict, bytes]) -> None:
     assert hello == tls.ClientHello(length=len(body), **offered)
 
 
+ODD_SUITES = said.client_hello(extensions=None).replace(
+    b"\0\x04\xc0\x2f\x00\x35", b"\0\x03\xc0\x2f\x00"
+)
+
+
 def hello_with(extensions: bytes) -> tuple:
     return tls.parse_client_hello(said.client_hello(extensions=extensions))
 
@@ -184,6 +189,7 @@ def hello_with(extensions: bytes) -> tuple:
         (tls.parse_client_hello(said.client_hello(extensions=None)[:-1]), tls.HELLO_SHORT),
         (tls.parse_client_hello(said.client_hello(extensions=None)[:-2]), tls.HELLO_SHORT),
         (tls.parse_client_hello(said.client_hello(ciphers=())), tls.CIPHERS_LENGTH),
+        (tls.parse_client_hello(ODD_SUITES), tls.CIPHERS_LENGTH),
         (tls.parse_client_hello(said.client_hello() + b"\0"), tls.EXTENSIONS_LENGTH),
         (hello_with(said.extension(99, b"") + b"\0\x63\0\x09"), tls.EXTENSION_OVERRUN),
         (hello_with(said.extension(0, b"\0\x09\0\0\x01a")), tls.EXTENSION_BODY),
@@ -192,6 +198,7 @@ def hello_with(extensions: bytes) -> tuple:
         (hello_with(said.extension(99, b"") * 2), tls.EXTENSION_REPEATED),
         (tls.parse_server_hello(said.server_hello()[:-1]), tls.HELLO_SHORT),
         (tls.parse_certificates(said.certificates(b"D" * 9)[:-1]), tls.CERTIFICATES_LENGTH),
+        (tls.parse_certificates(said.certificates(b"D" * 9) + b"x"), tls.CERTIFICATES_LENGTH),
         (tls.parse_certificates(b"\0\0"), tls.CERTIFICATES_LENGTH),
         (tls.parse_ssl2_client_hello(said.ssl2_client_hello()[:10]), tls.SSL2_HELLO),
         (tls.parse_ssl2_server_hello(said.ssl2_server_hello(b"D" * 99)[:50]), tls.SSL2_HELLO),

@@ -36,6 +36,11 @@ def test_a_time_beyond_64_bits_is_clamped() -> None:
     assert found is not None and found.not_after == 2**63 - 1
 
 
+def test_the_right_key_under_another_name_is_not_the_issuer() -> None:
+    leaf, root = said.chain()
+    assert not x509.verifies(leaf, root.replace(b"Ward Root", b"Ward Roof"))
+
+
 def test_another_signature_over_the_same_names_does_not_verify() -> None:
     leaf, root = said.chain()
     forged = bytearray(leaf)
