@@ -14,7 +14,7 @@ from wardwatch.model.values import NS
 from wardwatch.twin import emit, messages
 from wardwatch.twin.cast import HOSTS, ICU
 from wardwatch.twin.stage import LEASE_S, MDS, RTCS_WANTED
-from wardwatch.twin.ward import MS, Mark, Station, Talk
+from wardwatch.twin.ward import MS, Mark, Part, Station, Talk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,14 +32,24 @@ class Event(msgspec.Struct, frozen=True):
     target: str
     why: str
 
+    @property
+    def attack(self) -> Part:
+        """What is planted."""
+        return Part(self.id, "attack")
+
+    @property
+    def consequence(self) -> Part:
+        """What the ward does because of it."""
+        return Part(self.id, "consequence")
+
 
 def _rogue_dhcp_loses(stage: Stage, event: Event) -> None:
-    stage.late_offers = (event.id, stage.station(event.actor), stage.at(event.at_h))
+    stage.late_offers = (event.attack, stage.station(event.actor), stage.at(event.at_h))
 
 
 def _dhcp_on(stage: Stage, event: Event) -> None:
     pump = stage.station(event.target)
-    _restart(stage, pump, stage.slot_at(event.at_h), event.id, dhcp=True)
+    _restart(stage, pump, stage.slot_at(event.at_h), event, dhcp=True)
 
 
 def _rogue_dhcp_wins(stage: Stage, event: Event) -> None:
@@ -53,27 +63,29 @@ def _rogue_dhcp_wins(stage: Stage, event: Event) -> None:
     def first(when: int, discover: bytes) -> None:
         nonlocal xid
         xid = int.from_bytes(discover[4:8], "big")
-        stage.offer(rogue, pump, when + MS // 2, xid, messages.OFFER, options, event.id, pump.ip)
+        stage.offer(
+            rogue, pump, when + MS // 2, xid, messages.OFFER, options, event.attack, pump.ip
+        )
 
-    stage.dhcp(pump, ts, "rtcs", event.id, "consequence", early=first, answered=False)
+    stage.dhcp(pump, ts, "rtcs", event.consequence, early=first, answered=False)
     draws = stage.ward.draws(event.id)
     request = messages.rtcs_request(xid, pump.mac, RTCS_WANTED, rogue.ip, pump.ip)
     ts += 80 * MS
-    stage.shout(pump, ts, request, "dhcp request", draws, event.id, "consequence")
-    stage.offer(rogue, pump, ts + MS, xid, messages.ACKNOWLEDGE, options, event.id, pump.ip)
+    stage.shout(pump, ts, request, "dhcp request", draws, event.consequence)
+    stage.offer(rogue, pump, ts + MS, xid, messages.ACKNOWLEDGE, options, event.attack, pump.ip)
     ts += 100 * MS
-    stage.ward.announce(ts, pump, event.id, "consequence")
-    stage.ward.arp_exchange(ts + MS, pump, rogue, event.id, "consequence")
+    stage.ward.announce(ts, pump, event.consequence)
+    stage.ward.arp_exchange(ts + MS, pump, rogue, event.consequence)
     ident, port = draws.getrandbits(16), draws.randrange(49152, 65536)
     host = HOSTS[pump.server]
-    mark = Mark("dns query", pump.name, rogue.name, pump.vlan, event.id, "consequence")
+    mark = Mark("dns query", pump.name, rogue.name, pump.vlan, *event.consequence)
     stage.ward.datagram(
         ts + 3 * MS, pump, rogue, (port, 53), messages.dns_query(ident, host), mark, 1
     )
-    mark = Mark("dns answer", rogue.name, pump.name, pump.vlan, event.id, "attack")
+    mark = Mark("dns answer", rogue.name, pump.name, pump.vlan, *event.attack)
     body = messages.dns_answer(ident, host, rogue.ip)
     stage.ward.datagram(ts + 4 * MS, rogue, pump, (53, port), body, mark, 2)
-    talk = Talk(stage.ward, ts + 8 * MS, pump, rogue, MDS, event.id, event=event.id, role="attack")
+    talk = Talk(stage.ward, ts + 8 * MS, pump, rogue, MDS, event.id, part=event.attack)
     talk.open()
     stage.hello(talk, draws, [stage.pki.impostor, stage.pki.impostor_root], "tls bad chain")
     stage.finish(talk, draws)
@@ -81,7 +93,7 @@ def _rogue_dhcp_wins(stage: Stage, event: Event) -> None:
         stage.one_report(talk, stage.profile(pump), pump, draws, n, "tls data after bad chain")
         talk.wait(180)
     talk.close()
-    _restart(stage, pump, slot + 1, event.id, dhcp=True)
+    _restart(stage, pump, slot + 1, event, dhcp=True)
 
 
 def _dhcp_overflow(stage: Stage, event: Event) -> None:
@@ -94,10 +106,12 @@ def _dhcp_overflow(stage: Stage, event: Event) -> None:
         xid = int.from_bytes(discover[4:8], "big")
         options = messages.lease(rogue.ip, stage.ward.gateway(pump.vlan).ip, rogue.ip, LEASE_S)
         options.append((66, messages.FILLER * 200))
-        stage.offer(rogue, pump, when + MS // 2, xid, messages.OFFER, options, event.id, pump.ip)
+        stage.offer(
+            rogue, pump, when + MS // 2, xid, messages.OFFER, options, event.attack, pump.ip
+        )
 
-    ts = stage.dhcp(pump, ts, "rtcs", event.id, "consequence", early=first, answered=False)
-    _restart(stage, pump, slot, event.id, dhcp=True, ts=ts + stage.profile(pump).boot_s * NS)
+    ts = stage.dhcp(pump, ts, "rtcs", event.consequence, early=first, answered=False)
+    _restart(stage, pump, slot, event, dhcp=True, ts=ts + stage.profile(pump).boot_s * NS)
 
 
 def _dns_overread(stage: Stage, event: Event) -> None:
@@ -105,39 +119,38 @@ def _dns_overread(stage: Stage, event: Event) -> None:
     slot = stage.slot_at(event.at_h)
     stage.taken.add((pump.name, slot))
     ts = stage.slot(pump, slot)
-    stage.ward.arp_exchange(ts, pump, stage.ward.gateway(pump.vlan), event.id, "consequence")
+    stage.ward.arp_exchange(ts, pump, stage.ward.gateway(pump.vlan), event.consequence)
     ts += 5 * MS
     host = HOSTS[pump.server]
     draws = stage.ward.draws("dns", pump.name, slot)
     ident, port = draws.getrandbits(16), draws.randrange(49152, 65536)
-    mark = Mark("dns answer", rogue.name, pump.name, pump.vlan, event.id, "attack")
+    mark = Mark("dns answer", rogue.name, pump.name, pump.vlan, *event.attack)
     body = messages.dns_answer(ident, host, rogue.ip, claimed=0x2000)
     stage.ward.datagram(ts + MS, rogue, pump, (53, port), body, mark, 3)
-    stage.resolve(pump, host, pump.server, slot, ts, event.id, "consequence")
-    _restart(stage, pump, slot, event.id, ts=ts + stage.profile(pump).boot_s * NS)
+    stage.resolve(pump, host, pump.server, slot, ts, event.consequence)
+    _restart(stage, pump, slot, event, ts=ts + stage.profile(pump).boot_s * NS)
 
 
 def _restart(
-    stage: Stage, pump: Station, slot: int, event: str, *, dhcp: bool = False, ts: int = 0
+    stage: Stage, pump: Station, slot: int, event: Event, *, dhcp: bool = False, ts: int = 0
 ) -> None:
     """A pump's communications start up, and the session of the slot follows, shorter."""
     stage.taken.add((pump.name, slot))
     ts = ts or stage.slot(pump, slot)
     if dhcp:
-        ts = stage.dhcp(pump, ts, "rtcs", event, "consequence")
-    stage.ward.announce(ts, pump, event, "consequence")
+        ts = stage.dhcp(pump, ts, "rtcs", event.consequence)
+    stage.ward.announce(ts, pump, event.consequence)
     draws_slot = slot + 1000
-    stage.ward.arp_exchange(ts + MS, pump, stage.ward.gateway(pump.vlan), event, "consequence")
+    stage.ward.arp_exchange(ts + MS, pump, stage.ward.gateway(pump.vlan), event.consequence)
     ts = stage.resolve(
-        pump, HOSTS[pump.server], pump.server, f"{slot} again", ts + 6 * MS, event, "consequence"
+        pump, HOSTS[pump.server], pump.server, f"{slot} again", ts + 6 * MS, event.consequence
     )
     stage.report(
         pump,
         stage.station(pump.server),
         draws_slot,
         ts,
-        event,
-        "consequence",
+        event.consequence,
         stage.pace.reports - 1,
     )
 
@@ -145,8 +158,8 @@ def _restart(
 def _ftp_without_login(stage: Stage, event: Event) -> None:
     pump, rogue = stage.station(event.target), stage.station(event.actor)
     ts = stage.at(event.at_h) + 70 * NS
-    stage.ward.arp_exchange(ts, rogue, pump, event.id, "attack")
-    talk = Talk(stage.ward, ts + 2 * MS, rogue, pump, 21, event.id, event=event.id, role="attack")
+    stage.ward.arp_exchange(ts, rogue, pump, event.attack)
+    talk = Talk(stage.ward, ts + 2 * MS, rogue, pump, 21, event.id, part=event.attack)
     talk.open().tell(b"220 RTCS FTP Ready\r\n", "ftp banner")
     listing = b"".join(
         f"-rw-rw-rw- 1 0 0 {size:8d} Jan  1 00:00 {name}\r\n".encode()
@@ -163,7 +176,7 @@ def _ftp_without_login(stage: Stage, event: Event) -> None:
         talk.tell(b"150 Opening ASCII mode data connection\r\n")
         data = Talk(
             stage.ward, talk.ts + MS, pump, rogue, port, f"{event.id} data {n}", sport=20,
-            event=event.id, role="attack",
+            part=event.attack,
         )  # fmt: skip
         data.open().ask(content, "configuration" if n else "tcp data", acked=True).close()
         talk.ts = data.ts + MS
@@ -174,8 +187,8 @@ def _ftp_without_login(stage: Stage, event: Event) -> None:
 def _ftp_login(stage: Stage, event: Event) -> None:
     pump, rogue = stage.station(event.target), stage.station(event.actor)
     ts = stage.at(event.at_h) + 70 * NS
-    stage.ward.arp_exchange(ts, rogue, pump, event.id, "attack")
-    talk = Talk(stage.ward, ts + 2 * MS, rogue, pump, 21, event.id, event=event.id, role="attack")
+    stage.ward.arp_exchange(ts, rogue, pump, event.attack)
+    talk = Talk(stage.ward, ts + 2 * MS, rogue, pump, 21, event.id, part=event.attack)
     talk.open().tell(b"220 RTCS FTP Ready\r\n", "ftp banner")
     talk.ask(b"USER service\r\n").tell(b"331 Looking up password\r\n")
     talk.ask(b"PASS " + stage.secret("service").encode() + b"\r\n", "login")
@@ -186,8 +199,8 @@ def _ftp_login(stage: Stage, event: Event) -> None:
 def _telnet_login(stage: Stage, event: Event) -> None:
     pump, rogue = stage.station(event.target), stage.station(event.actor)
     ts = stage.at(event.at_h) + 70 * NS
-    stage.ward.arp_exchange(ts, rogue, pump, event.id, "attack")
-    talk = Talk(stage.ward, ts + 2 * MS, rogue, pump, 23, event.id, event=event.id, role="attack")
+    stage.ward.arp_exchange(ts, rogue, pump, event.attack)
+    talk = Talk(stage.ward, ts + 2 * MS, rogue, pump, 23, event.id, part=event.attack)
     talk.open()
     talk.tell(
         b"\xff\xfb\x01\xff\xfb\x03RTCS v2.96.00 Telnet server\r\n\r\n"
@@ -205,7 +218,7 @@ def _arp_claims(stage: Stage, event: Event) -> None:
     door = stage.ward.gateway(pump.vlan)
     body = emit.arp(2, (rogue.mac, door.ip), (pump.mac, pump.ip))
     frame = emit.ethernet(pump.mac, rogue.mac, emit.ARP, body, (pump.vlan,))
-    mark = Mark("arp claim", rogue.name, pump.name, pump.vlan, event.id, "attack")
+    mark = Mark("arp claim", rogue.name, pump.name, pump.vlan, *event.attack)
     for n in range(12):
         stage.ward.wire(stage.at(event.at_h) + n * 10 * NS, pump.vlan, frame, mark)
 
@@ -221,7 +234,7 @@ def _rogue_router(stage: Stage, event: Event) -> None:
         else:
             packet = emit.router_advertisement(own, rogue.mac, 1800, rdnss=own)
         frame = emit.ethernet(emit.ALL_NODES_MAC, rogue.mac, emit.IPV6, packet, (vlan,))
-        mark = Mark("ra", rogue.name, "", vlan, event.id, "attack", "multicast")
+        mark = Mark("ra", rogue.name, "", vlan, *event.attack, "multicast")
         stage.ward.wire(stage.at(event.at_h) + n * 30 * NS, vlan, frame, mark)
 
 
@@ -233,7 +246,7 @@ def _known_wireless(stage: Stage, event: Event) -> None:
 
     def air(when: int, frame: bytes, kind: str, who: Station, cast: str = "unicast") -> None:
         peer = "" if cast == "broadcast" else (bait if who is pump else pump).name
-        stage.ward.air(when, frame, Mark(kind, who.name, peer, 0, event.id, "attack", cast))
+        stage.ward.air(when, frame, Mark(kind, who.name, peer, 0, *event.attack, cast))
 
     for n in range(8):
         when = ts + int(n * 30.08 * NS)
@@ -258,21 +271,19 @@ def _known_wireless(stage: Stage, event: Event) -> None:
 def _crossing(stage: Stage, event: Event) -> None:
     client, pump = stage.station(event.actor), stage.station(event.target)
     ts = stage.at(event.at_h)
-    stage.ward.arp_exchange(ts, client, stage.ward.gateway(client.vlan), event.id, "attack")
-    Talk(
-        stage.ward, ts + 5 * MS, client, pump, 23, event.id, event=event.id, role="attack"
-    ).attempt()
+    stage.ward.arp_exchange(ts, client, stage.ward.gateway(client.vlan), event.attack)
+    Talk(stage.ward, ts + 5 * MS, client, pump, 23, event.id, part=event.attack).attempt()
 
 
 def _printer_moved(stage: Stage, event: Event) -> None:
     there = stage.station(event.target)
     stage.printer_away = (stage.at(event.at_h), stage.at(event.at_h + 1))
     here = msgspec.structs.replace(there, vlan=ICU, ip=bytes([10, ICU, 0, 60]))
-    ts = stage.dhcp(here, stage.at(event.at_h) + 90 * NS, "printer", event.id, "attack")
-    stage.ward.announce(ts, here, event.id, "attack")
+    ts = stage.dhcp(here, stage.at(event.at_h) + 90 * NS, "printer", event.attack)
+    stage.ward.announce(ts, here, event.attack)
     for n in range(6):
         stage.ward.arp_exchange(
-            ts + (n * 600 + 1) * NS, here, stage.ward.gateway(ICU), event.id, "attack"
+            ts + (n * 600 + 1) * NS, here, stage.ward.gateway(ICU), event.attack
         )
 
 
@@ -280,7 +291,7 @@ def _hostile_name(stage: Stage, event: Event) -> None:
     rogue = stage.station(event.actor)
     draws = stage.ward.draws(event.id)
     body = messages.inform(draws.getrandbits(32), rogue.mac, rogue.ip, HOSTILE_NAME)
-    mark = Mark("dhcp inform", rogue.name, "", rogue.vlan, event.id, "attack")
+    mark = Mark("dhcp inform", rogue.name, "", rogue.vlan, *event.attack)
     source = (rogue.mac, rogue.ip)
     stage.ward.shout(stage.at(event.at_h), rogue.vlan, source, (68, 67), body, mark, 7)
 

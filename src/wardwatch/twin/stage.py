@@ -9,7 +9,7 @@ import msgspec
 from wardwatch.model.values import NS, utc_text
 from wardwatch.twin import emit, messages
 from wardwatch.twin.cast import HOSTS, ICU, LAN, MIRRORED
-from wardwatch.twin.ward import MS, Mark, Profile, Station, Talk, Ward, profiles
+from wardwatch.twin.ward import MS, ORDINARY, Mark, Part, Profile, Station, Talk, Ward, profiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +49,7 @@ class Stage:
         self.taken: set[tuple[str, int]] = set()
         """(pump, slot) that an event plays instead of the ordinary session."""
         self.printer_away = (0, 0)
-        self.late_offers: tuple[str, Station, int] | None = None
+        self.late_offers: tuple[Part, Station, int] | None = None
         """Event, server and instant from which a rogue answers each DISCOVER of the ICU, too late."""
 
     def at(self, hours: float) -> int:
@@ -107,20 +107,11 @@ class Stage:
 
     # Acts of a pump
 
-    def session(
-        self,
-        pump: Station,
-        slot: int,
-        ts: int,
-        event: str = "",
-        role: str = "",
-        reports: int = -1,
-    ) -> None:
-        """ARP for the router, ask the resolver, report to the server for half an hour."""
-        self.ward.arp_exchange(ts, pump, self.ward.gateway(pump.vlan), event, role)
-        ts += 5 * MS
-        ts = self.resolve(pump, HOSTS[pump.server], pump.server, slot, ts, event, role)
-        self.report(pump, self.station(pump.server), slot, ts, event, role, reports)
+    def session(self, pump: Station, slot: int, ts: int) -> None:
+        """ARP for the router, ask the resolver, report to the server until the slot ends."""
+        self.ward.arp_exchange(ts, pump, self.ward.gateway(pump.vlan))
+        ts = self.resolve(pump, HOSTS[pump.server], pump.server, slot, ts + 5 * MS)
+        self.report(pump, self.station(pump.server), slot, ts)
 
     def resolve(
         self,
@@ -129,19 +120,18 @@ class Stage:
         server: str,
         slot: object,
         ts: int,
-        event: str = "",
-        role: str = "",
+        part: Part = ORDINARY,
     ) -> int:
         """Question to the hospital's resolver and its answer; returns the time after."""
         draws = self.ward.draws("dns", pump.name, slot)
         ident, port = draws.getrandbits(16), draws.randrange(49152, 65536)
         dns = self.station("dns")
-        mark = Mark("dns query", pump.name, "dns", pump.vlan, event, role)
+        mark = Mark("dns query", pump.name, "dns", pump.vlan, *part)
         self.ward.datagram(
             ts, pump, dns, (port, 53), messages.dns_query(ident, host), mark, draws.getrandbits(16)
         )
         body = messages.dns_answer(ident, host, self.station(server).ip)
-        mark = Mark("dns answer", "dns", pump.name, dns.vlan, event, role)
+        mark = Mark("dns answer", "dns", pump.name, dns.vlan, *part)
         self.ward.datagram(ts + 2 * MS, dns, pump, (53, port), body, mark, draws.getrandbits(16))
         return ts + 8 * MS
 
@@ -151,8 +141,7 @@ class Stage:
         server: Station,
         slot: int,
         ts: int,
-        event: str = "",
-        role: str = "",
+        part: Part = ORDINARY,
         reports: int = -1,
     ) -> None:
         """A session of reports in the pump's own language."""
@@ -161,8 +150,7 @@ class Stage:
         port = HL7_PORT if kind.link == "hl7" else MDS
         # A port for each slot, so that no 5-tuple comes twice.
         talk = Talk(
-            self.ward, ts, pump, server, port, f"report {slot}", sport=49152 + slot, event=event,
-            role=role,
+            self.ward, ts, pump, server, port, f"report {slot}", sport=49152 + slot, part=part,
         )  # fmt: skip
         talk.open()
         if kind.link == "tls":
@@ -223,8 +211,7 @@ class Stage:
         client: Station,
         ts: int,
         style: str,
-        event: str = "",
-        role: str = "",
+        part: Part = ORDINARY,
         *,
         early: Callable[[int, bytes], None] | None = None,
         answered: bool = True,
@@ -238,28 +225,28 @@ class Stage:
         server = self.station("dhcp")
         ask, take = _STYLES[style]
         discover = ask(xid, client)
-        self.shout(client, ts, discover, "dhcp discover", draws, event, role)
+        self.shout(client, ts, discover, "dhcp discover", draws, part)
         if early is not None:
             early(ts, discover)
         options = messages.lease(
             server.ip, self.ward.gateway(client.vlan).ip, self.station("dns").ip, LEASE_S
         )
-        self._serve(client, ts + MS, discover, messages.OFFER, options, draws, event, role)
+        self._serve(client, ts + MS, discover, messages.OFFER, options, draws, part)
         if self.late_offers is not None and client.vlan == ICU and ts >= self.late_offers[2]:
             self._late_offer(xid, client, ts + 40 * MS, draws)
         if not answered:
             return ts + 50 * MS
         request = take(xid, client, server.ip, client.ip)
         ts += 80 * MS
-        self.shout(client, ts, request, "dhcp request", draws, event, role)
-        self._serve(client, ts + MS, request, messages.ACKNOWLEDGE, options, draws, event, role)
+        self.shout(client, ts, request, "dhcp request", draws, part)
+        self._serve(client, ts + MS, request, messages.ACKNOWLEDGE, options, draws, part)
         return ts + 20 * MS
 
     def shout(
-        self, client: Station, ts: int, body: bytes, kind: str, draws: Random, event: str, role: str
+        self, client: Station, ts: int, body: bytes, kind: str, draws: Random, part: Part
     ) -> None:
         """A DHCP client's message to everybody."""
-        mark = Mark(kind, client.name, "", client.vlan, event, role)
+        mark = Mark(kind, client.name, "", client.vlan, *part)
         nobody = (client.mac, bytes(4))
         self.ward.shout(ts, client.vlan, nobody, (68, 67), body, mark, draws.getrandbits(16))
 
@@ -271,8 +258,7 @@ class Stage:
         kind: int,
         options: list[messages.Option],
         draws: Random,
-        event: str,
-        role: str,
+        part: Part,
     ) -> None:
         """The hospital's server answers, directly or through the relay on the router."""
         server, door = self.station("dhcp"), self.ward.gateway(client.vlan)
@@ -286,14 +272,14 @@ class Stage:
         )  # fmt: skip
         if far:
             relayed = asked[:3] + b"\x01" + asked[4:24] + giaddr + asked[28:]
-            mark = Mark(f"dhcp relayed {word}", client.name, "dhcp", server.vlan, event, role)
+            mark = Mark(f"dhcp relayed {word}", client.name, "dhcp", server.vlan, *part)
             face = self.ward.gateway(server.vlan)
             self.ward.datagram(ts, face, server, (67, 67), relayed, mark, draws.getrandbits(16))
             mark = mark._replace(who="dhcp", peer=client.name)
             self._leg(ts + MS, server, face, giaddr, (67, 67), reply, mark, draws)
             ts += 2 * MS
         speaker = door if far else server
-        mark = Mark(f"dhcp {word}", "dhcp", client.name, client.vlan, event, role)
+        mark = Mark(f"dhcp {word}", "dhcp", client.name, client.vlan, *part)
         if asked[10] & 0x80:
             near = (speaker.mac, speaker.ip)
             self.ward.shout(ts, client.vlan, near, (67, 68), reply, mark, draws.getrandbits(16))
@@ -324,11 +310,9 @@ class Stage:
 
     def _late_offer(self, xid: int, client: Station, ts: int, draws: Random) -> None:
         assert self.late_offers is not None
-        event, rogue, _ = self.late_offers
+        part, rogue, _ = self.late_offers
         options = messages.lease(rogue.ip, rogue.ip, rogue.ip, 7200)
-        self.offer(
-            rogue, client, ts, xid, messages.OFFER, options, event, bytes([192, 168, 0, 100])
-        )
+        self.offer(rogue, client, ts, xid, messages.OFFER, options, part, bytes([192, 168, 0, 100]))
 
     def offer(
         self,
@@ -338,13 +322,13 @@ class Stage:
         xid: int,
         kind: int,
         options: list[messages.Option],
-        event: str,
+        part: Part,
         address: bytes,
     ) -> None:
         """A server nobody asked for answers, to everybody in the VLAN."""
         word = {messages.OFFER: "offer", messages.ACKNOWLEDGE: "ack"}[kind]
         reply = messages.dhcp(2, kind, xid, client.mac, options, yiaddr=address, broadcast=True)
-        mark = Mark(f"dhcp {word}", rogue.name, client.name, client.vlan, event, "attack")
+        mark = Mark(f"dhcp {word}", rogue.name, client.name, client.vlan, *part)
         ident = self.ward.draws("offer", rogue.name, ts).getrandbits(16)
         self.ward.shout(ts, client.vlan, (rogue.mac, rogue.ip), (67, 68), reply, mark, ident)
 

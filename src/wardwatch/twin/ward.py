@@ -25,6 +25,18 @@ ROUTE_NS = 60_000
 MS = 1_000_000
 
 
+class Part(NamedTuple):
+    """Which event of the scenario something belongs to, and as what."""
+
+    event: str = ""
+    """Id of the event; "" the ordinary day."""
+    role: str = ""
+    """``attack``, or ``consequence`` of one; "" the ordinary day."""
+
+
+ORDINARY = Part()
+
+
 class Mark(NamedTuple):
     """What a frame declares."""
 
@@ -210,9 +222,7 @@ class Ward:
         frame = emit.ethernet(BROADCAST, src[0], emit.IPV4, packet, (vlan,))
         self.wire(ts, vlan, frame, mark._replace(cast="broadcast"))
 
-    def arp_exchange(
-        self, ts: int, asker: Station, target: Station, event: str = "", role: str = ""
-    ) -> None:
+    def arp_exchange(self, ts: int, asker: Station, target: Station, part: Part = ORDINARY) -> None:
         """Who has …? A broadcast question and the target's unicast answer."""
         vlan = asker.vlan
         question = emit.arp(1, (asker.mac, asker.ip), (bytes(6), target.ip))
@@ -220,24 +230,24 @@ class Ward:
             ts,
             vlan,
             emit.ethernet(BROADCAST, asker.mac, emit.ARP, question, (vlan,)),
-            Mark("arp request", asker.name, target.name, vlan, event, role, "broadcast"),
+            Mark("arp request", asker.name, target.name, vlan, *part, "broadcast"),
         )
         answer = emit.arp(2, (target.mac, target.ip), (asker.mac, asker.ip))
         self.wire(
             ts + MS // 2,
             vlan,
             emit.ethernet(asker.mac, target.mac, emit.ARP, answer, (vlan,)),
-            Mark("arp reply", target.name, asker.name, vlan, event, role),
+            Mark("arp reply", target.name, asker.name, vlan, *part),
         )
 
-    def announce(self, ts: int, station: Station, event: str = "", role: str = "") -> None:
+    def announce(self, ts: int, station: Station, part: Part = ORDINARY) -> None:
         """A gratuitous ARP: how a station that starts up makes itself known (RFC 5227 §2.3)."""
         body = emit.arp(1, (station.mac, station.ip), (bytes(6), station.ip))
         self.wire(
             ts,
             station.vlan,
             emit.ethernet(BROADCAST, station.mac, emit.ARP, body, (station.vlan,)),
-            Mark("arp announce", station.name, "", station.vlan, event, role, "broadcast"),
+            Mark("arp announce", station.name, "", station.vlan, *part, "broadcast"),
         )
 
 
@@ -254,8 +264,7 @@ class Talk:
         label: str,
         *,
         sport: int = 0,
-        event: str = "",
-        role: str = "",
+        part: Part = ORDINARY,
     ) -> None:
         """``label`` names the conversation; its random numbers follow from it alone."""
         self._ward = ward
@@ -265,7 +274,7 @@ class Talk:
         self._ports = (sport or self._draws.randrange(49152, 65536), port)
         self._seq = [self._draws.getrandbits(32), self._draws.getrandbits(32)]
         self._ident = [self._draws.getrandbits(16), self._draws.getrandbits(16)]
-        self._event, self._role = event, role
+        self._part = part
 
     def open(self) -> Talk:
         """SYN, SYN-ACK, ACK."""
@@ -333,9 +342,7 @@ class Talk:
             (src.ip, dst.ip), ports, self._seq[who], self._seq[1 - who], flags, body, options
         )
         self._ident[who] = self._ident[who] + 1 & 0xFFFF
-        mark = Mark(
-            kind, src.name, dst.name, src.vlan, self._event, self._role, port=self._ports[1]
-        )
+        mark = Mark(kind, src.name, dst.name, src.vlan, *self._part, port=self._ports[1])
         self._ward.carry(
             self.ts, src, dst, emit.TCP, segment, mark, self._ident[who], stopped=stopped
         )
