@@ -58,8 +58,10 @@ def test_a_syn_acknowledges_nothing_and_states_its_mss():
 
 
 def test_arp_reads_back():
-    read = dpkt.arp.ARP(emit.arp(2, (A, SRC), (B, DST)))
-    assert (read.op, read.sha, read.spa, read.tha, read.tpa) == (2, A, SRC, B, DST)
+    raw = emit.arp(2, (A, SRC), (B, DST))
+    read = dpkt.arp.ARP(raw)
+    assert (read.op, read.sha, read.spa, read.tpa) == (2, A, SRC, DST)
+    assert raw[18:24] == B
 
 
 def test_router_advertisement_bears_lifetime_mac_and_true_checksum():

@@ -18,6 +18,7 @@ from wardwatch.twin.truth import (
     differences,
     score,
     truth,
+    without_site,
 )
 
 TABLE = Truth(
@@ -113,6 +114,23 @@ def test_every_row_says_why():
     for attacked in (True, False):
         assert all(row.why for row in of(attacked).verdicts)
         assert all(row.why and row.event for row in of(attacked).findings)
+
+
+def test_without_a_site_nothing_holds_and_competing_servers_are_one_finding():
+    bare = without_site(of(True))
+    assert not [row for row in bare.verdicts if {HOLDS, "attested"} & set(row.states)]
+    broken = {row.measure for row in bare.verdicts if BROKEN in row.states}
+    assert broken == {
+        "static_address",
+        "no_rogue_router",
+        "no_arp_impersonation",
+        "password_hygiene",
+        "unneeded_services",
+    }
+    techniques = [f.technique for f in bare.findings]
+    assert techniques.count("rogue_dhcp") == 1
+    assert "certificate_accepted" not in techniques
+    assert not without_site(of(False)).findings
 
 
 def test_a_packet_less_than_a_minimum_is_not_observable():

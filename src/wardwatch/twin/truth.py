@@ -239,6 +239,43 @@ def truth(frames: Sequence[Frame], day: Day, *, lapsed: bool = False, snap: int 
     return Truth(tuple(rows), tuple(_findings(sight)))
 
 
+LISTED = (
+    "no_rogue_dhcp", "no_rogue_dns", "segmentation_in_use", "segmentation_enforced",
+    "vlan_separation", "certificate_validation", "attested_backups", "attested_physical",
+    "attested_passwords",
+)  # fmt: skip
+"""Measures that nothing breaks unless a person has confirmed what is permitted."""
+
+
+def without_site(table: Truth) -> Truth:
+    """What the same capture must give when no site file says what is permitted.
+
+    Nothing holds; what is wrong by a standard's own words stays broken; servers that compete are
+    one finding of their segment.
+    """
+    verdicts = [
+        msgspec.structs.replace(
+            row, states=(NOT_OBSERVABLE,), why="nobody has confirmed what is permitted"
+        )
+        if BROKEN not in row.states or row.measure in LISTED
+        else row
+        for row in table.verdicts
+    ]
+    kept: list[ExpectedFinding] = []
+    contests: dict[str, ExpectedFinding] = {}
+    for found in table.findings:
+        if found.technique == "rogue_dhcp":
+            contests.setdefault(found.segment, msgspec.structs.replace(found, variants=()))
+        elif found.technique == "certificate_accepted" or (
+            found.technique == "rogue_router" and found.event != "rogue-ra"
+        ):
+            # Without roots, or without a list of routers, nothing tells them from honest ones.
+            continue
+        else:
+            kept.append(found)
+    return Truth(tuple(verdicts), (*kept, *contests.values()))
+
+
 _Answer = tuple[str, str]
 """States that are right (several with ``|`` between), and why."""
 
