@@ -65,7 +65,10 @@ def traffic(count, seed, hosts=6):
                 bytes((chance.choice((0, 8, 3, 11, 13, 14)), chance.choice((0, 1)))) + bytes(6),
             )
         if chance.random() < 0.3:
-            packet = 0x86DD, ipv6(*inner, src=a << 64 | 7, dst=b << 64 | 7)
+            high = chance.choice(((a, b), (7, 7), (a, 7), (7, b)))
+            low = chance.choice(((a, b), (7, 7)))
+            src, dst = (h << 64 | part for h, part in zip(high, low, strict=True))
+            packet = 0x86DD, ipv6(*inner, src=src, dst=dst)
         else:
             packet = (
                 0x0800,
@@ -81,6 +84,12 @@ def test_rows_are_those_of_a_dictionary(monkeypatch, plain: bool) -> None:
     swap(monkeypatch, plain)
     packets = list(traffic(800 if plain else 6_000, 1))
     compare(block_of(packets), ConversationTable())
+
+
+def test_conversations_whose_hashes_are_equal_stay_apart(monkeypatch) -> None:
+    swap(monkeypatch, plain=True)
+    monkeypatch.setattr(k, "_hash", lambda source, target, key: 1)
+    compare(block_of(list(traffic(500, 3))), ConversationTable())
 
 
 @BOTH

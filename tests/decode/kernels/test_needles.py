@@ -11,7 +11,7 @@ from tests.decode.kernels.packets import ether, ipv4, udp
 from wardwatch.decode.kernels import needles as k
 
 PIECES = st.sampled_from(
-    [b"<Med", b"<Medfusion", b"RTCS", b"RT", b"220 ", b"22", b"a", b"\0\xff", b""]
+    [b"<Med", b"<Mod", b"<Medfusion", b"RTCS", b"RTKS", b"RT", b"220 ", b"22", b"a", b"\0\xff", b""]
 )
 PAYLOADS = st.lists(st.lists(PIECES, max_size=6).map(b"".join), min_size=1, max_size=8)
 PATTERNS = st.lists(
