@@ -21,6 +21,9 @@ PORT = 1900
 MOST_REMEMBERED = 4096
 """Heads kept in mind: a device announces the same few again and again."""
 
+LONGEST_REMEMBERED = 1500
+"""Octets of one of them: an honest head fits a frame, and 4,096 of 64 KB would not fit memory."""
+
 
 def rows_of(columns: PacketColumns, n: int) -> NDArray[np.int64]:
     """Rows of a block that may be discovery."""
@@ -48,7 +51,7 @@ class Discovery:
             head, _ = http.parse(payload)
             if head is None:
                 return
-            if len(self._heads) < MOST_REMEMBERED:
+            if len(self._heads) < MOST_REMEMBERED and len(payload) <= LONGEST_REMEMBERED:
                 self._heads[payload] = head
         asks = bool(head.method)
         self._spool.add(

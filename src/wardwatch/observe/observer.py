@@ -138,8 +138,11 @@ class Observer:
                 left = bulk(block, columns, own, segment, self._vantage.names)
                 wanted[chosen] = False
                 wanted[chosen[left]] = True
-        for i in rows[wanted].tolist():
-            self._message(block, columns, i, self._segment_name(i))
+        chosen = rows[wanted]
+        interest, talks = self._interest, columns.conversation[chosen].tolist()
+        for i, talk in zip(chosen.tolist(), talks, strict=True):
+            if talk < 0 or interest.get(talk) != IGNORE:  # it may have lost it within this block
+                self._message(block, columns, i, self._segment_name(i))
         for i in discovery.rows_of(columns, block.n).tolist():
             where = _where(block, columns, i, self._segment_name(i))
             self._discovery.read(_payload(block, columns, i), where)
@@ -182,8 +185,6 @@ class Observer:
     def _segment(self, block: PacketBlock, c: PacketColumns, i: int, segment: str) -> None:
         """One TCP segment of a conversation that somebody reads, or may come to read."""
         number = int(c.conversation[i])
-        if self._interest.get(number) == IGNORE:
-            return
         where = _where(block, c, i, segment)
         from_orig = bool(c.from_orig[i])
         sessions = self._sessions

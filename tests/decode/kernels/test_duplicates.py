@@ -104,3 +104,19 @@ def test_a_retransmission_is_no_routed_copy():
 def test_a_clock_that_goes_back_makes_no_copy():
     back = [(5 * MILLISECOND, 1, 64, 7, b"data"), (0, 1, 64, 7, b"data")]
     assert marks(back) == [k.NOT_A_COPY, k.NOT_A_COPY]
+
+
+LONG = bytes(range(256)) * 4
+
+
+@pytest.mark.parametrize(
+    ("again", "mark"),
+    [
+        (LONG, k.MIRROR_COPY),
+        (b"\xff" + LONG[1:], k.NOT_A_COPY),
+        (LONG[:-1] + b"\0", k.NOT_A_COPY),
+        (LONG[:-1], k.NOT_A_COPY),
+    ],
+)
+def test_long_frames_are_equal_by_length_head_and_tail(again, mark):
+    assert marks([(0, 1, 64, 7, LONG), (1, 1, 64, 7, again)])[1] == mark
