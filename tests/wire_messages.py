@@ -130,21 +130,21 @@ def dns(
     questions: list[bytes],
     answers: list[bytes] | None = None,
     authorities: list[bytes] | None = None,
-    additionals: list[bytes] | None = None,
+    additional: list[bytes] | None = None,
     *,
     ident: int = 0x1234,
     flags: int = 0x8180,
     counts: tuple[int, int, int, int] | None = None,
 ) -> bytes:
     """A message whose counts are true unless ``counts`` says otherwise."""
-    sections = [questions, answers or [], authorities or [], additionals or []]
+    sections = [questions, answers or [], authorities or [], additional or []]
     told = counts or tuple(len(section) for section in sections)
     head = u16(ident) + u16(flags) + b"".join(u16(c) for c in told)
     return head + b"".join(entry for section in sections for entry in section)
 
 
 OPT = record(b"\0", 41, b"\0\x0a\0\x08" + bytes(8), ttl=0, rclass=1232)
-QUERY = dns([question(name("pump.ward.example"))], flags=0x0100, additionals=[OPT])
+QUERY = dns([question(name("pump.ward.example"))], flags=0x0100, additional=[OPT])
 ANSWER = dns(
     [question(name("www.Ward.example"))],
     [

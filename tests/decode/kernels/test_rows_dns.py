@@ -144,11 +144,11 @@ A = record(pointer(12), 1, bytes(4))
         dns([ASK], [record(pointer(12), 5, name("x") + b"\0")]),
         dns([ASK], [record(pointer(12), 33, bytes(5))]),
         dns([ASK], [record(pointer(12), 6, name("x") + b"\0" + bytes(19))]),
-        dns([ASK], additionals=[OPT, OPT]),
+        dns([ASK], additional=[OPT, OPT]),
         dns([ASK], [OPT]),
-        dns([ASK], additionals=[record(name("x"), 41, b"")]),
-        dns([ASK], additionals=[record(b"\0", 41, b"\0\x0a\0\x09" + bytes(8))]),
-        dns([ASK], additionals=[record(b"\0", 41, b"\0\x0a\0")]),
+        dns([ASK], additional=[record(name("x"), 41, b"")]),
+        dns([ASK], additional=[record(b"\0", 41, b"\0\x0a\0\x09" + bytes(8))]),
+        dns([ASK], additional=[record(b"\0", 41, b"\0\x0a\0")]),
     ],
 )
 def test_what_is_not_plain_is_left(payload):

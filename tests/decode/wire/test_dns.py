@@ -150,10 +150,10 @@ LONG = b"".join(bytes([63]) + b"a" * 63 for _ in range(4))
         (dns([ASKED], [record(pointer(12), 28, bytes(4))]), "dns_rdata_length"),
         (dns([ASKED], [record(pointer(12), 5, name("x") + b"\0")]), "dns_rdata_length"),
         (dns([ASKED], [record(pointer(12), 6, name("x") + name("y") + bytes(19))]), "dns_rdata_length"),
-        (dns([ASKED], additionals=[wire.OPT, wire.OPT]), "dns_edns"),
+        (dns([ASKED], additional=[wire.OPT, wire.OPT]), "dns_edns"),
         (dns([ASKED], [wire.OPT]), "dns_edns"),
-        (dns([ASKED], additionals=[record(name("x"), 41, b"")]), "dns_edns"),
-        (dns([ASKED], additionals=[record(b"\0", 41, b"\0\x0a\0\x09" + bytes(8))]), "dns_edns_option"),
+        (dns([ASKED], additional=[record(name("x"), 41, b"")]), "dns_edns"),
+        (dns([ASKED], additional=[record(b"\0", 41, b"\0\x0a\0\x09" + bytes(8))]), "dns_edns_option"),
     ],
 )  # fmt: skip
 def test_one_damage_is_one_anomaly(payload: bytes, expected: str) -> None:

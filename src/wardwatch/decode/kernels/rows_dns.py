@@ -192,7 +192,7 @@ def _records(
     for section in range(3):
         for _ in range(numbers[r, 3 + section]):
             root = at < end and arena[at] == 0
-            at, ignored = _name(arena, start, end, at, text, put, False)
+            at, _ = _name(arena, start, end, at, text, put, False)
             if at < 0 or at + 10 > end:
                 return False
             kind = _u16(arena, at)
@@ -232,15 +232,15 @@ def _records(
             elif kind == 33:
                 behind, put = _name(arena, start, end, at + 6, text, put, keep)
             elif kind == 6:  # SOA: two names and 20 octets, RFC 1035 §3.3.13
-                behind, ignored = _name(arena, start, end, at, text, put, False)
+                behind, _ = _name(arena, start, end, at, text, put, False)
                 if behind >= 0:
-                    behind, ignored = _name(arena, start, end, behind, text, put, False)
+                    behind, _ = _name(arena, start, end, behind, text, put, False)
                 if behind >= 0:
                     behind += 20
             if behind != -2 and behind != stop:
                 return False
             if keep:
-                if behind == -2 and kind != 1 and kind != 28 or kind == 6:
+                if (behind == -2 and kind != 1 and kind != 28) or kind == 6:
                     text[put] = 84
                     text[put + 1] = 89
                     text[put + 2] = 80

@@ -17,7 +17,6 @@ from wardwatch.decode.wire.reader import (
     c_text,
     ip4_list,
     ip4_text,
-    text,
     text_or_hex,
     trimmed,
     u8,

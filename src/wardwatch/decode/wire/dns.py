@@ -253,7 +253,7 @@ def wire_name(raw: bytes) -> str:
 
 
 def label_text(label: bytes) -> str:
-    """A label in lower case; octets that are no visible ASCII, dots and backslashes as ``\\DDD``."""
+    r"""A label in lower case; octets that are no visible ASCII, dots and backslashes as ``\DDD``."""
     return "".join(
         chr(c + 32)
         if 0x41 <= c <= 0x5A
