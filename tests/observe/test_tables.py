@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from wardwatch.errors import OutputError
 from wardwatch.model.columns import BY_NAME, EMPTY, TABLES
 from wardwatch.observe.tables import FLUSH_ROWS, Spool, Tables, arrow_schema
 
@@ -99,3 +100,13 @@ def test_the_connection_reaches_for_nothing():
 def test_a_folder_of_tables_is_private(tmp_path):
     Spool(tmp_path / "deep" / "out")
     assert (tmp_path / "deep" / "out").stat().st_mode & 0o077 == 0
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match="file: cannot be written"):
+        Spool(tmp_path / "file")
+    spool = Spool(tmp_path / "out")
+    (tmp_path / "out" / "arp.parquet").mkdir()
+    with pytest.raises(OutputError, match="arp"):
+        spool.close()

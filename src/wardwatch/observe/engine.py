@@ -31,7 +31,7 @@ class Observed(msgspec.Struct, frozen=True):
     damaged: bool
     """Whether a file was cut or damaged."""
     key_note: str
-    """Where the key of secrets came from, when it is good for this run only; "" else."""
+    """What a user should know of secrets: a key for this run only, a bound reached; "" nothing."""
     parser_calls: int
     """Messages that a Python parser has read."""
     refused: tuple[CaptureError, ...]
@@ -82,7 +82,7 @@ def observe(
         skipped=observer.outcomes[1],
         malformed=observer.outcomes[2],
         damaged=observer.damaged,
-        key_note=secrets.note,
+        key_note="; ".join(filter(None, (secrets.note, secrets.limits))),
         parser_calls=observer.parser_calls,
         refused=tuple(refused),
     )

@@ -14,6 +14,7 @@ from collections import namedtuple
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wardwatch.errors import OutputError
 from wardwatch.model.columns import BY_NAME, EMPTY, TABLES, Table
 
 if TYPE_CHECKING:
@@ -67,6 +68,12 @@ def quiet_connection() -> duckdb.DuckDBPyConnection:
     )
 
 
+def _unwritable(path: Path, error: OSError) -> OutputError:
+    """The place for tables cannot be written: a full disk, a file in the way, no permission."""
+    said = error.strerror or str(error)
+    return OutputError(f"{path}: cannot be written ({said}); name another folder, or make room")
+
+
 class _Temporary:
     """A private folder that goes when the value goes: tables live as long as who asks them."""
 
@@ -82,7 +89,10 @@ class Spool:
         """Write to ``folder`` (made, 0700), or to a temporary one that lives as long as the spool."""
         self._temporary = None if folder else _Temporary()
         self.folder = folder or self._temporary.path  # type: ignore[union-attr]
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise _unwritable(self.folder, error) from error
         self._rows: dict[str, list[tuple[Any, ...]]] = {t.name: [] for t in TABLES}
         self._pending: dict[str, list[pa.Table]] = {t.name: [] for t in TABLES}
         self._writers: dict[str, Any] = {}
@@ -191,12 +201,14 @@ class Spool:
         if not pending and not (even_empty and table not in self._writers):
             return
         schema = self._schemas[table]
-        if table not in self._writers:
-            self._writers[table] = pq.ParquetWriter(
-                self.folder / f"{table}.parquet", schema, compression="zstd"
-            )
         data = pa.concat_tables(pending) if pending else schema.empty_table()
-        self._writers[table].write_table(data)
+        path = self.folder / f"{table}.parquet"
+        try:
+            if table not in self._writers:
+                self._writers[table] = pq.ParquetWriter(path, schema, compression="zstd")
+            self._writers[table].write_table(data)
+        except OSError as error:
+            raise _unwritable(path, error) from error
         pending.clear()
 
 
