@@ -57,6 +57,7 @@ def test_every_measure_has_its_row_in_order():
     assert all(row.why and row.how for row in rows)
 
 
+LEASE = [{"capture": 1, "segment": "vlan 120", "op": 2, "msg_type": "ACK", "lease_time": 3600}]
 QUESTION = {"kind": "dns", "src": "a", "dst": "b", "src_port": 9, "dst_port": 53, "trans_id": 7}
 REPLY = {
     "kind": "dns", "src": "b", "dst": "a", "src_port": 53, "dst_port": 9, "trans_id": 7,
@@ -67,8 +68,11 @@ REPLY = {
 @pytest.mark.parametrize(
     ("measure", "good", "tables"),
     [
-        ("static_address", True, {"dhcp": dhcp()}),
-        ("static_address", False, {"dhcp": dhcp(), "segments": [segment(broadcast_sources=0)]}),
+        ("static_address", True, {"dhcp": LEASE}),
+        ("static_address", False, {"dhcp": LEASE, "segments": [segment(last_ts=1800 * NS - 1)]}),
+        ("static_address", False, {"dhcp": LEASE, "segments": [segment(broadcast_sources=0)]}),
+        ("static_address", False, {"dhcp": [{**LEASE[0], "lease_time": 0xFFFFFFFF}]}),
+        ("static_address", False, {"dhcp": [{**LEASE[0], "renewal_time": DAY // NS + 1}]}),
         ("static_address", True, {"segments": [segment(last_ts=p.LONGEST_LEASE)]}),
         ("static_address", False, {"segments": [segment(last_ts=p.LONGEST_LEASE - 1)]}),
         ("no_rogue_dhcp", True, {"dhcp": dhcp()}),

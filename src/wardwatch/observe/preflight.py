@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 DAY = DAY_NS
 """Most measures need a whole day: night shift, day shift, hand-over."""
 LONGEST_LEASE = 96 * HOUR_NS
-"""T1 of an eight-day lease, the longest in common use: where no lease was seen."""
+"""T1 of an eight-day lease, the longest in common use (RFC 2131 §4.4.5: half of it): where no
+lease was seen."""
 WEEK = 7 * DAY_NS
 """Pumps speak with libraries and back-ups that run once a week."""
 ROUTER_SPAN = 1800 * NS
@@ -91,6 +92,8 @@ class _Facts(msgspec.Struct, frozen=True):
     relayed: int
     dhcp_span: int
     """(ns) time covered of that segment."""
+    renewal: int
+    """(ns) T1 of the longest lease given; 0 none seen."""
     dns_pairs: int
     """Queries of which the answer was seen too."""
     dns_questions: int
@@ -148,6 +151,13 @@ def _look(tables: Tables) -> _Facts:
         replies=int(dhcp[2]),
         relayed=int(dhcp[3]),
         dhcp_span=int(dhcp[4] or 0),
+        renewal=NS
+        * one(
+            """
+            SELECT max(CASE WHEN renewal_time > 0 THEN renewal_time ELSE lease_time // 2 END)
+            FROM dhcp WHERE op = 2 AND lease_time BETWEEN 1 AND 4294967294 -- RFC 2131 §3.3: infinity
+            """
+        ),
         dns_pairs=one(
             """
             SELECT count(*) FROM dns q SEMI JOIN (FROM dns WHERE is_response) r
@@ -231,12 +241,12 @@ def _whole(answer: _Answer, f: _Facts) -> None:
 
 
 def _static_address(f: _Facts) -> _Answer:
+    # A start-up of the pump itself shortens this; which station is a pump is not known here.
     answer: _Answer = ([], [], [])
     _need(answer, f.broadcasters, 1, "stations whose broadcasts are visible", _CLIENT_VLAN)
-    if f.discovers:
-        answer[0].append(f"{f.discovers:,} start-ups by DHCP")
-    else:
-        _span(answer, f.span, LONGEST_LEASE)
+    _span(answer, f.span, f.renewal or LONGEST_LEASE)
+    if answer[2]:
+        answer[2].append("or restart a pump that is not in use while you capture")
     _whole(answer, f)
     return answer
 
