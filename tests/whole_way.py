@@ -90,19 +90,35 @@ def cuts(raw: bytes, seed: int) -> list[int]:
     return sorted(cut for cut in near | far if 0 <= cut <= len(raw))
 
 
-def whole_way(captures: list[Path], seed: int = 0, share: float = 1.0) -> int:
-    """Send cut captures through observing ⇒ how many were sent. ``share`` of them, seeded."""
+def wounded(raw: bytes, dice: random.Random) -> bytes:
+    """A file with a few bytes changed, anywhere behind its first header."""
+    hurt = bytearray(raw)
+    for _ in range(dice.randint(1, 12)):
+        if len(hurt) > 24:
+            hurt[dice.randrange(24, len(hurt))] = dice.choice(
+                (0, 1, 0x7F, 0x80, 0xFF, dice.randrange(256))
+            )
+    return bytes(hurt)
+
+
+def whole_way(captures: list[Path], seed: int = 0, share: float = 1.0, wounds: int = 0) -> int:
+    """Send cut captures through observing ⇒ how many were sent.
+
+    ``share`` of the cuts, seeded; and of each capture ``wounds`` copies with bytes changed.
+    """
     dice = random.Random(seed)
     sent = 0
     with tempfile.TemporaryDirectory() as scratch:
         secrets = Secrets(Path(scratch) / "key")
-        path = Path(scratch) / "cut"
+        path = Path(scratch) / "hurt"
         for capture in captures:
             raw = capture.read_bytes()
-            for cut in cuts(raw, seed):
-                if dice.random() >= share:
-                    continue
-                path.write_bytes(raw[:cut])
+            chosen = [cut for cut in cuts(raw, seed) if dice.random() < share]
+            for hurt in (
+                *(raw[:cut] for cut in chosen),
+                *(wounded(raw, dice) for _ in range(wounds)),
+            ):
+                path.write_bytes(hurt)
                 spool = Dry()
                 observer = Observer(spool, secrets)
                 sent += 1
@@ -111,5 +127,5 @@ def whole_way(captures: list[Path], seed: int = 0, share: float = 1.0) -> int:
                 except CaptureError:
                     continue
                 observer.finish()
-                assert spool.accounted == observer.packets, (capture.name, cut)
+                assert spool.accounted == observer.packets, capture.name
     return sent
