@@ -145,21 +145,23 @@ def print_summary(report: Report, out: Path | None) -> None:
         found = Table(box=None, pad_edge=True, header_style="bold")
         for head in ("finding", "certainty", "from", "to", "packets"):
             found.add_column(head, overflow="fold")
-        titles = {t.id: t.title for t in TECHNIQUES}
         for finding in sorted(report.findings, key=certainty_order)[:12]:
             colour = {"confirmed": "red", "suspect": "yellow"}.get(finding.certainty.value, "")
             variant = f" ({finding.variant})" if finding.variant else ""
+            more = f" +{len(finding.targets) - 1}" if len(finding.targets) > 1 else ""
             found.add_row(
-                titles[finding.technique] + variant,
+                finding.technique + variant,
                 Text(finding.certainty.value, style=colour),
                 shown(finding.actor)[:40],
-                shown(", ".join(finding.targets[:2]))[:40]
-                + (" …" if len(finding.targets) > 2 else ""),
-                packets_text(finding.evidence, 2),
+                shown("".join(finding.targets[:1]))[:40] + more,
+                packets_text(finding.evidence, 2).replace(
+                    "capture 1, ", "", int(len(report.captures) == 1)
+                ),
             )
         screen.print(found)
         if len(report.findings) > 12:
             screen.print(f" and {len(report.findings) - 12} more")
+        screen.print(" what they mean: wardwatch explain NAME", style="dim")
     screen.print(
         f" {summary.pumps_seen} pumps seen, {summary.pumps_maybe} maybe, {summary.pumps_listed_unseen} listed but "
         f"unseen; {summary.devices} devices; {summary.not_observable} verdicts not observable from here"
