@@ -23,7 +23,11 @@ def test_one_need_that_is_not_met_decides_with_its_reason() -> None:
 
 def test_every_need_met_holds() -> None:
     verdict = SUBJECT.judged((Need("a", True, Reason.VANTAGE),), "said", confirmed_by="IT, 2026")
-    assert (verdict.state, verdict.statement, verdict.confirmed_by) == (State.HOLDS, "said", "IT, 2026")
+    assert (verdict.state, verdict.statement, verdict.confirmed_by) == (
+        State.HOLDS,
+        "said",
+        "IT, 2026",
+    )
     assert verdict.would_change
 
 

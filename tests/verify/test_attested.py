@@ -1,7 +1,6 @@
 """Attested: dated statements that expire."""
 
 import pytest
-
 from tests.verify.ward import PUMP_2, PUMP_2_IP, Ward, sees
 
 MEASURES = ["attested_backups", "attested_physical", "attested_passwords"]

@@ -9,7 +9,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-
 from tests.verify.ward import DAY_S, DNS_IP, MDS_IP, PUMP, PUMP_IP, ROUTER, Ward, sees
 
 MEASURE = "certificate_validation"
@@ -84,7 +83,9 @@ def session(
             server=server,
             sha256=sha(certificate),
             key_sha256=certificate.public_key()
-            .public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+            .public_bytes(
+                serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+            )
             .hex(),
             issuer=certificate.issuer.rfc4514_string(),
             common_name=certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value,

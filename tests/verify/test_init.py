@@ -1,6 +1,7 @@
 """Verify: every measure is asked, of every subject."""
 
 from tests.verify.ward import PUMP_2, PUMP_2_IP, Ward
+
 from wardwatch.model.judgement import MEASURES, State
 from wardwatch.verify import CHECKS, verify
 

@@ -29,8 +29,16 @@ def test_each_minimum_says_its_reason() -> None:
 def test_measures_md_decides_the_numbers() -> None:
     least = Minimums()
     hour = 3600
-    assert (least.lease_span_s, least.dhcp_span_s, least.dns_span_s) == (96 * hour, 24 * hour, 24 * hour)
-    assert (least.router_span_s, least.arp_span_s, least.vlan_span_s) == (1800, 24 * hour, 24 * hour)
+    assert (least.lease_span_s, least.dhcp_span_s, least.dns_span_s) == (
+        96 * hour,
+        24 * hour,
+        24 * hour,
+    )
+    assert (least.router_span_s, least.arp_span_s, least.vlan_span_s) == (
+        1800,
+        24 * hour,
+        24 * hour,
+    )
     assert (least.peers_span_s, least.alive_s) == (7 * 24 * hour, 60)
     assert (least.dhcp_discovers, least.dhcp_clients) == (10, 3)
     assert (least.dns_pairs, least.arp_confirmations, least.unanswered_syns) == (1, 2, 3)

@@ -1,7 +1,6 @@
 """No ARP impersonation: needs, minimums, traps."""
 
 import pytest
-
 from tests.verify.ward import HOUR, PUMP, PUMP_IP, ROGUE, ROGUE_IP, ROUTER, ROUTER_IP, Ward, sees
 
 MEASURE = "no_arp_impersonation"

@@ -1,7 +1,6 @@
 """No rogue DHCP server: needs, minimums, traps."""
 
 import pytest
-
 from tests.verify.ward import DESK, DHCP_IP, HOUR, ROGUE, ROGUE_IP, ROUTER, ROUTER_IP, Ward, sees
 
 MEASURE = "no_rogue_dhcp"

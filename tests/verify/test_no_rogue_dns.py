@@ -1,7 +1,6 @@
 """No rogue DNS server: needs, minimums, traps."""
 
 import pytest
-
 from tests.verify.ward import DNS_IP, PUMP_IP, ROGUE, ROGUE_IP, Ward, sees
 
 MEASURE = "no_rogue_dns"

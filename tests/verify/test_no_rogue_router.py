@@ -1,7 +1,6 @@
 """No rogue router: needs, minimums, traps."""
 
 import pytest
-
 from tests.verify.ward import DESK, PUMP, PUMP_IP, ROGUE, ROGUE_IP, ROUTER, ROUTER_IP, Ward, sees
 
 MEASURE = "no_rogue_router"
@@ -28,7 +27,9 @@ def test_half_an_hour_is_the_longest_interval_of_adverts(hours: float, state: st
     [
         lambda w: w.advert(ROGUE, "fe80::66"),
         lambda w: w.advert(ROGUE, "fe80::66", lifetime_s=0, rdnss=["fe80::66"]),
-        lambda w: w.advert(ROGUE, "fe80::66", kind="redirect", destination="::1", target="fe80::66"),
+        lambda w: w.advert(
+            ROGUE, "fe80::66", kind="redirect", destination="::1", target="fe80::66"
+        ),
         lambda w: w.advert(ROGUE, ROGUE_IP, kind="icmp_redirect", lifetime_s=-1),
         lambda w: w.add("dhcpv6", 9, msg_type=2, src="fe80::66", src_mac=ROGUE),
         lambda w: w.reply(ROGUE_IP, ROGUE, routers=[ROGUE_IP]),

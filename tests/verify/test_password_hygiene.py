@@ -1,7 +1,6 @@
 """Password hygiene: it never holds."""
 
 import pytest
-
 from tests.verify.ward import PUMP_2, PUMP_2_IP, PUMP_IP, Ward, sees
 
 MEASURE = "password_hygiene"

@@ -1,7 +1,6 @@
 """Segmentation enforced: nobody tried is still silence."""
 
 import pytest
-
 from tests.verify.ward import LAN, MDS_IP, PUMP, PUMP_IP, ROUTER, Ward, sees
 
 MEASURE = "segmentation_enforced"
@@ -16,9 +15,7 @@ def day(policy=True) -> Ward:
 
 
 def tries(ward: Ward, segment=LAN) -> Ward:
-    return ward.tcp(
-        INTRUDER, PUMP_IP, 80, segment=segment, resp_mac="", history="S", resp_pkts=0
-    )
+    return ward.tcp(INTRUDER, PUMP_IP, 80, segment=segment, resp_mac="", history="S", resp_pkts=0)
 
 
 def refuses(ward: Ward, code=13, **more) -> Ward:

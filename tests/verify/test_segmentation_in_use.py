@@ -1,7 +1,6 @@
 """Segmentation in use: needs, minimums, traps."""
 
 import pytest
-
 from tests.verify.ward import LAN, MDS_IP, PUMP, PUMP_IP, ROUTER, ROUTER_IP, Ward, sees
 
 MEASURE = "segmentation_in_use"

@@ -1,7 +1,6 @@
 """Static address: needs, minimums, traps."""
 
 import pytest
-
 from tests.verify.ward import ALL, DESK, HOUR, PUMP, PUMP_IP, Ward, sees
 
 MEASURE = "static_address"

@@ -1,7 +1,6 @@
 """No unneeded services: needs per port, minimums, traps."""
 
 import pytest
-
 from tests.verify.ward import LAN, PUMP, PUMP_IP, ROUTER, Ward, sees
 
 MEASURE = "unneeded_services"
@@ -60,9 +59,7 @@ def test_silence_needs_three_syns(syns: int, state: str) -> None:
 def test_silence_needs_the_device_alive_nearby(away: int, state: str) -> None:
     ward = Ward().hears().zone().device(PUMP, PUMP_IP).present(PUMP, 0, 300 - away)
     for port in PORTS:
-        ward.tcp(
-            SCANNER, PUMP_IP, port, at=300, history="S", resp_pkts=0, orig_pkts=3, resp_mac=""
-        )
+        ward.tcp(SCANNER, PUMP_IP, port, at=300, history="S", resp_pkts=0, orig_pkts=3, resp_mac="")
     assert ward.state(MEASURE) == state
 
 

@@ -1,8 +1,8 @@
 """VLAN separation: needs, minimums, traps."""
 
 import pytest
-
 from tests.verify.ward import DESK, ROUTER, Ward, sees
+
 from wardwatch.model.device import Confidence
 
 MEASURE = "vlan_separation"
@@ -62,12 +62,16 @@ def test_a_confirmed_server_may_stand_in_it() -> None:
 
 def test_two_tags_that_reach_into_it_break() -> None:
     ward = day().hears(segment="vlan 1 vlan 120").present(OTHER, 9, 9, segment="vlan 1 vlan 120")
-    assert next(v for v in ward.verdicts(MEASURE) if v.subject == "vlan 120").state.value == "broken"
+    assert (
+        next(v for v in ward.verdicts(MEASURE) if v.subject == "vlan 120").state.value == "broken"
+    )
 
 
 def test_dtp_from_an_edge_breaks_and_from_a_switch_does_not() -> None:
     def dtp(mac: str) -> str:
-        return day().add("control", 9, segment="untagged", protocol="dtp", src_mac=mac).state(MEASURE)
+        return (
+            day().add("control", 9, segment="untagged", protocol="dtp", src_mac=mac).state(MEASURE)
+        )
 
     assert dtp(DESK) == "broken"
     assert dtp(ROUTER) == "holds"

@@ -34,28 +34,46 @@ class Detector(msgspec.Struct, frozen=True):
 
     technique: Technique
     function: Callable[[Scene, Thresholds], Iterable[Finding]]
+    tables: tuple[str, ...]
+    """Evidence it rests on; where all of these are empty it need not look."""
 
 
 _BY_ID = {technique.id: technique for technique in judgement.TECHNIQUES}
 
 TECHNIQUES: tuple[Detector, ...] = (
-    Detector(_BY_ID["dhcp_overflow"], dhcp_overflow.detect),
-    Detector(_BY_ID["dns_overread"], dns_overread.detect),
-    Detector(_BY_ID["known_wireless"], known_wireless.detect),
-    Detector(_BY_ID["ftp_without_login"], ftp_without_login.detect),
-    Detector(_BY_ID["ftp_login"], ftp_login.detect),
-    Detector(_BY_ID["telnet"], telnet.detect),
-    Detector(_BY_ID["certificate_accepted"], certificate_accepted.detect),
-    Detector(_BY_ID["configuration_in_clear"], configuration_in_clear.detect),
-    Detector(_BY_ID["rogue_dhcp"], rogue_dhcp.detect),
-    Detector(_BY_ID["rogue_dns"], rogue_dns.detect),
-    Detector(_BY_ID["rogue_router"], rogue_router.detect),
-    Detector(_BY_ID["arp_impersonation"], arp_impersonation.detect),
-    Detector(_BY_ID["comms_loss"], comms_loss.detect),
+    Detector(_BY_ID["dhcp_overflow"], dhcp_overflow.detect, ("dhcp",)),
+    Detector(_BY_ID["dns_overread"], dns_overread.detect, ("dns",)),
+    Detector(_BY_ID["known_wireless"], known_wireless.detect, ("wifi",)),
+    Detector(_BY_ID["ftp_without_login"], ftp_without_login.detect, ("transfers",)),
+    Detector(_BY_ID["ftp_login"], ftp_login.detect, ("logins",)),
+    Detector(_BY_ID["telnet"], telnet.detect, ("banners", "logins")),
+    Detector(_BY_ID["certificate_accepted"], certificate_accepted.detect, ("tls",)),
+    Detector(
+        _BY_ID["configuration_in_clear"],
+        configuration_in_clear.detect,
+        ("transfers", "device_messages"),
+    ),
+    Detector(_BY_ID["rogue_dhcp"], rogue_dhcp.detect, ("dhcp",)),
+    Detector(_BY_ID["rogue_dns"], rogue_dns.detect, ("dns",)),
+    Detector(
+        _BY_ID["rogue_router"],
+        rogue_router.detect,
+        ("router_adverts", "dhcpv6", "redundancy", "dhcp", "dns"),
+    ),
+    Detector(_BY_ID["arp_impersonation"], arp_impersonation.detect, ("arp",)),
+    Detector(_BY_ID["comms_loss"], comms_loss.detect, ("dhcp", "dns")),
 )
 """Every detector, in the order of :data:`wardwatch.model.judgement.TECHNIQUES`."""
 
 
 def detect(scene: Scene, thresholds: Thresholds = Thresholds()) -> tuple[Finding, ...]:  # noqa: B008
     """Every finding, technique by technique."""
-    return tuple(f for d in TECHNIQUES for f in d.function(scene, thresholds))
+    names = sorted({name for detector in TECHNIQUES for name in detector.tables})
+    asked = ", ".join(f"EXISTS (SELECT 1 FROM {name}) AS {name}" for name in names)
+    filled = scene.tables.ask(f"SELECT {asked}")[0]._asdict()
+    return tuple(
+        found
+        for detector in TECHNIQUES
+        if any(filled[name] for name in detector.tables)
+        for found in detector.function(scene, thresholds)
+    )
