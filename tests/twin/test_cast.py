@@ -20,14 +20,21 @@ def site(lapsed=False):
 
 
 def test_no_two_machines_share_a_mac_or_an_address():
-    machines = [s for s in stations() if s.kind != "gateway"]
+    machines = [s for s in stations(7) if s.kind != "gateway"]
     assert len({s.mac for s in machines}) == len(machines)
     addresses = [s.ip for s in machines if any(s.ip)]
     assert len(set(addresses)) == len(addresses)
 
 
+def test_makers_prefixes_stay_whatever_the_seed():
+    for one, other in zip(stations(1), stations(2), strict=True):
+        assert one.mac[:3] == other.mac[:3]
+        assert one.name == other.name
+    assert [s.mac for s in stations(1)] != [s.mac for s in stations(2)]
+
+
 def test_pumps_have_a_profile_and_several_versions_and_makers():
-    kinds = [profiles()[s.profile] for s in stations() if s.kind == "infusion pump"]
+    kinds = [profiles()[s.profile] for s in stations(7) if s.kind == "infusion pump"]
     assert {"1.1.2", "1.5.0", "1.6.0", "1.6.1"} <= {k.version for k in kinds}
     assert len({k.manufacturer for k in kinds}) == 3
 
@@ -52,6 +59,6 @@ def test_attestations_stand_or_have_lapsed(lapsed, stands):
 
 def test_the_list_names_every_pump_once():
     rows = list(csv.DictReader(list_csv(day(False).ward).splitlines()))
-    pumps = [s for s in stations() if s.kind == "infusion pump"]
+    pumps = [s for s in stations(7) if s.kind == "infusion pump"]
     assert [row["mac"] for row in rows] == [pump.mac_text for pump in pumps]
     assert len({row["serial"] for row in rows}) == len(rows)

@@ -10,7 +10,8 @@ import dpkt
 import pytest
 from tests.twin.days import day
 
-from wardwatch.twin.scenario import demo, play, write
+from wardwatch.twin.scenario import _varied, demo, load, play, write
+from wardwatch.twin.ward import Ward
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +25,14 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(written, tmp_pa
     assert again.read_bytes() == written.attacked.read_bytes()
     write(day(True, 8).frames, again)
     assert again.read_bytes() != written.attacked.read_bytes()
+
+
+def test_seeds_attack_at_other_times_and_other_pumps():
+    plans = [_varied(load("demo_day"), Ward(seed, (), ())) for seed in range(20)]
+    assert len({plan.event[0].at_h for plan in plans}) == 4
+    assert len({tuple(e.target for e in plan.event) for plan in plans}) == 3
+    for plan in plans:
+        assert max(e.at_h for e in plan.event) + 1 < plan.hours
 
 
 def test_there_are_fewer_than_a_hundred_thousand_packets():

@@ -241,7 +241,8 @@ def _rogue_router(stage: Stage, event: Event) -> None:
 def _known_wireless(stage: Stage, event: Event) -> None:
     pump, bait = stage.station(event.target), stage.station(event.actor)
     ssid = messages.FIXED_SSID
-    stage.taken.update(("radio-8", block) for block in range(31, 35))
+    slot = stage.slot_at(event.at_h)
+    stage.taken.update((pump.name, slot + n) for n in (-1, 0, 1))
     ts = stage.at(event.at_h)
 
     def air(when: int, frame: bytes, kind: str, who: Station, cast: str = "unicast") -> None:
@@ -278,7 +279,7 @@ def _crossing(stage: Stage, event: Event) -> None:
 def _printer_moved(stage: Stage, event: Event) -> None:
     there = stage.station(event.target)
     stage.printer_away = (stage.at(event.at_h), stage.at(event.at_h + 1))
-    here = msgspec.structs.replace(there, vlan=ICU, ip=bytes([10, ICU, 0, 60]))
+    here = msgspec.structs.replace(there, vlan=ICU, ip=bytes([10, ICU, 0, 250]))
     ts = stage.dhcp(here, stage.at(event.at_h) + 90 * NS, "printer", event.attack)
     stage.ward.announce(ts, here, event.attack)
     for n in range(6):

@@ -6,7 +6,10 @@ import csv
 import io
 import json
 from datetime import datetime, timedelta
+from random import Random
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from wardwatch.twin import certs, emit
 from wardwatch.twin.ward import Station, Ward, profiles
@@ -27,8 +30,8 @@ HOSTS = {
 """Names of the servers behind the router."""
 
 
-def stations() -> tuple[Station, ...]:
-    """Everybody of the demo day; prefixes of makers are facts, the rest is made up."""
+def stations(seed: int) -> tuple[Station, ...]:
+    """Everybody of the demo day; prefixes of makers are facts, the rest is made up of the seed."""
     found = [
         _station(f"gateway-{vlan}", "gateway", "00:00:0c:12:00:01", f"10.{vlan}.0.1", vlan)
         for vlan in (SERVERS, LAN, ICU, NICU)
@@ -77,7 +80,18 @@ def stations() -> tuple[Station, ...]:
         _station("home-router", "attacker", "f4:f2:6d:00:00:01", "192.168.0.1", ICU),
         _station("laptop", "attacker", "b8:27:eb:00:00:66", "10.120.0.66", ICU),
     ]
-    return tuple(found)
+    draws = Random(f"{seed}/cast")  # noqa: S311 — a twin, no secret
+    serial, host = draws.randrange(256), draws.randrange(80)
+    return tuple(_moved(station, serial, host) for station in found)
+
+
+def _moved(station: Station, serial: int, host: int) -> Station:
+    """The same machine with another MAC of its maker and, on a ward of pumps, another address."""
+    mac, ip = bytearray(station.mac), bytearray(station.ip)
+    mac[3] = mac[3] + serial & 0xFF
+    if station.vlan in WARDS and station.kind != "gateway" and ip[0] == 10:
+        ip[3] += host
+    return msgspec.structs.replace(station, mac=bytes(mac), ip=bytes(ip))
 
 
 def _station(name: str, kind: str, mac: str, ip: str, vlan: int) -> Station:

@@ -118,7 +118,8 @@ def play(seed: int, *, attacked: bool, plan: Plan | None = None) -> Day:
     """Play a day; the clean twin draws the same numbers and lacks the events."""
     plan = plan or load("demo_day")
     start = int(datetime.fromisoformat(plan.start).timestamp()) * NS
-    ward = Ward(seed, stations(), MIRRORED)
+    ward = Ward(seed, stations(seed), MIRRORED)
+    plan = _varied(plan, ward)
     certificates = pki(start, HOSTS["mds-icu"], HOSTS["mds-nicu"], HOSTS["intranet"])
     stage = Stage(ward, start, int(plan.hours * 3600), certificates, plan.pace)
     if attacked:
@@ -128,6 +129,25 @@ def play(seed: int, *, attacked: bool, plan: Plan | None = None) -> Day:
     end = start + int(plan.hours * 3600) * NS
     frames = tuple(sorted(frame for frame in ward.frames if frame.ts < end))
     return Day(seed, attacked, start, plan, ward, frames, certificates, stage.displaced)
+
+
+def _varied(plan: Plan, ward: Ward) -> Plan:
+    """The same events somewhat later, and other pumps of one class as targets, as the seed says."""
+    draws = ward.draws("plan")
+    later = draws.randrange(4) / 2
+    turn = draws.randrange(len(ALIKE))
+    targets = dict(zip(ALIKE, (*ALIKE[turn:], *ALIKE[:turn]), strict=True))
+    events = tuple(
+        msgspec.structs.replace(
+            event, at_h=event.at_h + later, target=targets.get(event.target, event.target)
+        )
+        for event in plan.event
+    )
+    return msgspec.structs.replace(plan, event=events)
+
+
+ALIKE = ("icu-1", "icu-2", "icu-3")
+"""Pumps that may take each other's part."""
 
 
 def load(name: str) -> Plan:

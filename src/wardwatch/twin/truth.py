@@ -597,6 +597,9 @@ def _findings(sight: _Sight) -> list[ExpectedFinding]:
             if mark.role == "attack" and event in ("", mark.event)
         ]
 
+    def target(event: str) -> tuple[str, ...]:
+        return by(events[event].target) if event in events else ()
+
     laptop = by("laptop")
     expect("dhcp_overflow", attacks("dhcp offer", event="option-66"), "CVE-2017-12718", laptop)
     expect("dns_overread", attacks("dns answer", event="dns-counts"), "CVE-2017-12722", laptop)
@@ -605,18 +608,21 @@ def _findings(sight: _Sight) -> list[ExpectedFinding]:
     expect("ftp_without_login", attacks("ftp done without login"), "CVE-2017-12720", laptop)
     expect("ftp_login", attacks("login", event="ftp-login"), "CVE-2017-12724", laptop)
     expect(
-        "telnet", sight.of("telnet banner", whole=False), "CVE-2017-12726", (*laptop, *by("icu-3"))
+        "telnet",
+        sight.of("telnet banner", whole=False),
+        "CVE-2017-12726",
+        (*laptop, *target("telnet-login")),
     )
     if attacks("tls bad chain"):
         expect(
             "certificate_accepted", attacks("tls data after bad chain"), "CVE-2017-12721",
-            (*laptop, *by("icu-4")),
+            (*laptop, *target("rogue-dhcp-wins")),
         )  # fmt: skip
     expect(
         "configuration_in_clear",
         attacks("configuration"),
         "CVE-2017-12723",
-        (*laptop, *by("icu-1")),
+        (*laptop, *target("ftp-files")),
     )
     for rogue in ("home-router", "laptop"):
         expect("rogue_dhcp", attacks("dhcp offer", "dhcp ack", who=rogue), "", by(rogue))
