@@ -1,0 +1,456 @@
+"""Devices held against advisories: affected, not affected, unknown, or hanging on a named fact.
+
+The dangerous error is to call an affected device unaffected. So "not affected" needs a product
+that is surely meant and a version that is surely outside; a maker that does not fit, a version
+that is finer than a bound, a list that is silent, all end in "unknown", with the reason. A
+likeness of names proposes, it never decides.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from wardwatch.advise.families import branded, families_of
+from wardwatch.advise.knowledge import families
+from wardwatch.advise.makers import answers, makers_in, makers_of, since
+from wardwatch.advise.naming import Name, name_of, words_of
+from wardwatch.advise.ranges import (
+    Order,
+    Place,
+    Version,
+    compare,
+    listed,
+    parse_version,
+    place,
+    reaches,
+)
+from wardwatch.model.advisory import Exposure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from wardwatch.advise.statements import Statement
+
+SOURCES = {"wire": "seen on the wire", "list": "by the hospital's list", "typed": "as typed"}
+"""Where a version came from, in words."""
+
+
+class Fit(IntEnum):
+    """How sure it is that a product of a document is the device's."""
+
+    POSSIBLE = 1
+    """A likeness that a person must decide."""
+    CONTAINS = 2
+    """The document's whole name stands in the device's, with more beside it."""
+    EXACT = 3
+    CURATED = 4
+    """By a rule of the knowledge pack."""
+
+
+BASIS = {
+    Fit.POSSIBLE: "likeness of names",
+    Fit.CONTAINS: "name contained",
+    Fit.EXACT: "same name",
+    Fit.CURATED: "product family",
+}
+
+
+class Asset(msgspec.Struct, frozen=True):
+    """One device as somebody wrote it down, or as it was seen."""
+
+    manufacturer: str
+    model: str
+    version: str = ""
+    component: str = ""
+    """A component and its version: "WBM 20D31"."""
+    version_source: str = "list"
+    """``wire``, ``list`` or ``typed``."""
+
+
+class CveAnswer(msgspec.Struct, frozen=True):
+    """One CVE for one device."""
+
+    cve: str
+    exposure: Exposure
+    condition: str = ""
+    """The fact it hangs on; "" where it hangs on none."""
+    reason: str = ""
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """One advisory for one device."""
+
+    advisory: str
+    exposure: Exposure
+    reason: str
+    product: str
+    """Who is meant, in the document's words or the pack's."""
+    basis: str
+    """How sure the product is."""
+    text: str
+    """The words relied on."""
+    origin: str
+    """Where those stand: the branch, the leaf's name, our reading."""
+    version: str
+    version_source: str
+    condition: str
+    cves: tuple[CveAnswer, ...]
+
+
+class Library:
+    """Statements of many documents, indexed by what names can be met by."""
+
+    def __init__(self, statements: Iterable[Statement]) -> None:
+        self.statements = tuple(statements)
+        self._families: dict[str, list[int]] = {}
+        self._atoms: dict[str, list[int]] = {}
+        self._brands: dict[str, list[int]] = {}
+        self._cores: dict[frozenset[str], set[frozenset[str]]] = {}
+        self._hosts: set[str] = set()
+        self._cache: dict[Asset, tuple[Answer, ...]] = {}
+        for i, statement in enumerate(self.statements):
+            for family in statement.families:
+                self._families.setdefault(family, []).append(i)
+            for name in (*statement.names, *statement.excluded):
+                for atom in name.core:
+                    self._atoms.setdefault(atom, []).append(i)
+            if statement.component:
+                self._hosts |= statement.families
+            for name in statement.names[:1]:
+                self._cores.setdefault(statement.makers, set()).add(name.core)
+
+    def match(self, asset: Asset) -> tuple[Answer, ...]:
+        """Every advisory that concerns a device or may, by id."""
+        found = self._cache.get(asset)
+        if found is None:
+            found = self._cache[asset] = tuple(self._match(asset))
+        return found
+
+    def _match(self, asset: Asset) -> Iterator[Answer]:
+        device = _Device(asset)
+        parts = [_Device(part) for part in _parts(device)]
+        met: dict[str, list[tuple[Fit, bool, Statement]]] = {}
+        for i in sorted(self._candidates(device)):
+            statement = self.statements[i]
+            fit, own = self._fit(device, statement)
+            if fit is not None:
+                met.setdefault(statement.advisory, []).append((fit, own, statement))
+        of_parts: dict[str, list[Answer]] = {}
+        for part in parts:
+            for answer in self.match(part.asset):
+                of_parts.setdefault(answer.advisory, []).append(answer)
+        for advisory in sorted(met.keys() | of_parts.keys()):
+            answers_ = [*self._judged(device, met.get(advisory, []))]
+            yield _united(answers_, of_parts.get(advisory, []))
+
+    def _candidates(self, device: _Device) -> set[int]:
+        found: set[int] = set()
+        for family in device.families | device.branded:
+            found.update(self._families.get(family, ()))
+        for atom in device.name.core:
+            rows = self._atoms.get(atom, ())
+            found.update(rows)
+        return found
+
+    def _fit(self, device: _Device, statement: Statement) -> tuple[Fit | None, bool]:
+        """How sure the product is, and whether the maker fits."""
+        own = answers(device.makers, statement.makers)
+        if device.families & statement.families:
+            fit: Fit | None = Fit.CURATED
+            if not own and not (device.branded & statement.families):
+                return None, False
+        elif statement.families and not own:
+            fit = (
+                Fit.POSSIBLE if device.branded & statement.families and device.said_family else None
+            )
+        else:
+            fit = max(
+                (
+                    f
+                    for f in (self._likeness(device, name, statement) for name in statement.names)
+                    if f
+                ),
+                default=None,
+            )
+            if statement.families and fit is not Fit.EXACT:
+                fit = None  # the pack knows this product, and its rules did not meet
+            if fit is None and any(_excludes(device, name) for name in statement.excluded) and own:
+                fit = Fit.EXACT
+            if not own and (fit is None or fit < Fit.EXACT or not _distinctive(device.name.core)):
+                return None, False
+        return fit, own
+
+    def _likeness(self, device: _Device, name: Name, statement: Statement) -> Fit | None:
+        wanted, given = name.core, device.name.core
+        if not wanted or not given:
+            return None
+        if wanted == given:
+            return Fit.EXACT
+        numbers = {a for a in wanted if a.isdigit()}
+        own_numbers = {a for a in given if a.isdigit()}
+        if wanted < given:
+            if len(wanted) == 1 and not _distinctive(wanted):
+                return None
+            # More numbers than the document's name has any: another model of the family, perhaps.
+            return Fit.CONTAINS if not numbers or own_numbers == numbers else Fit.POSSIBLE
+        if numbers - own_numbers and own_numbers:
+            return None
+        if given < wanted:
+            if not _distinctive(given):
+                return None
+            if own_numbers == numbers and self._only(given, statement):
+                return Fit.CONTAINS
+            if any(len(n) > 3 for n in own_numbers):
+                return Fit.CONTAINS
+            return Fit.POSSIBLE if _near(given, wanted) or numbers == own_numbers else None
+        return None
+
+    def _only(self, given: frozenset[str], statement: Statement) -> bool:
+        """Whether one product alone of the maker has all these words."""
+        cores = {
+            core
+            for makers, rows in self._cores.items()
+            if makers & statement.makers
+            for core in rows
+            if given <= core
+        }
+        return len(cores) == 1
+
+    def _judged(
+        self, device: _Device, met: Sequence[tuple[Fit, bool, Statement]]
+    ) -> Iterator[Answer]:
+        if not met:
+            return
+        best = max(fit for fit, _, _ in met)
+        for fit, own, statement in met:
+            # A sure product makes a mere likeness in the same document moot.
+            if fit < best and fit < Fit.EXACT:
+                continue
+            yield self._judge(device, fit, own, statement)
+
+    def _judge(self, device: _Device, fit: Fit, own: bool, s: Statement) -> Answer:
+        def answer(exposure: Exposure, reason: str, cves: tuple[CveAnswer, ...] | None = None, condition: str = "") -> Answer:  # fmt: skip
+            if cves is None:
+                cves = _all(s, exposure, reason, condition)
+            bought = since(device.makers, s.makers)
+            return Answer(
+                advisory=s.advisory,
+                exposure=exposure,
+                reason=f"{reason} {bought[:1].upper()}{bought[1:]}.".strip() if bought else reason,
+                product=s.product,
+                basis=BASIS[fit],
+                text=s.text,
+                origin=s.origin,
+                version=device.version.text if device.version else "",
+                version_source=device.asset.version_source if device.version else "",
+                condition=condition,
+                cves=cves,
+            )
+
+        if not own:
+            maker = device.asset.manufacturer.strip()
+            said = f'the maker is given as "{maker}"' if maker else "no maker is given"
+            return answer(Exposure.UNKNOWN, f"The model's words are those of {s.product}, but {said}: ask a person.")  # fmt: skip
+        if any(_excludes(device, name) for name in s.excluded):
+            return answer(Exposure.NOT_AFFECTED, f"The document takes it out: {s.text[:200]}")
+        if fit is Fit.POSSIBLE:
+            return answer(Exposure.UNKNOWN, f'The name is like "{s.product}", but not surely the same product: ask a person.')  # fmt: skip
+        if s.when:
+            return answer(Exposure.UNKNOWN, f"It is affected only if {s.when}. {s.why}".strip(), condition=s.when)  # fmt: skip
+        if s.models:
+            return self._by_model(device, s, answer)
+        if s.component and not device.speaks_of(s.component):
+            return answer(Exposure.UNKNOWN, f"It hangs on {s.fact}. {s.why}".strip(), condition=s.fact)  # fmt: skip
+        if not s.component and s.families & self._hosts and device.speaks_of("wlan"):
+            return answer(Exposure.UNKNOWN, "The version given is that of a component; the device's own is not recorded.")  # fmt: skip
+        return self._by_version(device, fit, s, answer)
+
+    def _by_model(self, device: _Device, s: Statement, answer: _Say) -> Answer:
+        hit = [model for model in s.models if model in device.all_words]
+        if hit:
+            return answer(Exposure.AFFECTED, f"The document lists the model {hit[0].upper()}.")
+        return answer(Exposure.UNKNOWN, f"The document lists models ({', '.join(s.models)}), and the device's is not among them or not given.")  # fmt: skip
+
+    def _by_version(self, device: _Device, fit: Fit, s: Statement, answer: _Say) -> Answer:
+        own, where = device.version, s.affected
+        if where is None:
+            return answer(Exposure.UNKNOWN, "The document states no versions that can be compared.")
+        if where.everything and not s.fixed:
+            reason = "Every version is affected."
+            return answer(Exposure.AFFECTED, reason, _scoped(s, own, reason))
+        if own is None:
+            said = f' ("{device.asset.version.strip()}" is none)' if device.asset.version.strip() else ""  # fmt: skip
+            return answer(Exposure.UNKNOWN, f"No version is known{said}; affected is {_words(s)}.", condition="its version")  # fmt: skip
+        came = SOURCES.get(device.asset.version_source, "of unknown origin")
+        head = f"Version {own.text} ({came})"
+        for versions, case in s.cases:
+            if place(own, versions)[0] is Place.INSIDE:
+                exposure = Exposure.AFFECTED if case.status == "affected" else Exposure.UNKNOWN
+                cves = tuple(
+                    CveAnswer(cve, Exposure.AFFECTED if cve in case.cves else _rest(exposure), reason=case.why)
+                    for cve in s.cves
+                )  # fmt: skip
+                return answer(exposure, f"{head}: {case.why}", cves)
+        reached = [reaches(own, fix) for fix in s.fixed]
+        exactly = listed(own, where)
+        if exactly and any(compare(own, fix) is Order.EQUAL for fix in s.fixed):
+            return answer(Exposure.UNKNOWN, f"{head} is listed as affected and named as the fix: ask the maker.")  # fmt: skip
+        if True in reached and not exactly:
+            fix = s.fixed[reached.index(True)].text
+            return self._outside(fit, answer, f"{head} is at or after the named fix {fix}")
+        found, said = place(own, where)
+        if s.other is not None and place(own, s.other)[0] is not found:
+            return answer(Exposure.UNKNOWN, f"{head}: {s.doubt}.")
+        if found is Place.INSIDE:
+            reason = f"{head} is among the affected: {said}."
+            return answer(Exposure.AFFECTED, reason, _scoped(s, own, reason))
+        if found is Place.OUTSIDE:
+            if False in reached:
+                fix = s.fixed[reached.index(False)].text
+                return answer(Exposure.UNKNOWN, f"{head} is after the affected ({_words(s)}) and before the named fix {fix}: the document is silent.")  # fmt: skip
+            return self._outside(fit, answer, f"{head} is outside of the affected: {said}")
+        why = {
+            Place.FINER: f"is finer than the stated {said}",
+            Place.UNLISTED: f"is not in the list ({_words(s)}), which says nothing of others",
+            Place.INCOMPARABLE: f"has no order with the stated {_words(s)}",
+        }[found]
+        return answer(Exposure.UNKNOWN, f"{head} {why}. {s.why}".strip())
+
+    def _outside(self, fit: Fit, answer: _Say, reason: str) -> Answer:
+        if fit < Fit.EXACT:
+            return answer(Exposure.UNKNOWN, f"{reason}, but the product is known by its likeness only.")  # fmt: skip
+        return answer(Exposure.NOT_AFFECTED, f"{reason}.")
+
+
+class _Device:
+    """An asset with what its words mean."""
+
+    def __init__(self, asset: Asset) -> None:
+        self.asset = asset
+        self.name = name_of(asset.model, asset.manufacturer)
+        self.families = families_of(asset.model)
+        version = asset.version
+        if not self.families and version.strip().isdigit():
+            # "Medfusion", version "4000": the model has slipped into the next column.
+            if slipped := families_of(f"{asset.model} {version}"):
+                self.families, version = slipped, ""
+        self.said_family = bool(self.families)
+        self.branded = branded(asset.model)
+        self.makers = makers_of(asset.manufacturer) or makers_in(asset.model)
+        self.version: Version | None = parse_version(version) if version else None
+        self.words = words_of(f"{asset.model} {asset.component}")
+        self.all_words = words_of(f"{asset.model} {asset.version} {asset.component}")
+
+    def speaks_of(self, component: str) -> bool:
+        return component in self.words
+
+
+class _Say:
+    """The shape of the answer's maker, for types."""
+
+    def __call__(self, exposure: Exposure, reason: str, cves: tuple[CveAnswer, ...] | None = None, condition: str = "") -> Answer: ...  # type: ignore[empty-body]  # fmt: skip
+
+
+def _parts(device: _Device) -> Iterator[Asset]:
+    """Components that the row names with a version, as assets of their own."""
+    text = device.asset.component
+    if not text.strip():
+        return
+    hosted = {part for f in device.families for part in families()[f].parts}
+    if not families_of(text) & hosted:
+        return
+    for word in text.replace(",", " ").split():
+        version = parse_version(word)
+        if version is not None and any(c.isdigit() for c in word):
+            rest = text.replace(word, " ")
+            yield Asset(device.asset.manufacturer, rest, word, "", device.asset.version_source)
+            return
+
+
+def _excludes(device: _Device, name: Name) -> bool:
+    return bool(name.core) and name.core <= device.name.core
+
+
+def _distinctive(core: frozenset[str]) -> bool:
+    """Whether a word in it is a name, not a letter or a small number."""
+    return any((a.isdigit() and len(a) > 3) or (a.isalpha() and len(a) > 3) for a in core) or (
+        any(a.isdigit() and len(a) > 2 for a in core) and any(a.isalpha() for a in core)
+    )
+
+
+def _near(given: frozenset[str], wanted: frozenset[str]) -> bool:
+    return len(given) * 3 >= len(wanted) * 2
+
+
+def _words(s: Statement) -> str:
+    return s.affected.text if s.affected else "not stated"
+
+
+def _rest(exposure: Exposure) -> Exposure:
+    """What a special case says of the CVEs it does not name."""
+    return Exposure.NOT_AFFECTED if exposure is Exposure.AFFECTED else Exposure.UNKNOWN
+
+
+def _all(s: Statement, exposure: Exposure, reason: str, condition: str) -> tuple[CveAnswer, ...]:
+    if exposure is Exposure.AFFECTED:
+        return _scoped(s, None, reason)
+    own = dict.fromkeys((*s.cves, *(cve for maybe in s.maybe for cve in maybe.cves)))
+    return tuple(CveAnswer(cve, exposure, condition, reason) for cve in own)
+
+
+def _scoped(s: Statement, own: Version | None, reason: str) -> tuple[CveAnswer, ...]:
+    """Each CVE of an affected product, by the text of its own."""
+    found = []
+    for cve in s.cves:
+        exposure, why, condition = Exposure.AFFECTED, reason, ""
+        for cves, where in s.scopes:
+            if cve not in cves:
+                continue
+            if own is None:
+                exposure, condition = Exposure.UNKNOWN, "its version"
+                continue
+            spot, _ = place(own, where)
+            why = f'The text of this CVE says "{where.text}".'
+            if spot in (Place.OUTSIDE, Place.UNLISTED):
+                exposure = Exposure.NOT_AFFECTED
+            elif spot is not Place.INSIDE:
+                exposure = Exposure.UNKNOWN
+        found.append(CveAnswer(cve, exposure, condition, why))
+    for maybe in s.maybe:
+        found += [
+            CveAnswer(cve, Exposure.UNKNOWN, maybe.fact, f"It hangs on {maybe.fact}.")
+            for cve in maybe.cves
+            if cve not in s.cves
+        ]
+    return tuple(found)
+
+
+_WORST = {Exposure.NOT_AFFECTED: 0, Exposure.UNKNOWN: 1, Exposure.AFFECTED: 2}
+
+
+def overall(answers_: Iterable[Answer]) -> Exposure | None:
+    """How a device stands to all advisories: the worst of them; None where none concerns it."""
+    return max((a.exposure for a in answers_), key=_WORST.__getitem__, default=None)
+
+
+def _united(own: Sequence[Answer], parts: Sequence[Answer]) -> Answer:
+    """One answer of an advisory from all its statements, the worst foremost.
+
+    What was conditional on a component is decided by the component, where that is given.
+    """
+    every = [*own, *parts]
+    lead = max(every, key=lambda a: _WORST[a.exposure])
+    decided = {c.cve: c for a in parts for c in a.cves if not c.condition}
+    if parts and own and lead in own and lead.condition and lead.exposure is Exposure.UNKNOWN:
+        lead = max(parts, key=lambda a: _WORST[a.exposure])
+    cves: dict[str, CveAnswer] = {}
+    for answer in every:
+        for cve in answer.cves:
+            new = decided.get(cve.cve, cve) if cve.condition else cve
+            old = cves.get(cve.cve)
+            if old is None or _WORST[new.exposure] > _WORST[old.exposure]:
+                cves[cve.cve] = new
+    return msgspec.structs.replace(lead, cves=tuple(cves[c] for c in sorted(cves)))

@@ -1,0 +1,94 @@
+"""Names of products as people write them, brought to words that can be compared.
+
+``EC40``, ``EC 40`` and ``ec-40`` are one product; ``Optima CT540`` and ``Optima 540`` are not
+surely one. So a name is its words and its atoms: letters and digits apart.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache
+
+import msgspec
+
+MAX_NAME = 400
+"""Characters of a name that are read."""
+
+SOFT = frozenset("""
+a an and all any the of for with in by to on or de der die das und la le el
+system systems software device devices product products series family platform machine equipment hardware apparatus
+pump pumps infusion infusions wireless monitor monitors patient bedside medical healthcare health model models mod type
+number no nr version versions hub ventilator scale ultrasound application hemodialysis haemodialysis
+cardiograph cardiographs electrocardiograph ecg compounder generator energy portable worn only
+insulin syringe volumetric drug delivery automated automatic used unit units inc llc gmbh ag ltd co corp
+""".split())  # fmt: skip
+"""Words that tell no product from another of its maker; they neither make nor break a match."""
+
+
+class Name(msgspec.Struct, frozen=True):
+    """A product's name, ready to compare."""
+
+    text: str
+    words: frozenset[str]
+    """Words, their atoms, and neighbours written together."""
+    core: frozenset[str]
+    """Atoms without soft words and the maker's own name."""
+
+
+@cache
+def plain(text: str) -> str:
+    """Lower case without accents and signs; mojibake of UTF-8 read as Latin-1 is undone."""
+    text = text[:MAX_NAME]
+    if "Ã" in text or "Â" in text:
+        try:
+            text = text.encode("cp1252").decode("utf-8")
+        except (UnicodeEncodeError, UnicodeDecodeError):
+            pass
+    text = text.replace("™", " ").replace("®", " ").replace("ß", "ss")
+    text = unicodedata.normalize("NFKD", text)
+    text = "".join(c for c in text if not unicodedata.combining(c)).casefold()
+    # wi-fi, wifi and wlan name one thing; & is "and".
+    text = text.replace("wi-fi", "wifi").replace("w/ ", " with ").replace("&", " and ")
+    return " ".join(re.findall(r"[a-z0-9]+", text))
+
+
+@cache
+def words_of(text: str) -> frozenset[str]:
+    """Every word a rule may ask for: as written, apart, and neighbours together."""
+    row = plain(text).split()
+    found = set(row)
+    for word in row:
+        found.update(re.findall(r"[a-z]+|\d+", word))
+    found.update(a + b for a, b in zip(row, row[1:], strict=False))
+    return frozenset(found)
+
+
+@cache
+def name_of(text: str, maker: str = "") -> Name:
+    """A name without the words of its maker, which the maker's own column says."""
+    own = frozenset(plain(maker).split())
+    atoms = [a for word in plain(text).split() for a in re.findall(r"[a-z]+|\d+", word)]
+    core = frozenset(a for a in atoms if a not in SOFT and a not in own)
+    if not core:
+        core = frozenset(atoms)
+    return Name(text, words_of(text), frozenset(_number(a) for a in core))
+
+
+def _number(atom: str) -> str:
+    return atom.lstrip("0") or "0" if atom.isdigit() else atom
+
+
+@cache
+def pattern(text: str) -> tuple[frozenset[str], frozenset[str]]:
+    """A rule of knowledge: words that must be there, and words (after ``!``) that must not."""
+    wanted, banned = set(), set()
+    for word in text.split():
+        (banned if word.startswith("!") else wanted).add(word.lstrip("!"))
+    return frozenset(wanted), frozenset(banned)
+
+
+def fits(rule: str, words: frozenset[str]) -> bool:
+    """Whether a name has every word of a rule and none that it bans."""
+    wanted, banned = pattern(rule)
+    return wanted <= words and not banned & words

@@ -1,0 +1,50 @@
+"""The CSAF 2.0 schema, where the packages that carry it are installed."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib.resources import files
+from importlib.util import find_spec
+from typing import Any
+
+
+@cache
+def available() -> bool:
+    """Whether both packages are there: ``csaf`` has the schema, ``jsonschema-rs`` the checker."""
+    return find_spec("csaf") is not None and find_spec("jsonschema_rs") is not None
+
+
+def problem(raw: bytes) -> str:
+    """The first thing a document breaks of the schema; "" for none, or where it cannot be checked.
+
+    The document is JSON already: read by :func:`wardwatch.advise.csaf.read_document`.
+    """
+    if not available():
+        return ""
+    import jsonschema_rs
+    import orjson
+
+    try:
+        _validator().validate(orjson.loads(raw))
+    except jsonschema_rs.ValidationError as error:
+        where = "/".join(str(part) for part in error.instance_path)
+        return f"{error.message[:300]} (at /{where})"
+    return ""
+
+
+@cache
+def _validator() -> Any:
+    import jsonschema_rs
+
+    folder = files("csaf") / "csaf" / "v20" / "schema"
+    schema = json.loads((folder / "csaf.json").read_text(encoding="utf-8"))
+    resources = []
+    for inner in (folder / "referenced").iterdir():
+        if inner.name.endswith(".json"):
+            of = json.loads(inner.read_text(encoding="utf-8"))
+            address = of.get("id") or of.get("$id") or ""
+            if address:
+                resources.append((address, jsonschema_rs.Resource.from_contents(of)))
+    registry = jsonschema_rs.Registry(resources)
+    return jsonschema_rs.validator_for(schema, registry=registry, validate_formats=False)

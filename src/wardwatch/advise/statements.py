@@ -1,0 +1,237 @@
+"""What a document says of each product, as statements that a device can be held against.
+
+A leaf of the product tree becomes a statement; where our reading of the document's own text says
+more (:mod:`wardwatch.advise.knowledge`), that lies over it. Both keep the words they rest on.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from wardwatch.advise.families import families_of
+from wardwatch.advise.knowledge import Case, Entry, Maybe, families, readings
+from wardwatch.advise.makers import makers_of
+from wardwatch.advise.naming import Name, name_of
+from wardwatch.advise.ranges import Range, Version, parse_range, parse_version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from wardwatch.advise.csaf import Document, Leaf
+
+
+class Statement(msgspec.Struct, frozen=True):
+    """One product of one document, and the versions and CVEs that are said of it."""
+
+    advisory: str
+    product: str
+    """In the document's words, or ours."""
+    makers: frozenset[str]
+    families: frozenset[str]
+    names: tuple[Name, ...]
+    excluded: tuple[Name, ...]
+    """Products that the same words take out: "not including EchoPAC"."""
+    affected: Range | None
+    fixed: tuple[Version, ...]
+    models: tuple[str, ...]
+    cves: tuple[str, ...]
+    maybe: tuple[Maybe, ...]
+    scopes: tuple[tuple[tuple[str, ...], Range], ...]
+    cases: tuple[tuple[Range, Case], ...]
+    when: str
+    component: str
+    fact: str
+    doubt: str
+    """Why the versions are not certain: branch and leaf name disagree."""
+    other: Range | None
+    """What the leaf's name says, where it disagrees with the branch."""
+    text: str
+    """The words relied on."""
+    origin: str
+    """``branch``, ``leaf name`` or ``reading``."""
+    why: str = ""
+
+
+_IMPACTED = re.compile(r"(?i)\b(?:impacted|affected) by\b(.*)")
+_CVE = re.compile(r"CVE\s*-\s*(\d{4})\s*-\s*(\d{4,7})")
+_EXCEPT = re.compile(
+    r"(?i)^(.*?),?\s*\(?\b(?:not including|excluding|except(?:\s+for)?)\b\s*(.*?)\)?$"
+)
+_SHORT = re.compile(r"\(([A-Z][A-Za-z0-9 -]{1,9}[A-Za-z0-9])\)")
+
+
+def statements(document: Document) -> tuple[Statement, ...]:
+    """All that a document says of products, our reading over its data."""
+    reading = readings().get(document.id)
+    every = tuple(leaf.product_id for leaf in document.leaves)
+    marked: dict[str, list[str]] = {}
+    for flaw in document.flaws:
+        for product_id in every if reading and reading.every_product else flaw.affected:
+            marked.setdefault(product_id, []).append(flaw.cve)
+    found: list[Statement] = []
+    restated: set[str] = set()
+    for entry in reading.entry if reading else ():
+        own = every if "*" in entry.restates else entry.restates
+        restated.update(own)
+        if not entry.drop:
+            found.append(_read(document, entry, own, marked))
+    rest = [leaf for leaf in document.leaves if leaf.product_id not in restated]
+    found += _plain(document, rest, marked)
+    return tuple(found)
+
+
+def cves_in(text: str) -> tuple[str, ...]:
+    """CVE numbers in prose, also those typed with blanks."""
+    return tuple(dict.fromkeys(f"CVE-{y}-{n}" for y, n in _CVE.findall(text)))
+
+
+def impacted_by(leaf: Leaf) -> tuple[str, ...]:
+    """The CVEs that a leaf's own name narrows it to."""
+    found = _IMPACTED.search(leaf.name)
+    return cves_in(found[1]) if found else ()
+
+
+def said_by_name(leaf: Leaf) -> Range | None:
+    """The versions that a leaf's name states, where it states any."""
+    _, colon, rest = leaf.name.partition(":")
+    if not colon:
+        return None
+    return parse_range(_IMPACTED.sub("", rest).rstrip(" ("))
+
+
+def _read(
+    document: Document, entry: Entry, own: Sequence[str], marked: dict[str, list[str]]
+) -> Statement:
+    ids = frozenset((entry.family, *entry.families)) - {""}
+    vendors = {leaf.vendor for leaf in document.leaves if leaf.product_id in own}
+    named = frozenset(m for vendor in vendors for m in makers_of(vendor))
+    pack = families()
+    for family in ids:
+        named |= frozenset(pack[family].makers)
+    cves = entry.cves
+    if cves is None:
+        cves = tuple(dict.fromkeys(cve for product_id in own for cve in marked.get(product_id, ())))
+        cves = cves or tuple(flaw.cve for flaw in document.flaws)
+    words = [leaf.name for leaf in document.leaves if leaf.product_id in own]
+    # A corpus may lack a CVE of ours; an invented one must not come of it.
+    known = {flaw.cve for flaw in document.flaws}
+    return Statement(
+        advisory=document.id,
+        product=entry.product or ", ".join(sorted(pack[family].name for family in ids)),
+        makers=named,
+        families=ids,
+        names=tuple(name_of(entry.product, v) for v in vendors) if entry.product else (),
+        excluded=(),
+        affected=parse_range(entry.affected) if entry.affected else None,
+        fixed=tuple(v for v in map(parse_version, entry.fixed) if v is not None),
+        models=entry.models,
+        cves=tuple(cve for cve in cves if cve in known),
+        maybe=tuple(
+            Maybe(tuple(c for c in maybe.cves if c in known), maybe.fact) for maybe in entry.maybe
+        ),
+        scopes=tuple(
+            (scope.cves, where) for scope in entry.scopes if (where := parse_range(scope.affected))
+        ),
+        cases=tuple((where, case) for case in entry.cases if (where := parse_range(case.versions))),
+        when=entry.when,
+        component=entry.component,
+        fact=entry.fact,
+        doubt="",
+        other=None,
+        text="; ".join(dict.fromkeys(words))[:600],
+        origin=f"reading: {entry.source}",
+        why=entry.why,
+    )
+
+
+def _plain(
+    document: Document, leaves: Sequence[Leaf], marked: dict[str, list[str]]
+) -> Iterator[Statement]:
+    """Statements of leaves as they stand; leaves of one product are alternatives of one."""
+    grouped: dict[tuple[str, str, tuple[str, ...], str], list[Leaf]] = {}
+    for leaf in leaves:
+        cves = marked.get(leaf.product_id, [])
+        if narrowed := impacted_by(leaf):
+            cves = [cve for cve in cves if cve in narrowed]
+        if not cves:
+            continue
+        # A version that is none ("882300 Gemini 16 Slice") belongs to the product's name.
+        odd = "" if parse_range(leaf.version) else leaf.version
+        grouped.setdefault((leaf.vendor, leaf.product, tuple(cves), odd), []).append(leaf)
+    for (vendor, product, cves, odd), own in grouped.items():
+        title, excluded = product, ""
+        if found := _EXCEPT.match(product):
+            title, excluded = found[1], found[2]
+        text = "; ".join(dict.fromkeys(leaf.name for leaf in own))[:600]
+        affected = parse_range(" | ".join(dict.fromkeys(leaf.version for leaf in own)))
+        other, doubt = _disagreement(own, affected)
+        when = ""
+        if affected is None and odd:
+            affected = parse_range("*")
+            if re.match(r"\*|with\b|distributed\b|manufactured\b|running\b|integrated\b", odd):
+                when = f"this fits it: {odd}"
+                odd = ""
+        ids = families_of(f"{title} {odd}".strip())
+        named = makers_of(vendor)
+        pack = families()
+        ids = frozenset(f for f in ids if named & frozenset(pack[f].makers))
+        yield Statement(
+            advisory=document.id,
+            product=f"{title} {odd}".strip(),
+            makers=named | frozenset(m for f in ids for m in pack[f].makers),
+            families=ids,
+            names=tuple(_names(f"{title} {odd}".strip() if odd else title, odd, vendor)),
+            excluded=tuple(
+                name_of(part, vendor)
+                for part in re.split(r",|\band\b", excluded)
+                if part.strip()
+            ),
+            affected=affected,
+            fixed=(),
+            models=(),
+            cves=cves,
+            maybe=(),
+            scopes=(),
+            cases=(),
+            when=when,
+            component="",
+            fact="",
+            doubt=doubt,
+            other=other,
+            text=text,
+            origin="branch and leaf name",
+        )  # fmt: skip
+
+
+def _disagreement(leaves: Sequence[Leaf], branch: Range | None) -> tuple[Range | None, str]:
+    """Where one leaf's name states other versions than its branch, both, as a doubt."""
+    if len(leaves) != 1 or branch is None:
+        return None, ""
+    name = said_by_name(leaves[0])
+    if name is None or branch.everything or name.everything or _bounds(name) == _bounds(branch):
+        return None, ""
+    return name, f'the branch says "{branch.text}", the name of the leaf "{name.text}"'
+
+
+def _bounds(where: Range) -> frozenset[tuple[str, tuple[int | str, ...]]]:
+    return frozenset(
+        (term.sign, term.version.tokens if term.version else ())
+        for terms in where.alternatives
+        for term in terms
+    )
+
+
+def _names(title: str, odd: str, vendor: str) -> Iterator[Name]:
+    yield name_of(re.sub(r"\([^()]*\)", " ", title), vendor)
+    if "(" in title:
+        yield name_of(title, vendor)
+    if odd:
+        yield name_of(odd, vendor)
+    for short in _SHORT.findall(title):
+        yield name_of(short, vendor)
+    if re.fullmatch(r"[\w .+-]+(?:/[\w .+-]+)+", title) and len(title.split()) < 4:
+        for part in title.split("/"):
+            yield name_of(part, vendor)

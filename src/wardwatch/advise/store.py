@@ -1,0 +1,223 @@
+"""The shelf on disk: imported documents, their bytes unchanged, checked on the way in.
+
+A document is taken with its hash. Beside it may lie a ``.sha512`` and a detached OpenPGP signature;
+both are checked, the signature against the one key that the hospital has pinned. A revision number
+is not trusted: a document whose bytes differ replaces the one on the shelf, and the change is told.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from wardwatch.advise.archives import ASIDE, Found, gather
+from wardwatch.advise.csaf import Document, read_document
+from wardwatch.errors import AdvisoryError, OutputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+Refused = tuple[str, str]
+"""A file's name and why it was not taken."""
+
+
+class Shelved(msgspec.Struct, frozen=True):
+    """One document of an import and what became of it."""
+
+    id: str
+    source: str
+    sha512: str
+    revision: str
+    change: str
+    """``new``, ``same``, ``replaced`` (by other bytes), ``kept`` (an older one was offered)."""
+    hash_checked: bool
+    signed_by: str
+    """Fingerprint of the pinned key that signed it; "" where none was checked."""
+    remark: str = ""
+
+
+class Imported(msgspec.Struct, frozen=True):
+    """What an import did."""
+
+    shelved: tuple[Shelved, ...]
+    refused: tuple[Refused, ...]
+    remarks: tuple[str, ...] = ()
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    """The card of a shelved document."""
+
+    id: str
+    file: str
+    sha512: str
+    revision: str
+    current: str
+    source: str
+    signed_by: str
+
+
+class _Taken(msgspec.Struct, frozen=True):
+    document: Document
+    raw: bytes
+    hash_checked: bool
+    signed_by: str
+
+
+def read_paths(paths: Iterable[str | Path]) -> tuple[tuple[Document, ...], tuple[Refused, ...]]:
+    """Documents straight from files, folders and archives, hashes checked, nothing written."""
+    taken, refused = _take(gather(paths), None)
+    return tuple(item.document for item in taken), tuple(refused)
+
+
+def import_paths(
+    folder: Path, paths: Iterable[str | Path], key: Path | None = None, fingerprint: str = ""
+) -> Imported:
+    """Take documents onto the shelf in a folder.
+
+    With ``key`` (an OpenPGP certificate) every document needs a valid signature by it.
+    Raises :class:`~wardwatch.errors.OutputError` where the folder cannot be written.
+    """
+    from wardwatch.advise.signatures import verifier
+
+    check = verifier(key, fingerprint) if key is not None else None
+    taken, refused = _take(gather(paths), check)
+    cards = _cards(folder)
+    shelved: list[Shelved] = []
+    try:
+        (folder / "documents").mkdir(parents=True, exist_ok=True)
+        for item in taken:
+            shelved.append(_shelve(folder, cards, item))
+        _write(folder / "index.json", msgspec.json.format(msgspec.json.encode(sorted(cards.values(), key=lambda c: c.id))))  # fmt: skip
+    except OSError as error:
+        raise OutputError(
+            str(folder), f"cannot be written ({error.strerror})", "name a folder of your own"
+        ) from error
+    return Imported(tuple(shelved), tuple(refused), _remarks(key))
+
+
+def shelved_documents(folder: Path) -> tuple[tuple[Document, ...], tuple[Refused, ...]]:
+    """The documents of a shelf; one whose bytes have changed since the import is refused."""
+    documents: list[Document] = []
+    refused: list[Refused] = []
+    for card in sorted(_cards(folder).values(), key=lambda c: c.id):
+        path = folder / "documents" / card.file
+        try:
+            raw = path.read_bytes()
+        except OSError as error:
+            refused.append((card.file, f"cannot be read ({error.strerror})"))
+            continue
+        if hashlib.sha512(raw).hexdigest() != card.sha512:
+            refused.append((card.file, "has changed since it was imported: import it anew"))
+            continue
+        try:
+            documents.append(read_document(raw, card.source))
+        except AdvisoryError as error:
+            refused.append((card.file, str(error)))
+    return tuple(documents), tuple(refused)
+
+
+def _take(
+    found: Iterable[Found], check: Callable[[bytes, bytes], str] | None
+) -> tuple[list[_Taken], list[Refused]]:
+    documents: dict[str, bytes] = {}
+    beside: dict[str, bytes] = {}
+    refused: list[Refused] = []
+    for file in found:
+        if file.refused:
+            refused.append((file.name, file.refused))
+        elif file.name.casefold().endswith((".sha512", ".asc", ".sha256")):
+            beside[file.name] = file.raw
+        elif not file.name.casefold().endswith(ASIDE):
+            documents[file.name] = file.raw
+    taken: list[_Taken] = []
+    for name, raw in documents.items():
+        try:
+            taken.append(_checked(name, raw, beside, check))
+        except AdvisoryError as error:
+            refused.append((name, str(error)))
+    return taken, refused
+
+
+def _checked(
+    name: str, raw: bytes, beside: dict[str, bytes], check: Callable[[bytes, bytes], str] | None
+) -> _Taken:
+    stated = beside.get(f"{name}.sha512")
+    if stated is not None:
+        words = stated.decode("ascii", "replace").split()
+        if not words or words[0].casefold() != hashlib.sha512(raw).hexdigest():
+            raise AdvisoryError(name, "does not match its .sha512", "fetch both anew")
+    signed_by = ""
+    if check is not None:
+        signature = beside.get(f"{name}.asc")
+        if signature is None:
+            raise AdvisoryError(name, "has no signature (.asc) beside it", "fetch it with the document")  # fmt: skip
+        try:
+            signed_by = check(raw, signature)
+        except ValueError as error:
+            raise AdvisoryError(name, f"is not signed by the pinned key ({error})", "fetch it anew, and do not use this copy") from error  # fmt: skip
+    document = read_document(raw, name)
+    if problem := _schema_problem(raw):
+        raise AdvisoryError(name, f"breaks the CSAF schema: {problem}", "tell its publisher, or leave it out")  # fmt: skip
+    return _Taken(document, raw, stated is not None, signed_by)
+
+
+def _schema_problem(raw: bytes) -> str:
+    from wardwatch.advise.schema import problem
+
+    return problem(raw)
+
+
+def _cards(folder: Path) -> dict[str, _Kept]:
+    path = folder / "index.json"
+    if not path.exists():
+        return {}
+    try:
+        cards = msgspec.json.decode(path.read_bytes(), type=tuple[_Kept, ...])
+    except (OSError, msgspec.DecodeError) as error:
+        raise AdvisoryError(str(path), f"is no index of a shelf ({error})", "remove it, and import again") from error  # fmt: skip
+    for card in cards:
+        if Path(card.file).name != card.file:
+            raise AdvisoryError(str(path), f"names a file outside of the shelf: {card.file!r}", "remove it, and import again")  # fmt: skip
+    return {card.id: card for card in cards}
+
+
+def _shelve(folder: Path, cards: dict[str, _Kept], item: _Taken) -> Shelved:
+    document = item.document
+    old = cards.get(document.id)
+    change, remark = "new", ""
+    if old is not None:
+        change = "same" if old.sha512 == document.sha512 else "replaced"
+        if change == "replaced" and old.revision == document.revision:
+            remark = f"other bytes under the same revision {document.revision}"
+        elif change == "replaced" and document.current < old.current:
+            change, remark = "kept", f"older ({document.current}) than the one on the shelf ({old.current})"  # fmt: skip
+    if change in ("new", "replaced"):
+        # The name is made of the id's safe characters and the hash: a hostile id chooses no path.
+        safe = re.sub(r"[^a-z0-9-]+", "-", document.id.casefold())[:80].strip("-")
+        file = f"{safe}-{document.sha512[:12]}.json"
+        _write(folder / "documents" / file, item.raw)
+        cards[document.id] = _Kept(document.id, file, document.sha512, document.revision, document.current, document.source, item.signed_by)  # fmt: skip
+    return Shelved(document.id, document.source, document.sha512, document.revision, change, item.hash_checked, item.signed_by, remark)  # fmt: skip
+
+
+def _write(path: Path, raw: bytes) -> None:
+    """Whole or not at all."""
+    aside = path.with_name(f".{path.name}.part")
+    aside.write_bytes(raw)
+    os.replace(aside, path)  # noqa: PTH105 -- the atomic one
+
+
+def _remarks(key: Path | None) -> tuple[str, ...]:
+    from wardwatch.advise.schema import available
+
+    remarks = []
+    if key is None:
+        remarks.append("signatures were not checked: pin the publisher's key with --key")
+    if not available():
+        remarks.append("the CSAF schema was not checked (packages csaf and jsonschema-rs are absent); structure was")  # fmt: skip
+    return tuple(remarks)
