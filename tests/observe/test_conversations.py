@@ -84,3 +84,19 @@ def test_conversations_that_leave_a_full_table_are_written_too(tmp_path, monkeyp
     )
     assert (row.n, row.d, row.p) == (500, 500, 500)
     assert tables.ask("SELECT evicted FROM captures")[0].evicted > 0
+
+
+def test_what_was_given_up_is_told_of_the_capture_it_happened_in(tmp_path, monkeypatch):
+    from wardwatch.observe import observer
+
+    monkeypatch.setattr(observer, "MOST_CONVERSATIONS", 64)
+    crowd = [
+        (n, f.ether(f.NURSE, f.PUMP, f.udp("10.0.0.5", 1000 + n, "10.0.0.41", 9, b"x")))
+        for n in range(200)
+    ]
+    quiet = [(1000, crowd[-1][1])]
+    paths = [f.pcap(tmp_path / "a.pcap", crowd), f.pcap(tmp_path / "b.pcap", quiet)]
+    tables = observe(paths, key_file=tmp_path / "key").tables
+    first, second = tables.ask("SELECT evicted FROM captures ORDER BY capture")
+    assert first.evicted > 0
+    assert second.evicted == 0

@@ -47,6 +47,17 @@ def test_the_first_fragment_that_was_cut_is_read_as_far_as_it_goes(tmp_path):
     assert row.src == "10.0.0.2"
 
 
+def test_the_first_fragment_that_was_cut_belongs_to_its_conversation(tmp_path):
+    packet = f.udp("10.0.0.5", 999, "10.0.0.2", 53, query(b".".join([b"x" * 60] * 3)))
+    first = f.ether(f.NURSE, f.SERVER, f.fragments(packet, 128)[0])
+    tables = seen(tmp_path, [(1, dns_frame()), (2, first[:90], len(first))])
+    rows = tables.ask("SELECT packet, conversation, whole FROM dns ORDER BY packet")
+    assert [(r.packet, r.whole) for r in rows] == [(1, True), (2, False)]
+    (talk,) = tables.ask("SELECT * FROM conversations WHERE orig_p = 999")
+    assert rows[1].conversation == talk.conversation
+    assert talk.orig_pkts == 1
+
+
 def test_a_stream_is_told_its_beginning_though_syns_are_not_brought(tmp_path):
     a, b = ("10.0.0.5", 40000), ("10.0.0.41", 21)
     said = [

@@ -50,6 +50,15 @@ def test_data_frames_are_counted_by_their_addresses(tmp_path):
     assert all(r.protected and r.receiver == AP for r in rows)
 
 
+def test_equal_frames_are_counted_at_once(tmp_path, monkeypatch):
+    from wardwatch.observe.datagrams import Datagrams
+
+    counts = []
+    monkeypatch.setattr(Datagrams, "wifi_count", lambda self, *told, **more: counts.append(told[4]))
+    wifi(tmp_path, [frame(2, 8, AP, f.PUMP, f.SERVER, 0x41, bytes(80), n) for n in range(6)])
+    assert counts == [6]
+
+
 def test_control_frames_have_fewer_addresses(tmp_path):
     rows = wifi(tmp_path, [frame(1, 13, f.PUMP), frame(1, 13, f.PUMP), frame(1, 11, AP, f.PUMP)])
     assert [(r.subtype, r.receiver, r.packets) for r in rows] == [(29, f.PUMP, 2), (27, AP, 1)]

@@ -139,6 +139,13 @@ def test_the_clock_jumps_back_by_a_second_and_forward_by_an_hour():
     assert (clock.jumps, clock.first) == (3, NS)
 
 
+def test_the_clock_is_watched_across_blocks():
+    clock = Clock()
+    for at in (0, 3601 * NS, 3600 * NS - 1, 3600 * NS):
+        clock.take(np.array([at], np.int64))
+    assert clock.jumps == 2
+
+
 def test_a_capture_without_stamps_has_none():
     clock = Clock()
     clock.take(np.array([UNKNOWN_TIME] * 3, np.int64))

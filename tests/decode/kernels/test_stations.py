@@ -199,3 +199,22 @@ def test_full_tables_turn_away_and_say_so():
     assert t["used"][k.MISSED] > 0
     assert max(names) == 2
     assert t["segments"][:, k.SEG_PACKETS].sum() == 400
+
+
+def test_every_station_without_room_is_counted():
+    n = 3
+    p = {name: values[:n] for name, values in packets(0).items()}
+    p["src"][:] = MACS[:n]
+    p["dst"][:] = ALL_ONES
+    p["has_mac"][:] = 1
+    p["net"][:] = 0
+    used = np.zeros(k.USED_WIDTH, np.int64)
+    k.note_packets(
+        n, 1, p["time"], p["length"], p["wire"], np.zeros(n, np.int32), p["has_mac"], p["src"],
+        p["dst"], p["net"], p["hi"], p["lo"], p["proto"], np.zeros((1, k.SEG_WIDTH), np.int64),
+        np.zeros((1, k.STA_WIDTH), np.int64), np.zeros(8, np.int32),
+        np.zeros((9, k.PAIR_WIDTH), np.int64), np.zeros(64, np.int32),
+        np.zeros((9, k.BIND_WIDTH), np.int64), np.zeros(64, np.int32), used,
+        np.array([SPELL, MOST, LONGEST], np.int64), np.zeros((n, k.STA_WIDTH), np.int64),
+    )  # fmt: skip
+    assert used.tolist() == [0, 1, 3, 0, 2]
