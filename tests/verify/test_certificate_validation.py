@@ -24,7 +24,7 @@ def authority(name: str) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
 
 @cache
 def leaf(issuer: str, name: str = NAME, n: int = 0) -> x509.Certificate:
-    root, key = authority(issuer)
+    _, key = authority(issuer)
     return _sign(name, ec.generate_private_key(ec.SECP256R1()).public_key(), issuer, key, ca=False)
 
 

@@ -1,0 +1,64 @@
+"""Episodes: gathered by actor and segment, parted by a day of silence, bounded against floods."""
+
+from tests.verify.ward import PUMP, Ward
+
+from wardwatch.model.values import DAY_NS, UNKNOWN_TIME
+from wardwatch.signs.episodes import MAX_EVIDENCE, MAX_TARGETS, episodes
+from wardwatch.signs.who import Who
+
+SQL = """SELECT capture, packet, ts, segment, src_mac AS actor_mac, src AS actor_ip,
+    chaddr AS target_mac, yiaddr AS target_ip, hops AS strength, secs AS weight,
+    host_name AS variant, sname AS detail FROM dhcp"""
+
+
+def gathered(ward: Ward, **more):
+    scene = ward.scene()
+    return episodes(scene.tables, Who(scene), SQL, **more)
+
+
+def sign(ward: Ward, ts=0, mac="aa", target="t", rank=0, weight=0, variant="v", **more) -> Ward:
+    row = {"src_mac": mac, "src": "1.1.1.1", "chaddr": target, "hops": rank, "secs": weight}
+    return ward.add("dhcp", **(row | {"host_name": variant, "ts": ts} | more))
+
+
+def test_actor_and_segment_are_the_key() -> None:
+    ward = sign(sign(sign(Ward()), mac="bb"), segment="vlan 9")
+    assert {(e.actor, e.segment) for e in gathered(ward)} == {
+        ("aa 1.1.1.1", "vlan 120"), ("bb 1.1.1.1", "vlan 120"), ("aa 1.1.1.1", "vlan 9"),
+    }  # fmt: skip
+
+
+def test_a_day_of_silence_and_one_more_nanosecond_parts() -> None:
+    assert len(gathered(sign(sign(Ward()), ts=DAY_NS))) == 1
+    assert len(gathered(sign(sign(Ward()), ts=DAY_NS + 1))) == 2
+
+
+def test_packets_without_a_time_part_nothing_and_raise_nothing() -> None:
+    (one,) = gathered(sign(sign(Ward(), ts=UNKNOWN_TIME), ts=2**62))
+    assert one.packets == 2
+
+
+def test_the_surest_then_the_weightiest_decides_the_words() -> None:
+    ward = sign(sign(Ward(), rank=1, weight=9, variant="weak"), ts=1, variant="sure")
+    (one,) = gathered(sign(ward, ts=2, weight=1, variant="telling"))
+    assert (one.rank, one.variant) == (0, "telling")
+
+
+def test_a_flood_comes_back_as_one_bounded_row() -> None:
+    ward = Ward()
+    for n in range(500):
+        sign(ward, ts=n, target=f"t{n:03d}")
+    (one,) = gathered(ward)
+    assert one.packets == 500
+    assert len(one.evidence) == MAX_EVIDENCE
+    assert one.evidence[0].packet == 1
+    assert len(one.targets) == MAX_TARGETS
+
+
+def test_hazard_makes_a_notice_of_what_meets_no_pump() -> None:
+    ward = sign(Ward().pump())
+    assert [e.rank for e in gathered(ward, hazard=True)] == [2]
+    sign(ward, target=PUMP)
+    (one,) = gathered(ward, hazard=True)
+    assert (one.rank, one.pump, one.known) == (0, True, True)
+    assert set(one.targets) == {"t", "dev-001a01000041"}
