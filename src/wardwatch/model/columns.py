@@ -54,7 +54,7 @@ _WHERE = _columns("""
 capture i32 number of the capture, row of table captures
 packet i64 1-based number of the packet in that capture
 ts i64 (ns UTC) when the packet was captured
-segment str broadcast domain as seen here: "vlan 120", "untagged", "vxlan 5 vlan 9"; "@name" behind it where a capture has several interfaces; "wlan" for frames caught on the air
+segment str broadcast domain as seen here: "vlan 120", "untagged", "vxlan 5 vlan 9"; "@name" behind it for interfaces of a capture after the first that carries wired frames; "wlan" for frames caught on the air
 """)
 _MACS = _columns("""
 src_mac str MAC the (innermost) frame came from; "" where the link has none
@@ -253,7 +253,7 @@ received i64 unicast packets to it in the spell
         + _MACS
         + _columns(
             """
-op i32 1 request, 2 reply
+op i32 1 request, 2 reply; 3 and 4 the same of RARP | RFC 826, RFC 903
 sender_mac str ar$sha
 sender_ip str ar$spa
 target_mac str ar$tha
