@@ -506,7 +506,9 @@ class Packet:
             view = view.limit(claimed)
         view = view.skip(8)
         ports = {self.src_port, self.dst_port}
-        if self.dst_port in (4789, 8472):
+        if self.src_port in (53, 67, 68, 69, 123, 161, 162, 546, 547, 5353, 5355):
+            pass  # a server's answer, whatever port its client chose
+        elif self.dst_port in (4789, 8472):
             if view.size >= 8 and view[0] & 8:
                 self.carry(view)
                 self.deeper()

@@ -104,6 +104,16 @@ HONEST = {
         ipv4(17, udp(9, 4789, vxlan(123, FRAME))),
         {"tunnel": "vxlan", "tunnel_id": 123},
     ),
+    "a DNS answer to a client on VXLAN's port": (
+        101,
+        ipv4(17, udp(53, 4789, vxlan(123, FRAME))),
+        {"tunnel": "", "src_port": 53, "dst_port": 4789, "kind": "dns"},
+    ),
+    "a DHCP answer to a client on CAPWAP's port": (
+        101,
+        ipv4(17, udp(67, 5247, capwap(FRAME))),
+        {"tunnel": "", "src_port": 67, "kind": "dhcp"},
+    ),
     "vxlan arp": (
         101,
         ipv4(17, udp(9, 4789, vxlan(1, ether(0x0806, arp())))),

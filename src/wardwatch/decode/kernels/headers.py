@@ -1073,7 +1073,11 @@ def _udp(arena: Bytes, at: Int, end: Int, s: Slots) -> Step:
         s[CLAIM] = at + claimed
         end = min(end, at + claimed)
     at += 8
-    if target == 4789 or target == 8472:
+    # a server's answer to a client that happens to use a tunnel's port is no tunnel: hiding a
+    # DNS or DHCP answer that way must not work
+    if _serves(source):
+        pass
+    elif target == 4789 or target == 8472:
         # RFC 7348 §5: the I flag must be set
         if at + 8 <= end and u8(arena, at) & 0x08:
             _carry(s, end - at)
@@ -1095,6 +1099,14 @@ def _udp(arena: Bytes, at: Int, end: Int, s: Slots) -> Step:
             return S_IPV6, inner, end
     kind = _udp_kind(arena, at, end, source, target)
     return _found(s, R_UDP + (s[NET] == 6), kind, at, end), at, end
+
+
+@helper
+def _serves(port: Int) -> bool:
+    """Whether a server of DNS, DHCP, NTP, SNMP or TFTP speaks from this port."""
+    if port == 53 or port == 67 or port == 68 or port == 69 or port == 123:
+        return True
+    return port == 161 or port == 162 or port == 546 or port == 547 or port == 5353 or port == 5355
 
 
 @helper
