@@ -45,7 +45,6 @@ class Contact(msgspec.Struct, frozen=True):
     """The peer spoke first."""
     proto: str
     port: int
-    device_port: int
     answered: bool
     device_mac_seen: bool
     first_ts: int
@@ -65,23 +64,30 @@ def contacts(scene: Scene, devices: Iterable[Device]) -> Iterator[Contact]:
     """Every contact of these devices; broadcast, multicast and neighbour discovery are none."""
     rows = scene.tables.ask(
         f"""WITH {OWNERS},
+        turned AS (
+            -- picked up in the middle, the answer may have been seen first: the service is then
+            -- at the port of the one who seems to have begun
+            SELECT *, (proto = 'udp' AND orig_p BETWEEN 0 AND 1023 AND resp_p > 1023)
+                OR (proto = 'tcp' AND NOT contains(history, 'S') AND orig_p < resp_p) AS reversed
+            FROM conversations),
         ways AS (
-            SELECT device, c.segment, orig_h AS device_ip, resp_h AS peer, false AS inbound, proto,
-                resp_p AS port, CASE WHEN orig_p > 1023 THEN -1 ELSE orig_p END AS device_port,
-                resp_pkts > 0 AS answered, orig_l2_addr AS l2, first_ts, last_ts,
-                orig_pkts + resp_pkts AS packets, capture, first_packet
-            FROM conversations c JOIN owners ON orig_h = address
+            SELECT device, c.segment, orig_h AS device_ip, resp_h AS peer, reversed AS inbound,
+                proto, CASE WHEN reversed THEN orig_p ELSE resp_p END AS port,
+                reversed OR resp_pkts > 0 AS answered, orig_l2_addr AS l2, orig_p AS kind,
+                first_ts, last_ts, orig_pkts + resp_pkts AS packets, capture, first_packet
+            FROM turned c JOIN owners ON orig_h = address
             UNION ALL
-            SELECT device, c.segment, resp_h, orig_h, true, proto, resp_p,
-                resp_p, resp_pkts > 0, resp_l2_addr, first_ts, last_ts,
+            SELECT device, c.segment, resp_h, orig_h, NOT reversed, proto,
+                CASE WHEN reversed THEN orig_p ELSE resp_p END,
+                reversed OR resp_pkts > 0, resp_l2_addr, orig_p, first_ts, last_ts,
                 orig_pkts + resp_pkts, capture, first_packet
-            FROM conversations c JOIN owners ON resp_h = address)
-        SELECT device, segment, device_ip, peer, inbound, proto, port, device_port,
+            FROM turned c JOIN owners ON resp_h = address)
+        SELECT device, segment, device_ip, peer, inbound, proto, port,
             bool_or(answered) AS answered, bool_or(l2 IN (SELECT address FROM owners)) AS own_mac,
             min(first_ts) AS first_ts, max(last_ts) AS last_ts, sum(packets) AS packets,
             min((first_ts, capture, first_packet)) AS first
         FROM ways
-        WHERE NOT (proto = 'icmp6' AND port BETWEEN {ND_TYPES.start} AND {ND_TYPES.stop - 1})
+        WHERE NOT (proto = 'icmp6' AND kind BETWEEN {ND_TYPES.start} AND {ND_TYPES.stop - 1})
             AND NOT (proto = 'icmp6' AND starts_with(peer, 'fe80:'))
         GROUP BY ALL ORDER BY device, first_ts, peer""",
         owners(devices),
@@ -99,7 +105,6 @@ def contacts(scene: Scene, devices: Iterable[Device]) -> Iterator[Contact]:
             inbound=row.inbound,
             proto=row.proto,
             port=row.port,
-            device_port=row.device_port,
             answered=row.answered,
             device_mac_seen=row.own_mac,
             first_ts=row.first_ts,
@@ -143,10 +148,7 @@ def is_permitted(scene: Scene, policy: Policy, contact: Contact) -> bool:
             in_subnets(contact.peer, [line.peer])
             and line.proto in ("", contact.proto)
             and (
-                not line.ports
-                or contact.port in line.ports
-                or contact.proto not in ("tcp", "udp")
-                or contact.device_port in line.ports
+                not line.ports or contact.port in line.ports or contact.proto not in ("tcp", "udp")
             )
         ):
             return True

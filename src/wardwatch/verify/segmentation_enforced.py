@@ -122,11 +122,11 @@ def _refused(scene: Scene, devices: list[Device]) -> dict[str, list[Contact]]:
         said AS (SELECT * FROM unreachables WHERE (NOT ipv6 AND code IN {PROHIBITED})
             OR (ipv6 AND code IN {(*PROHIBITED_6, -1)}))
         SELECT device, segment, quoted_dst AS own, quoted_src AS peer, true AS inbound,
-            quoted_proto AS proto, quoted_dst_port AS port, quoted_dst_port AS own_port,
+            quoted_proto AS proto, quoted_dst_port AS port,
             ts, capture, packet FROM said JOIN owners ON quoted_dst = address
         UNION ALL
         SELECT device, segment, quoted_src, quoted_dst, false, quoted_proto, quoted_dst_port,
-            quoted_src_port, ts, capture, packet FROM said JOIN owners ON quoted_src = address
+            ts, capture, packet FROM said JOIN owners ON quoted_src = address
         ORDER BY ts LIMIT 10000""",
         owners(devices),
     )
@@ -141,7 +141,6 @@ def _refused(scene: Scene, devices: list[Device]) -> dict[str, list[Contact]]:
                 inbound=row.inbound,
                 proto=row.proto,
                 port=row.port,
-                device_port=row.own_port,
                 answered=False,
                 device_mac_seen=False,
                 first_ts=row.ts,

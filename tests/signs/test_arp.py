@@ -1,0 +1,42 @@
+"""ARP claims: who holds an address, decided without a list."""
+
+from tests.verify.ward import PUMP, PUMP_IP, ROGUE, ROUTER, ROUTER_IP, Ward
+
+from wardwatch.signs.arp import claims
+
+
+def actors(ward: Ward) -> set[str]:
+    scene = ward.scene()
+    sql, parameters = claims(scene, 60.0)
+    return {row.actor_mac for row in scene.tables.ask(sql, parameters)}
+
+
+def both(first: str, second: str) -> Ward:
+    ward = Ward().present(first, 0, 9000).present(second, 0, 9000)
+    for mac, at in ((first, 10.0), (second, 20.0)):
+        ward.bound(mac, ROUTER_IP, start=at, end=8000).arp(mac, ROUTER_IP, at=at)
+        ward.arp(mac, ROUTER_IP, at=7000 + at)
+    return ward
+
+
+def test_the_earlier_one_holds_it() -> None:
+    assert actors(both(ROUTER, ROGUE)) == {ROGUE}
+
+
+def test_the_one_that_wants_more_addresses_of_others_claims() -> None:
+    ward = both(ROGUE, ROUTER).bound(PUMP, PUMP_IP, start=5).present(PUMP, 0, 9000)
+    ward.arp(PUMP, PUMP_IP, at=5).arp(PUMP, PUMP_IP, at=7000)
+    ward.bound(ROGUE, PUMP_IP, start=30, end=8000).arp(ROGUE, PUMP_IP, at=30)
+    assert actors(ward) == {ROGUE}
+
+
+def test_the_one_dhcp_gave_it_to_holds_it() -> None:
+    ward = both(ROGUE, ROUTER).bound(ROUTER, ROUTER_IP, "dhcp", start=1, end=1)
+    assert actors(ward) == {ROGUE}
+
+
+def test_a_forger_that_passes_packets_on_is_no_holder_of_their_addresses() -> None:
+    ward = Ward().present(PUMP, 0, 9000).present(ROGUE, 0, 9000)
+    ward.bound(ROGUE, PUMP_IP, "ip", start=1).bound(ROGUE, "10.120.0.66", "ip", start=1)
+    ward.bound(PUMP, PUMP_IP, start=500).arp(PUMP, PUMP_IP, at=500)
+    assert actors(ward) == set()
