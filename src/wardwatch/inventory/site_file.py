@@ -15,6 +15,7 @@ from wardwatch.errors import SiteError
 from wardwatch.inventory.register import mac_of
 from wardwatch.model.judgement import MEASURES
 from wardwatch.model.site import (
+    JUSTIFICATIONS,
     Attestation,
     AuthorisedScanner,
     Confirmed,
@@ -234,9 +235,13 @@ def _scanner(scanner: AuthorisedScanner) -> AuthorisedScanner:
 
 def _attestation(attestation: Attestation) -> Attestation:
     measures = [measure.id for measure in MEASURES]
-    if attestation.measure not in measures:
+    signed = re.fullmatch(
+        rf"(?:{'|'.join(JUSTIFICATIONS)}) CVE-\d{{4}}-\d{{4,7}}", attestation.measure
+    )
+    if attestation.measure not in measures and not signed:
         raise _Wrong(
-            f"no measure is called {attestation.measure!r}", f"use one of {', '.join(measures)}"
+            f"no measure is called {attestation.measure!r}",
+            f"use one of {', '.join(measures)}; or {' or '.join(JUSTIFICATIONS)} and a CVE number",
         )
     if not attestation.statement.strip():
         raise _Wrong("statement is empty", "say what is attested")

@@ -81,11 +81,16 @@ class AuthorisedScanner(Confirmed, frozen=True, kw_only=True, forbid_unknown_fie
     mac: str = ""
 
 
+JUSTIFICATIONS = ("component_not_present", "vulnerable_code_cannot_be_controlled_by_adversary")
+"""Why a device may be called not affected, in CSAF 2.0's words: a named person signs for it."""
+
+
 class Attestation(Confirmed, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A dated statement of a named role for what packets cannot show."""
 
     measure: str
-    """``attested_backups``, ``attested_physical``, ``attested_passwords`` or a measure's id."""
+    """``attested_backups``, ``attested_physical``, ``attested_passwords`` or a measure's id; or one of
+    :data:`JUSTIFICATIONS` and a weakness: ``component_not_present CVE-2017-12725``."""
     statement: str
     expires_on: str
     """ISO 8601 date; behind it the attestation no longer stands."""

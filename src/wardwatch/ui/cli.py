@@ -10,6 +10,7 @@ import typer
 
 import wardwatch
 from wardwatch.errors import UsageError, WardwatchError
+from wardwatch.ui import statement
 
 if TYPE_CHECKING:
     from wardwatch.model.report import Report
@@ -221,6 +222,9 @@ def demo(
     from wardwatch.ui.demo import run_demo
 
     raise typer.Exit(run_demo(out, seed, as_json=as_json))
+
+
+statement.add(app)
 
 
 def _write_report(result: object, out: Path | None) -> Report:

@@ -1,0 +1,201 @@
+"""The device's surroundings: which measures stand for it, and what they do to a CVSS score.
+
+A measure counts for a device only where its verdict holds (or a named role attests it) for
+that device, for every segment the device was seen in, or for the whole site, and where no
+verdict says broken. The published base score is never overwritten: base and environmental
+stand side by side, each with its vector.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from wardwatch.model.judgement import State, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from wardwatch.model.advisory import Advisory, Match
+    from wardwatch.model.device import Device
+    from wardwatch.model.judgement import Finding
+    from wardwatch.model.site import Site
+    from wardwatch.observe.tables import Tables
+
+
+class Audited(Protocol):
+    """What a statement and an order of work rest on; :class:`wardwatch.watch.Audit` is one."""
+
+    @property
+    def tables(self) -> Tables:
+        """The evidence."""
+
+    @property
+    def devices(self) -> tuple[Device, ...]:
+        """What is there."""
+
+    @property
+    def advisories(self) -> tuple[Advisory, ...]:
+        """What concerns some of it."""
+
+    @property
+    def matches(self) -> tuple[Match, ...]:
+        """How each stands to each."""
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """Which measures hold."""
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Who attacks."""
+
+    @property
+    def site(self) -> Site:
+        """What the hospital states."""
+
+
+class Standing:
+    """The verdicts of an audit, asked by device."""
+
+    def __init__(self, verdicts: Iterable[Verdict]) -> None:
+        self._of: dict[tuple[str, str], list[Verdict]] = {}
+        self._measures: dict[str, None] = {}
+        for verdict in verdicts:
+            self._measures[verdict.measure] = None
+            subject = "" if verdict.subject_kind == "site" else verdict.subject
+            self._of.setdefault((verdict.measure, subject), []).append(verdict)
+
+    def holding(self, device: Device) -> tuple[Verdict, ...]:
+        """Verdicts that hold or are attested for a device, in the order of the measures."""
+        return tuple(v for m in self._measures for v in self._stands(m, device))
+
+    def holds(self, measure: str, device: Device) -> bool:
+        """Whether a measure is shown by packets to hold for a device: attested is not shown."""
+        stands = self._stands(measure, device)
+        return bool(stands) and all(v.state is State.HOLDS for v in stands)
+
+    def broken(self, measure: str, device: Device) -> tuple[Verdict, ...]:
+        """Verdicts that say a measure is broken for a device."""
+        return tuple(v for v in self._about(measure, device) if v.state is State.BROKEN)
+
+    def _about(self, measure: str, device: Device) -> list[Verdict]:
+        return [
+            verdict
+            for subject in (device.id, *device.segments, "")
+            for verdict in self._of.get((measure, subject), ())
+        ]
+
+    def _stands(self, measure: str, device: Device) -> tuple[Verdict, ...]:
+        """All or nothing: one segment in which it does not hold takes the measure away."""
+        own = self._of.get((measure, device.id), ()) or self._of.get((measure, ""), ())
+        if not own:
+            by_segment = [self._of.get((measure, s), ()) for s in device.segments]
+            own = [v for found in by_segment for v in found] if all(by_segment) else ()
+        told = [v for v in own if v.state is not State.NOT_APPLICABLE]
+        if self.broken(measure, device):
+            return ()
+        return tuple(told) if all(v.state in (State.HOLDS, State.ATTESTED) for v in told) else ()
+
+
+class Environment(msgspec.Struct, frozen=True, kw_only=True):
+    """Metrics of CVSS v3 §3 and §4 that the hospital's surroundings decide; "" is not defined (X)."""
+
+    mav: str = ""
+    """Modified attack vector: ``A`` only where segmentation is shown to be enforced."""
+    cr: str = ""
+    ir: str = ""
+    ar: str = ""
+    """Requirements: what the family's confidentiality, integrity, availability weigh (rubric)."""
+    e: str = ""
+    """Exploit code maturity."""
+    rl: str = ""
+    """Remediation level: ``O`` where the maker has a fixed version."""
+
+    @property
+    def metrics(self) -> str:
+        """As a tail of a vector, ``/E:P/RL:O/CR:L/IR:H/AR:H/MAV:A``."""
+        values = (("E", self.e), ("RL", self.rl), ("CR", self.cr), ("IR", self.ir),
+                  ("AR", self.ar), ("MAV", self.mav))  # fmt: skip
+        return "".join(f"/{name}:{value}" for name, value in values if value)
+
+
+class Scored(msgspec.Struct, frozen=True):
+    """One weakness scored twice: as published, and here."""
+
+    vector: str
+    """The published vector, with the metrics of the surroundings behind it."""
+    base: float
+    environmental: float
+    base_severity: str
+    environmental_severity: str
+
+
+def scored(vector: str, environment: Environment) -> Scored | None:
+    """Base and environmental score of a published CVSS v3 vector; None where it is none.
+
+    The attack vector is only ever narrowed: a weakness that needs the device itself (AV:L, AV:P)
+    stays what it is.
+    """
+    from cvss import CVSS3
+    from cvss.exceptions import CVSSError
+
+    if environment.mav and "/AV:N" not in vector:
+        environment = msgspec.structs.replace(environment, mav="")
+    try:
+        base = CVSS3(vector)
+        here = CVSS3(base.clean_vector() + environment.metrics)
+    except CVSSError:
+        return None
+    severities = here.severities()
+    return Scored(
+        here.clean_vector(),
+        float(base.base_score),
+        float(here.environmental_score),
+        base.severities()[0],
+        severities[2],
+    )
+
+
+class Rubric(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The medical-device rubric's answers for one family; "" is not answered, and stays unknown."""
+
+    family: str
+    source: str
+    phi: str = ""
+    """Whether patient data can be had through a weakness: ``yes``, ``no`` or ""."""
+    diagnosis: str = ""
+    therapy: str = ""
+    """Whether delivery of therapy can be touched."""
+    workflow: str = ""
+    credentials: str = ""
+    cr: str = ""
+    ir: str = ""
+    ar: str = ""
+
+
+@cache
+def rubric() -> dict[str, Rubric]:
+    """The answers that ship with wardwatch, by family."""
+    raw = (files("wardwatch.advise") / "knowledge" / "rubric.toml").read_text(encoding="utf-8")
+    rows = msgspec.convert(tomllib.loads(raw)["answer"], list[Rubric])
+    return {row.family: row for row in rows}
+
+
+def surroundings(
+    device: Device, advisory: Advisory, standing: Standing, *, active: bool
+) -> Environment:
+    """The environmental metrics of a device for an advisory, each from its evidence or not defined."""
+    answers = rubric().get(device.identity.family)
+    return Environment(
+        mav="A" if standing.holds("segmentation_enforced", device) else "",
+        cr=answers.cr if answers else "",
+        ir=answers.ir if answers else "",
+        ar=answers.ar if answers else "",
+        e="H" if active else "",
+        rl="O" if advisory.fixed_version else "",
+    )
