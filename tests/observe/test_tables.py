@@ -5,7 +5,14 @@ import pytest
 
 from wardwatch.errors import OutputError
 from wardwatch.model.columns import BY_NAME, EMPTY, TABLES
-from wardwatch.observe.tables import FLUSH_ROWS, Spool, Tables, arrow_schema
+from wardwatch.observe.tables import (
+    FLUSH_BYTES,
+    FLUSH_ROWS,
+    GATHER_ROWS,
+    Spool,
+    Tables,
+    arrow_schema,
+)
 
 
 def test_every_table_is_written_even_when_nothing_was_seen(tmp_path):
@@ -49,6 +56,24 @@ def test_memory_is_bounded_by_flushing(tmp_path):
         spool.extend("presence", {"packets": np.zeros(FLUSH_ROWS, np.int64)})
         assert not spool._pending["presence"]
     assert spool.close().ask("SELECT count(*) AS n FROM presence")[0].n == 3 * FLUSH_ROWS
+
+
+def test_arrays_that_the_caller_uses_again_are_kept_as_they_were():
+    spool = Spool()
+    buffer = np.array([1, 2, 3])
+    spool.extend("presence", {"packets": buffer})
+    buffer[:] = 9
+    assert [r.packets for r in spool.close().ask("SELECT packets FROM presence")] == [1, 2, 3]
+
+
+def test_large_rows_are_flushed_by_their_size(tmp_path):
+    spool = Spool(tmp_path)
+    for n in range(GATHER_ROWS):
+        assert len(spool._rows["certificates"]) == n
+        spool.add("certificates", {"der": "x" * (FLUSH_BYTES // GATHER_ROWS)})
+    assert not spool._rows["certificates"] and not spool._pending["certificates"]
+    (row,) = spool.close().ask("SELECT count(*) AS n FROM certificates")
+    assert row.n == GATHER_ROWS
 
 
 def test_a_name_the_registry_does_not_know_is_our_bug():

@@ -24,7 +24,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FLUSH_ROWS = 32_768
-"""Rows of one table kept in memory before they go to disk: bounds memory, 30 tables × some MB."""
+"""Rows of one table kept in memory before they go to disk: row groups of a useful size."""
+FLUSH_BYTES = 4 << 20
+"""Or so many bytes of them: a certificate's row is a thousand times an ARP message's."""
+GATHER_ROWS = 1_024
+"""Rows kept as Python values, five to ten times the size of the columns they become."""
 
 
 def arrow_schema(table: Table) -> pa.Schema:
@@ -95,6 +99,7 @@ class Spool:
             raise _unwritable(self.folder, error) from error
         self._rows: dict[str, list[tuple[Any, ...]]] = {t.name: [] for t in TABLES}
         self._pending: dict[str, list[pa.Table]] = {t.name: [] for t in TABLES}
+        self._held = {t.name: [0, 0] for t in TABLES}
         self._writers: dict[str, Any] = {}
         self._sealed: set[str] = set()
         self._connection: duckdb.DuckDBPyConnection | None = None
@@ -111,8 +116,8 @@ class Spool:
         rows = self._rows[table]
         rows.append(tuple(merged.values()))
         self.counts[table] += 1
-        if len(rows) >= FLUSH_ROWS:
-            self._flush(table)
+        if len(rows) >= GATHER_ROWS:
+            self._gather(table)
 
     def extend(self, table: str, columns: Mapping[str, Any]) -> None:
         """Append many rows given as columns (NumPy or Arrow arrays, lists); missing ones are "none"."""
@@ -135,12 +140,12 @@ class Spool:
             elif isinstance(given, pa.Array):
                 arrays.append(given if given.type == field.type else given.cast(field.type))
             else:
-                arrays.append(pa.array(given, field.type, from_pandas=False))
+                # Arrow borrows a NumPy array that lies in one piece; the caller may reuse it.
+                own = given.copy() if hasattr(given, "copy") else given
+                arrays.append(pa.array(own, field.type, from_pandas=False))
         self._gather(table)
-        self._pending[table].append(pa.Table.from_arrays(arrays, schema=schema))
         self.counts[table] += size
-        if sum(map(len, self._pending[table])) >= FLUSH_ROWS:
-            self._flush(table)
+        self._hold(table, pa.Table.from_arrays(arrays, schema=schema))
 
     def seal(self, table: str) -> Path:
         """Write what is left of one table, which then takes no more rows, and say where it is."""
@@ -176,6 +181,15 @@ class Spool:
             self._connection.close()
         return Tables(folder=self.folder, keep=self._temporary)
 
+    def _hold(self, table: str, piece: pa.Table) -> None:
+        """Keep a piece until there is enough of them."""
+        held = self._held[table]
+        self._pending[table].append(piece)
+        held[0] += len(piece)
+        held[1] += piece.nbytes
+        if held[0] >= FLUSH_ROWS or held[1] >= FLUSH_BYTES:
+            self._flush(table)
+
     def _gather(self, table: str) -> None:
         """Move rows to columns, so that what follows them stands behind them."""
         import pyarrow as pa
@@ -188,8 +202,8 @@ class Spool:
             pa.array(list(column), field.type)
             for column, field in zip(zip(*rows, strict=True), schema, strict=True)
         ]
-        self._pending[table].append(pa.Table.from_arrays(arrays, schema=schema))
         rows.clear()
+        self._hold(table, pa.Table.from_arrays(arrays, schema=schema))
 
     def _flush(self, table: str, *, even_empty: bool = False) -> None:
         """Append what is in memory to the table's file; small pieces go as one row group."""
@@ -210,6 +224,7 @@ class Spool:
         except OSError as error:
             raise _unwritable(path, error) from error
         pending.clear()
+        self._held[table] = [0, 0]
 
 
 class Tables:
