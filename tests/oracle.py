@@ -481,6 +481,8 @@ class Outcome(NamedTuple):
     """passed, failed, disputed or not compared."""
     expected: Any = None
     got: Any = None
+    why: str = ""
+    """Of a dispute."""
 
 
 def judge(assertion: Row, e: Evidence) -> tuple[str, Any, Any]:
@@ -545,9 +547,12 @@ def run(folder: Path) -> list[Outcome]:
             e = Evidence(out)
             for assertion in expect["assertions"]:
                 state, expected, got = judge(assertion, e)
-                if state == "failed" and (entry["file"], assertion["path"]) in disputes:
+                dispute = disputes.get((entry["file"], assertion["path"]))
+                why = ""
+                if state == "failed" and dispute is not None:
                     state = "disputed"
-                found.append(Outcome(entry["file"], assertion["path"], state, expected, got))
+                    why = f" (packet {dispute['packet']}, {dispute['bytes']}: {dispute['why']})"
+                found.append(Outcome(entry["file"], assertion["path"], state, expected, got, why))
     return found
 
 
@@ -560,7 +565,7 @@ def main(arguments: list[str] | None = None) -> int:
         if outcome.state in ("failed", "disputed"):
             print(
                 f"{outcome.state}: {outcome.file}: {outcome.path}: "
-                f"expected {_short(outcome.expected)}, got {_short(outcome.got)}"
+                f"expected {_short(outcome.expected)}, got {_short(outcome.got)}{outcome.why}"
             )
     states = Counter(outcome.state for outcome in outcomes)
     print(f"{states['disputed']} disputed, {states['not compared']} not compared")
