@@ -58,6 +58,12 @@ def detect(scene: Scene, thresholds: Thresholds) -> Iterator[Finding]:
             UNION ALL
             SELECT orig_l2_addr, first_ts, capture, first_packet, false, 'syn'
             FROM conversations WHERE proto = 'tcp' AND orig_l2_addr IN (SELECT station FROM hit)),
+        lived AS (
+            SELECT orig_l2_addr AS mac, first_ts, last_ts FROM conversations
+            WHERE proto = 'tcp' AND contains(history, 'F') AND contains(history, 'f')
+            UNION ALL
+            SELECT resp_l2_addr, first_ts, last_ts FROM conversations
+            WHERE proto = 'tcp' AND contains(history, 'F') AND contains(history, 'f')),
         answered AS (
             -- what came at once may have been on its way already
             SELECT h.*, (SELECT min((w.ts, w.capture, w.packet)) FROM words w
@@ -73,10 +79,8 @@ def detect(scene: Scene, thresholds: Thresholds) -> Iterator[Finding]:
                 AND NOT EXISTS (
                     -- a restart forgets its connections: one that lived on and closed in order
                     -- shows that there was none
-                    SELECT 1 FROM conversations c WHERE c.proto = 'tcp'
-                        AND n.station IN (c.orig_l2_addr, c.resp_l2_addr) AND c.first_ts < n.ts
-                        AND c.last_ts > n.word[1] AND contains(c.history, 'F')
-                        AND contains(c.history, 'f'))),
+                    SELECT 1 FROM lived c WHERE c.mac = n.station AND c.first_ts < n.ts
+                        AND c.last_ts > n.word[1])),
         started AS (
             SELECT s.*, (SELECT count(DISTINCT w.kind) + 2 * count(*) FILTER (w.up) FROM words w
                 WHERE w.mac = s.station AND w.ts BETWEEN s.back AND s.back + {10 * NS}) AS signs

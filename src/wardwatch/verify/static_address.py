@@ -60,6 +60,7 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
             mine,
         )
     }
+    nameless = _nameless(scene)
     startups = _startups(scene, minimums, mine)
     spells = _spells(scene, minimums, mine)
     for device in scene.medical:
@@ -103,7 +104,7 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
             ),
             Need(
                 "every DHCP message of its chaddr can be read",
-                not unread and not _nameless(scene, places),
+                not unread and nameless.isdisjoint(places),
                 Reason.DAMAGED,
             ),
             Need(
@@ -133,14 +134,13 @@ def _longest_t1(scene: Scene) -> float:
     return float(row.t1 or 0)
 
 
-def _nameless(scene: Scene, places: list[str]) -> bool:
-    """Whether a client's DHCP message in these segments was cut before it said whose it is."""
+def _nameless(scene: Scene) -> set[str]:
+    """Segments where a client's DHCP message was cut before it said whose it is."""
     rows = scene.tables.ask(
-        """SELECT 1 FROM dhcp WHERE op <> 2 AND NOT whole AND chaddr = ''
-            AND segment IN (SELECT unnest(?::VARCHAR[])) LIMIT 1""",
-        [places],
+        """SELECT DISTINCT segment FROM dhcp
+        WHERE op <> 2 AND NOT whole AND chaddr = ''"""
     )
-    return bool(rows)
+    return {row.segment for row in rows}
 
 
 def _spells(scene: Scene, minimums: Minimums, mine: list[list[str]]) -> dict[str, tuple[Span, ...]]:
