@@ -1,0 +1,173 @@
+"""Calibration: the plant beside the published bench data, one row for each comparison.
+
+Hand-chosen parameters of two syringes stand behind all rows but the hold-out; that shows the model
+plausible, it validates nothing. Sources are those of domain/pump.md §1.3.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from wardwatch.twin import plant as p
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FIRST, STEADY = 0.05, 0.95
+"""Shares of the set rate that count as first fluid and as steady [A]: no source defines them."""
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One comparison."""
+
+    requirement: str
+    case: str
+    unit: str
+    model: float
+    low: float
+    high: float
+    source: str
+
+    @property
+    def holds(self) -> bool:
+        """Whether the model lies within what was published."""
+        return self.low <= self.model <= self.high
+
+
+def startup(name: str, rate_ml_h: float, missing: float) -> tuple[float, float]:
+    """Minutes to first fluid and to steady flow, of a drive that has ``missing`` µL to travel."""
+    m = p.mechanics(name)
+    one = p.driven(p.loaded(m, missing=missing), m, rate_ml_h)
+    rate = rate_ml_h / 3.6
+    return _rises(one, m, FIRST * rate) / 60, _rises(one, m, STEADY * rate) / 60
+
+
+def occlusion(name: str, rate_ml_h: float, limit: float) -> tuple[float, float]:
+    """Minutes from the occlusion of a steady line to the limit, and the µL stored then."""
+    m = p.mechanics(name)
+    one = msgspec.structs.replace(_steady(m, rate_ml_h), occluded=True)
+    seconds = p.reaches(one, m, limit)
+    return seconds / 60, p.stored(p.after(one, m, seconds), m)
+
+
+def lowered(name: str, rate_ml_h: float, cm: float) -> tuple[float, float]:
+    """Minutes until a pump lowered by ``cm`` has delivered again what flowed back; and mmHg of it.
+
+    Below zero the pump was raised, and the minutes are those of the infusion given too soon.
+    """
+    m = p.mechanics(name)
+    vein = cm * p.WATER_CM
+    one = msgspec.structs.replace(_steady(m, rate_ml_h), vein=vein, delivered=0.0)
+    if cm < 0:
+        later = p.run(one, m, 4 * 3600)
+        return later.delivered / (rate_ml_h / 3.6) / 60 - 240, vein
+    return _bisected(one, m, lambda s: s.delivered) / 60, vein
+
+
+def rows() -> list[Row]:
+    """Every comparison, in the order of the requirements."""
+    big, small = "bd-60", "bd-10"
+    m = p.mechanics(big)
+    lift = m.fc * m.area / m.k
+    found = []
+
+    def add(
+        number: str, case: str, unit: str, model: float, low: float, high: float, source: str
+    ) -> None:
+        found.append(Row(number, case, unit, model, low, high, source))
+
+    for gap in (110, 800):
+        first, steady = startup(big, 1, gap + lift)
+        case = f"start-up 50 mL, 1 mL/h, gap {gap} µL"
+        add("T-3", f"{case}: first fluid", "min", first, 6.75, 57.2, "Neff 2001")
+        add("T-3", f"{case}: steady", "min", steady, 19.6, 76.3, "Neff 2001")
+    add(
+        "T-3",
+        "same, primed: steady",
+        "min",
+        startup(big, 1, m.slack)[1],
+        0,
+        15,
+        "Neff 2001: 6.0 to 11.1",
+    )
+    add(
+        "T-4",
+        "50 mL, 0.1 mL/h, primed",
+        "min",
+        startup(big, 0.1, m.slack)[1],
+        47.9,
+        101.1,
+        "Neff 2007",
+    )
+    slack = p.mechanics(small).slack
+    add("T-4", "10 mL, 1 mL/h, primed", "min", startup(small, 1, slack)[1], 2.7, 4.5, "Neff 2007")
+    fast, slow = occlusion(big, 5, 517)[0], occlusion(big, 0.5, 517)[0]
+    add("T-5", "occlusion 50 mL, 5 mL/h, 517 mmHg", "min", fast, 7.9, 22.1, "Dönmez 2005")
+    add(
+        "T-5",
+        "occlusion 50 mL, 0.5 mL/h, 385 mmHg",
+        "min",
+        occlusion(big, 0.5, 385)[0],
+        107,
+        127,
+        "Dönmez 2005",
+    )
+    add(
+        "T-5",
+        "occlusion, 0.5 against 5 mL/h at 517 mmHg",
+        "times",
+        slow / fast,
+        7,
+        11,
+        "Dönmez 2005: 7.8",
+    )
+    for name in sorted(p.syringes()):
+        one = p.mechanics(name)
+        if one.capacity_nl > 30_000_000:
+            pascal = one.compliance * 1e-6 / 133.3224
+            add("T-6", f"compliance of {name}", "nL/Pa", pascal * 1e9, 9.0, 21.0, "Snijder 2015")
+    add(
+        "T-7",
+        "50 mL lowered 130 cm, 0.5 mL/h: no delivery",
+        "min",
+        lowered(big, 0.5, 130)[0],
+        26.7,
+        32.7,
+        "Igarashi: 29.7",
+    )
+    add(
+        "T-7",
+        "10 mL lowered 130 cm, 0.5 mL/h: no delivery",
+        "min",
+        lowered(small, 0.5, 130)[0],
+        4.95,
+        6.05,
+        "Igarashi: 5.5",
+    )
+    add("T-7", "line pressure of 50 cm", "mmHg", 50 * p.WATER_CM, 33, 41, "37.5")
+    return found
+
+
+def _steady(m: p.Mechanics, rate_ml_h: float) -> p.Plant:
+    """A line that has run until 10 mL have passed: every start-up is over."""
+    return p.run(p.driven(p.loaded(m, missing=m.slack), m, rate_ml_h), m, 10 * 3600 / rate_ml_h)
+
+
+def _rises(one: p.Plant, m: p.Mechanics, flow: float) -> float:
+    return _bisected(one, m, lambda s: p.flow(s, m) - flow)
+
+
+def _bisected(one: p.Plant, m: p.Mechanics, sign: Callable[[p.Plant], float]) -> float:
+    """Seconds until ``sign`` is no longer below zero, to a hundredth; it rises once."""
+    low, step = 0.01, 30.0
+    while sign(p.run(one, m, low + step)) < 0:
+        low += step
+        if low > 1e6:
+            return p.NEVER
+    high = low + step
+    while high - low > 0.01:
+        middle = (low + high) / 2
+        low, high = (middle, high) if sign(p.run(one, m, middle)) < 0 else (low, middle)
+    return high
