@@ -151,7 +151,8 @@ class Datagrams:
         self.anomalies("dhcp", anomalies, where)
 
     def _dns(self, payload: bytes, where: Where, claimed: int, proto: str = "udp") -> None:
-        message, anomalies = dns.parse(payload, claimed)
+        kind = dns_kind(where.src_port, where.dst_port)
+        message, anomalies = dns.parse(payload, claimed, multicast=kind == "mdns")
         if message is not None:
             self.spool.add(
                 "dns",
@@ -161,7 +162,7 @@ class Datagrams:
                     **dns.row(message),
                     "conversation": where.conversation,
                     "proto": proto,
-                    "kind": dns_kind(where.src_port, where.dst_port),
+                    "kind": kind,
                     "payload_len": max(claimed, len(payload)),
                     "ip_ttl": where.ip_ttl,
                     "whole": where.whole and claimed <= len(payload),

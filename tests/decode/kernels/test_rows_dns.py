@@ -89,7 +89,6 @@ def test_ordinary_messages_become_the_rows_of_the_parser(payloads):
         "dns-normal__ppp__DnsPackets.pcap",
         "dns-exfil__ndpi__bad-dns-traffic.pcap",
         "dns-fragmented__ndpi__dns_fragmented.pcap",
-        "dns-malformed-loop__zeek__max-compression-depth.pcap",
         "llmnr__sv__llmnr-udp__input.pcap",
     ],
 )
@@ -155,19 +154,21 @@ def test_what_is_not_plain_is_left(payload):
     assert run(rows_dns.dns_rows, [QUERY, payload, ANSWER])[1] == [1, 1, 0]  # the first is cut
 
 
-def test_chains_of_pointers_are_followed_as_far_as_the_parser_follows():
+def test_chains_of_pointers_are_left_to_the_parser_which_names_them():
     def chained(pointers):
         # an answer's RDATA full of pointers, each to the one before; the next owner is the last
         chain = b"\0" + b"".join(pointer(28 if k == 0 else 27 + 2 * k) for k in range(pointers))
         first = record(b"\0", 16, chain)
         return dns([question(b"\0")], [first, record(pointer(27 + 2 * pointers), 16, b"")])
 
-    for pointers, plain in ((126, True), (127, False)):
-        payload = chained(pointers)
-        assert run(rows_dns.dns_rows, [b"", payload])[1] == [1, 0 if plain else 1]
+    for pointers, loop in ((0, None), (1, False), (126, False), (127, True)):
+        payload = chained(pointers) if pointers else ANSWER
+        assert run(rows_dns.dns_rows, [b"", payload])[1] == [1, 0 if loop is None else 1]
         message, anomalies = parse(payload)
         assert message is not None
-        assert (anomalies == ()) == plain
+        assert message.pointer_loop == bool(loop)
+        chain = [] if loop is None else ["dns_pointer_chain"]
+        assert [a.fault.name for a in anomalies] == chain + ["dns_pointer_loop"] * bool(loop)
 
 
 @pytest.mark.parametrize(

@@ -220,3 +220,27 @@ def test_names_that_stand_alone_follow_no_pointer() -> None:
 
 def test_faults_are_listed_once() -> None:
     assert len({f.name for f in parser.FAULTS}) == len(parser.FAULTS)
+
+
+TWICE = dns([ASKED, ASKED], flags=0x0100)
+
+
+def test_several_questions_are_named_unless_multicast_carries_them() -> None:
+    assert [a.fault.name for a in parser.parse(TWICE)[1]] == ["dns_question_count"]
+    assert parser.parse(TWICE, multicast=True)[1] == ()
+    update = TWICE[:2] + b"\x28\x00" + TWICE[4:]
+    assert parser.parse(update)[1] == ()  # another opcode counts zones there (RFC 2136 §2.2)
+
+
+def test_a_pointer_to_a_pointer_is_named_and_still_read() -> None:
+    record = b"\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\x0a\x00\x00\x01"
+    head = dns([ASKED], flags=0x8180, counts=(1, 2, 0, 0))
+    first = len(head)
+    honest = head + b"\xc0\x0c" + record + b"\xc0\x0c" + record
+    chained = head + b"\xc0\x0c" + record + bytes([0xC0, first]) + record
+    assert parser.parse(honest)[1] == ()
+    message, anomalies = parser.parse(chained)
+    assert [a.fault.name for a in anomalies] == ["dns_pointer_chain"]
+    assert message is not None
+    assert not message.pointer_loop
+    assert len({r.name for r in message.records}) == 1

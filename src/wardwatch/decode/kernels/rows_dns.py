@@ -89,6 +89,8 @@ def _name(
             jumps += 1
             if target >= lowest or target < start + 12 or jumps > MAX_JUMPS:
                 return -1, put
+            if target < end and arena[target] >= 0xC0:
+                return -1, put  # a pointer to a pointer: the parser names it
             lowest = target
             at = target
             continue

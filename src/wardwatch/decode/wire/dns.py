@@ -49,6 +49,13 @@ OVERRUN = Fault(
 POINTER_LOOP = Fault(
     "dns_pointer_loop", "RFC 1035 §4.1.4, RFC 9267 §2: compression pointers that never end"
 )
+POINTER_CHAIN = Fault(
+    "dns_pointer_chain",
+    "RFC 1035 §4.1.4: a compression pointer that leads to another pointer, not to a name",
+)
+QUESTION_COUNT = Fault(
+    "dns_question_count", "RFC 9619 §4: QDCOUNT above 1 in a query that is not multicast"
+)
 LABEL_TYPE = Fault("dns_label_type", "RFC 1035 §4.1.4: a label of the reserved types 01 or 10")
 NAME_LENGTH = Fault("dns_name_length", "RFC 1035 §2.3.4: a name of more than 255 octets")
 RDATA_LENGTH = Fault("dns_rdata_length", "RFC 1035 §3.2.1: RDLENGTH differs from what RDATA needs")
@@ -63,6 +70,8 @@ FAULTS = (
     IMPOSSIBLE_COUNTS,
     OVERRUN,
     POINTER_LOOP,
+    POINTER_CHAIN,
+    QUESTION_COUNT,
     LABEL_TYPE,
     NAME_LENGTH,
     RDATA_LENGTH,
@@ -165,10 +174,13 @@ class _Reading:
         return any(a.fault is fault for a in self.anomalies)
 
 
-def parse(payload: bytes, claimed: int = -1) -> tuple[Message | None, tuple[Anomaly, ...]]:
+def parse(
+    payload: bytes, claimed: int = -1, *, multicast: bool = False
+) -> tuple[Message | None, tuple[Anomaly, ...]]:
     """Read one message (without the length TCP puts before it) of which ``claimed`` bytes were sent.
 
-    Bytes that were sent but not captured are ``dns_cut``, never an overrun.
+    Bytes that were sent but not captured are ``dns_cut``, never an overrun. ``multicast`` says
+    that mDNS carries it, where several questions are honest (RFC 6762 §5.3).
     """
     end = len(payload)
     limit = max(claimed, end)
@@ -189,6 +201,8 @@ def parse(payload: bytes, claimed: int = -1) -> tuple[Message | None, tuple[Anom
         # TC excuses no question (RFC 2181 §9); a single one that is cut short is an overrun
         impossible = True
         reading.fault(IMPOSSIBLE_COUNTS, 4, 6, counts[0] * LEAST_QUESTION, limit - HEADER)
+    elif counts[0] > 1 and not multicast and flags >> 11 & 15 == 0:
+        reading.fault(QUESTION_COUNT, 4, 6, counts[0], 1)
     records: list[Record] = []
     edns_size = -1
     if complete:
@@ -304,6 +318,9 @@ def _name(reading: _Reading, start: int) -> tuple[str, int]:
                 reading.fault(POINTER_LOOP, at, at + 2, target, at)
                 break
             followed.add(at)
+            chained = target < end and data[target] >= 0xC0 and target not in followed
+            if chained and not reading.has(POINTER_CHAIN):
+                reading.fault(POINTER_CHAIN, at, at + 2, target, at)
             at = target
         elif size >= 0x40:
             reading.fault(LABEL_TYPE, at, at + 1, size, 63)
