@@ -57,3 +57,8 @@ def test_bridge_protocol_frames_are_stp(version: int, body: bytes) -> None:
 )
 def test_one_damage_is_one_anomaly(payload: bytes, claimed: int, fault: object) -> None:
     assert [a.fault for a in control.parse(payload, claimed)[1]] == [fault]
+
+
+def test_an_xid_between_null_saps_is_no_bridge() -> None:
+    message, anomalies = control.parse(bytes.fromhex("0000af810100"))
+    assert (message, anomalies) == (control.Message("xid"), ())

@@ -60,10 +60,10 @@ def _cisco(payload: bytes) -> str:
 
 def _other(payload: bytes, dst_mac: str) -> str:
     """Protocols of the standards' group addresses and of stations."""
+    if payload[2] in XID_CONTROLS and _is_llc(payload):  # no BPDU version is such a number
+        return "xid"
     if u16(payload, 0) == 0:  # IEEE 802.1D §9.3.2: protocol identifier
         return "stp"
-    if payload[2] in XID_CONTROLS and _is_llc(payload):
-        return "xid"
     if dst_mac == SLOW_GROUP or payload[:4] == b"\x01\x01\x01\x14":
         return "lacp"  # subtype 1, version 1, actor TLV of 20 octets
     if 1 <= payload[0] <= 3 and payload[1] <= 9:  # IEEE 802.1X §11.3: version, packet type
