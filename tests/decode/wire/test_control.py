@@ -41,7 +41,7 @@ def test_eapol_of_any_version_and_type_is_eapol(version: int, kind: int, body: b
         assert message == control.Message("eapol")
 
 
-@given(st.integers(0, 255), st.binary(min_size=30, max_size=40))
+@given(st.sampled_from([0, 2, 3, 4]), st.binary(min_size=30, max_size=40))
 def test_bridge_protocol_frames_are_stp(version: int, body: bytes) -> None:
     message, _ = control.parse(bytes([0, 0, version]) + body, dst_mac="01:80:c2:00:00:00")
     assert message == control.Message("stp")
