@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import lzma
 import random
+import struct
 import tracemalloc
 from io import BytesIO
 
@@ -99,6 +100,24 @@ def test_a_packed_stream_broken_in_the_middle_gives_its_beginning_and_says_so(ki
     # Without a check sum behind every block a flipped byte may pass for a while.
     same = next((i for i, (a, b) in enumerate(zip(out, TEXT, strict=False)) if a != b), len(out))
     assert same > 0
+
+
+def test_what_gzip_gave_before_a_wrong_check_sum_or_a_broken_code_is_not_lost():
+    packed = gzip.compress(TEXT)
+    out, source = everything(BytesIO(packed[:-8] + bytes(8)), piece=1 << 20)
+    assert out == TEXT
+    assert [(d.offset, "is damaged" in d.problem) for d in source.damage] == [(len(TEXT), True)]
+    # RFC 1951 §3.2.4: a stored block, and then a block of the reserved type 3
+    stored = b"\0" + struct.pack("<HH", 60_000, 5_535) + TEXT[:60_000] + b"\x07"
+    out, _ = everything(BytesIO(packed[:10] + stored + bytes(100)), piece=1 << 20)
+    assert out == TEXT[:60_000]
+
+
+def test_what_xz_gave_before_a_wrong_check_sum_is_lost_by_a_step_at_most():
+    packed = bytearray(lzma.compress(TEXT))
+    packed[packed.rindex(b"YZ") - 24] ^= 0xFF  # in the check sum behind the only block
+    out, source = everything(BytesIO(bytes(packed)), piece=1 << 20)
+    assert source.damage and TEXT.startswith(out) and len(TEXT) - len(out) <= 4096
 
 
 @pytest.mark.parametrize("kind", PACKED)

@@ -32,6 +32,10 @@ _ZSTD_SLICE = 1024
 that repeat one byte 128 KiB times (RFC 8878 §3.1.1.2), so this one unpacks to 32 MiB at most."""
 _ZSTD_WINDOW = 128 * 1024 * 1024
 """What ``zstd -d`` itself allows (--long=27)."""
+_SALVAGE_STEP = 64 * 1024
+"""Bytes unpacked at a time in search of the byte that broke a gzip stream."""
+_XZ_STEP = 4096
+"""Bytes unpacked at a time: liblzma keeps to itself what it unpacked in the step that fails."""
 _XZ_MEMORY = 256 * 1024 * 1024
 """``xz -9`` needs 65 MiB to unpack."""
 
@@ -194,17 +198,25 @@ class _Gzip:
 
     def __init__(self) -> None:
         self._member = zlib.decompressobj(31)
+        self._broken = ""
 
     def unpack(self, packed: bytes, room: int) -> tuple[bytes, bytes]:
+        if self._broken:
+            raise _NotAStream(self._broken)
         if self._member.eof:
             packed = packed.lstrip(b"\0")  # tar and tapes pad with zeros; gzip(1) accepts it
             if not packed:
                 return b"", b""
             self._member = zlib.decompressobj(31)
+        before = self._member.copy()
         try:
             raw = self._member.decompress(packed, room)
         except zlib.error as error:
-            raise _NotAStream(str(error)) from None
+            self._broken = str(error)
+            raw = _salvaged(before, packed)
+            if not raw:
+                raise _NotAStream(self._broken) from None
+            return raw, packed
         rest = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
         return raw, rest
 
@@ -215,6 +227,26 @@ class _Gzip:
     @property
     def whole(self) -> bool:
         return self._member.eof
+
+
+def _salvaged(member: zlib._Decompress, packed: bytes) -> bytes:
+    """What comes out before the error that is known to follow: zlib drops it with the error."""
+    out = bytearray()
+    raw = b"-"
+    while raw:
+        before = member.copy()
+        try:
+            raw = member.decompress(packed, _SALVAGE_STEP)
+        except zlib.error:
+            break
+        out += raw
+        packed = member.unconsumed_tail
+    for at in range(len(packed)):  # what stands before the bad byte comes out without it
+        try:
+            out += before.decompress(packed[at : at + 1])
+        except zlib.error:
+            break
+    return bytes(out)
 
 
 class _Xz:
@@ -237,7 +269,7 @@ class _Xz:
                 return b"", b""
             self._new()
         try:
-            raw = self._stream.decompress(packed, room)
+            raw = self._stream.decompress(packed, min(room, _XZ_STEP))
         except lzma.LZMAError as error:
             raise _NotAStream(str(error)) from None
         return raw, self._stream.unused_data
