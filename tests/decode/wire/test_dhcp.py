@@ -229,6 +229,13 @@ def test_unknown_types_keep_their_number() -> None:
     assert message.msg_type == "99"
 
 
+@pytest.mark.parametrize("said", [option(53, b"\x02") * 2, option(53, b"\x02\x02")])
+def test_a_message_type_said_twice_does_not_hide_an_offer(said: bytes) -> None:
+    message, _ = parser.parse(dhcp(said + END))
+    assert message is not None
+    assert message.msg_type == "OFFER"
+
+
 def test_pads_where_the_rtcs_client_leaves_them_are_its_fingerprint() -> None:
     fifty, lists = option(50, bytes(4)), option(55, b"\x01")
     discover, request = option(53, b"\x01"), option(53, b"\x03")

@@ -155,9 +155,13 @@ class Message(msgspec.Struct, frozen=True):
         return ip4_list((self.value(code) or b"")[:MAX_TEXT])
 
     def number(self, code: int) -> int:
-        """An option that is one number; -1 without it or when it is empty."""
+        """An option that is one number; -1 without it or when it is empty.
+
+        Of an option said twice or made too long the octets its length allows count, as clients
+        take them: a second option 53 must not hide what a server says.
+        """
         value = self.value(code)
-        return int.from_bytes(value[:4], "big") if value else -1
+        return int.from_bytes(value[: LENGTHS.get(code, 4)], "big") if value else -1
 
     def string(self, code: int) -> str:
         """An option that is text; "" without it."""
