@@ -33,6 +33,27 @@ def test_no_field_of_a_head_holds_target_or_cookie() -> None:
     assert "jane" not in repr(head) and "secret" not in repr(head)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"Host: a:hidden@gw:80",
+        b"Host: gw:80/hidden",
+        b"Host: gw:80?n=hidden",
+        b"Host: gw:80#hidden",
+    ],
+)
+def test_a_host_is_a_name_and_a_port_and_nothing_else(line: bytes) -> None:
+    head, _ = http.parse(b"GET / HTTP/1.1\r\n" + line + b"\r\n\r\n")
+    assert head is not None and head.host == "gw:80"
+
+
+def test_a_query_of_a_soap_action_and_credentials_without_a_scheme_are_not_kept() -> None:
+    lines = b'SOAPAction: "urn:act?name=hidden"\r\nAuthorization: hidden\r\n'
+    head, _ = http.parse(b"POST / HTTP/1.1\r\n" + lines + b"\r\n")
+    assert head is not None and "hidden" not in repr(head)
+    assert head.soap_action == "urn:act"
+
+
 def test_a_response() -> None:
     head, anomalies = http.parse(said.HTTP_RESPONSE)
     assert anomalies == ()

@@ -106,7 +106,7 @@ def parse(payload: bytes) -> tuple[Head | None, tuple[Anomaly, ...]]:
         method=request[1].decode("ascii") if request else "",
         status=int(status[2]) if status and not request else -1,
         version=(request[2] if request else status[1] if status else b"").decode("ascii"),
-        host=_text(fields, b"host"),
+        host=text(_HOST.sub(b"", fields.get(b"host", [b""])[0]), _SHOWN),
         user_agent=_text(fields, b"user-agent"),
         server=_text(fields, b"server"),
         content_type=_text(fields, b"content-type").partition(";")[0].strip().lower(),
@@ -114,7 +114,7 @@ def parse(payload: bytes) -> tuple[Head | None, tuple[Anomaly, ...]]:
         chunked=_last(fields, b"transfer-encoding").lower().endswith(b"chunked"),
         auth_scheme=scheme,
         credentials=credentials,
-        soap_action=_text(fields, b"soapaction").strip('"'),
+        soap_action=_text(fields, b"soapaction").strip('"').partition("?")[0],
     )
     return found, tuple(anomalies)
 
@@ -157,6 +157,7 @@ _NAMES = b"|".join(m.encode() for m in METHODS)
 _BEGINS = re.compile(rb"(?:(?:" + _NAMES + rb") [^\s]|HTTP/1\.[01] \d\d\d)")
 _REQUEST = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) +[^ ]* +(HTTP/\d\.\d)[\d.]{0,8} *")
 _SIMPLE = re.compile(rb"GET +/[^ ]*")  # RFC 1945 §4.1: Simple-Request, HTTP/0.9
+_HOST = re.compile(rb"^.*@|[/?#].*", re.DOTALL)  # RFC 9110 §7.2: neither userinfo nor target
 _STATUS = re.compile(rb"(HTTP/\d\.\d) +(\d{3})(?:\D|$)")
 
 
@@ -179,7 +180,9 @@ def _length(fields: dict[bytes, list[bytes]], anomalies: list[Anomaly], end: int
 
 
 def _authorization(fields: dict[bytes, list[bytes]]) -> tuple[str, bytes]:
-    said = _last(fields, b"authorization") or _last(fields, b"www-authenticate")
-    scheme, _, rest = said.partition(b" ")
+    given = _last(fields, b"authorization")
+    scheme, blank, rest = (given or _last(fields, b"www-authenticate")).partition(b" ")
+    if given and not blank:
+        return "", b""  # RFC 9110 §11.4: credentials without a scheme are all secret
     basic = scheme.lower() == b"basic" and b"authorization" in fields
     return text(scheme, 32), rest.strip() if basic else b""
