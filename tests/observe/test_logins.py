@@ -29,6 +29,21 @@ def test_no_table_holds_the_secret() -> None:
 
 
 @pytest.mark.parametrize(
+    "answer",
+    [
+        b"530 wrong: hunter2\r\n",
+        b"220-no\r\nhunter2\r\n220 hunter2\r\n",
+        b"230-hunter2\r\n230 in\r\n",
+    ],
+)
+def test_a_reply_that_repeats_the_secret_is_not_kept(answer: bytes) -> None:
+    talk = login(ftp(), b"hunter2", answer).client(b"NOOP\r\n").server(b"200 fine\r\n")
+    texts = [row["text"] for row in talk.rows("ftp")]
+    assert not any("hunter2" in said for said in texts)
+    assert texts[-1] == "fine"
+
+
+@pytest.mark.parametrize(
     ("answer", "outcome"),
     [
         (b"230 in\r\n", "success"),

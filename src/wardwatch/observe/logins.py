@@ -94,6 +94,7 @@ class Ftp(Follower):
         self._multi_at = -1
         self._extra = 0
         self._mode = ""
+        self._given = b""  # the last secret: a reply that repeats it is not kept
 
     @property
     def buffered(self) -> int:
@@ -179,6 +180,7 @@ class Ftp(Follower):
         if verb == "ACCT" and attempt.secret:
             return  # the password counts; ACCT only adds to it
         known = self.flow.shared.secrets
+        self._given = b"" if attempt.anonymous else secret.strip()
         attempt.where = where
         attempt.secret = known.digest(secret)
         attempt.secret_packet = last.packet
@@ -191,9 +193,9 @@ class Ftp(Follower):
             if line[:4] == b"%d " % code:  # RFC 959 §4.2: same code and <SP> end it
                 self._multi = 0
                 if where.packet != self._multi_at:
-                    self._row(where, "reply", "", "", code, text(line[4:], SHOWN)[:SHOWN])
+                    self._row(where, "reply", "", "", code, self._shown(line[4:]))
             elif code in (214, 220) and self._extra <= MAX_EXTRA_LINES:
-                self._row(where, "reply", "", "", code, text(line.strip(), SHOWN)[:SHOWN])
+                self._row(where, "reply", "", "", code, self._shown(line.strip()))
             return
         reply, anomalies = ftp.parse_reply(line)
         if reply is None:
@@ -201,7 +203,7 @@ class Ftp(Follower):
                 self.flow.anomalies("ftp", anomalies, where)
             return
         code = reply.code
-        said = text(reply.text, SHOWN)[:SHOWN]
+        said = self._shown(reply.text)
         if reply.more:
             self._multi, self._extra, self._multi_at = code, 0, where.packet
         self._row(where, "reply", "", "", code, said)
@@ -221,6 +223,10 @@ class Ftp(Follower):
             self._settle(self._pending.pop(0), code, reply, where)
         elif self._attempt is not None and code in (230, 232, 530, 221):
             self._decide("success" if code in (230, 232) else "failed", where.packet)
+
+    def _shown(self, said: bytes) -> str:
+        """A reply's text for the table; nothing of one that repeats the secret to the client."""
+        return "" if self._given and self._given in said else text(said, SHOWN)[:SHOWN]
 
     def _settle_all(self, code: int, where: Where) -> None:
         reply = ftp.Reply(code, False, b"")
