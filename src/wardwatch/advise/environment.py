@@ -187,12 +187,16 @@ def rubric() -> dict[str, Rubric]:
 
 
 def surroundings(
-    device: Device, advisory: Advisory, standing: Standing, *, active: bool
+    device: Device, advisory: Advisory, standing: Standing, *, active: bool, radio: bool = False
 ) -> Environment:
-    """The environmental metrics of a device for an advisory, each from its evidence or not defined."""
+    """The environmental metrics of a device for an advisory, each from its evidence or not defined.
+
+    ``active``: the weakness is exploited; ``radio``: it is reached by radio, where no segmentation
+    of the wired network stands in the way.
+    """
     answers = rubric().get(device.identity.family)
     return Environment(
-        mav="A" if standing.holds("segmentation_enforced", device) else "",
+        mav="A" if not radio and standing.holds("segmentation_enforced", device) else "",
         cr=answers.cr if answers else "",
         ir=answers.ir if answers else "",
         ar=answers.ar if answers else "",

@@ -69,7 +69,7 @@ def _read(file: IO[bytes] | gzip.GzipFile, name: str, wanted: Collection[str] | 
         raise AdvisoryError(name, "has no head line 'cve,epss,percentile'", REMEDY)
     scores: dict[str, float] = {}
     for number, line in rows:
-        found = re.fullmatch(r"(CVE-\d{4}-\d{4,7}),([01](?:\.\d{1,20})?(?:e-\d{1,2})?),[\d.e\-]{1,24}", line)  # fmt: skip
+        found = re.fullmatch(r"(CVE-\d{4}-\d{4,7}),(\d(?:\.\d{1,20})?(?:e-\d{1,2})?),[\d.e\-]{1,24}", line)  # fmt: skip
         if found is None or not 0.0 <= float(found[2]) <= 1.0:
             raise AdvisoryError(name, f"line {number} is no score: {line[:60]!r}", REMEDY)
         if wanted is None or found[1] in wanted:

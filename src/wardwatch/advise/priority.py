@@ -19,10 +19,13 @@ from wardwatch.advise.ssvc import (
     Point,
     SystemExposure,
     automatable,
+    by_radio,
     decide,
     exploitation,
     exposure,
     human_impact,
+    is_target,
+    seen_here,
 )
 from wardwatch.model.advisory import Advisory, Exposure, Match, Vulnerability
 
@@ -74,6 +77,17 @@ class Task(msgspec.Struct, frozen=True):
     """Why it stands here, in the order in which the questions count."""
     weighed: tuple[Weighed, ...]
     """Its weaknesses, the leading one first."""
+    attacked: tuple[str, ...] = ()
+    """Weaknesses that somebody was seen to use against this very device."""
+
+    @property
+    def rank(self) -> tuple[float, ...]:
+        """That of its leading weakness; among equals, first what was itself attacked, the gravest first."""
+        lead = self.weighed[0].rank
+        worst = max(
+            (one.impact.value for one in self.weighed if one.cve in self.attacked), default=-1
+        )
+        return (*lead[:4], -worst, -len(self.attacked), *lead[4:])
 
 
 WHEN = {
@@ -97,7 +111,7 @@ def priority(
         for match in audit.matches
         if match.exposure is not Exposure.NOT_AFFECTED and match.cves
     ]
-    return tuple(sorted(tasks, key=lambda task: (task.weighed[0].rank, task.advisory, task.device)))
+    return tuple(sorted(tasks, key=lambda task: (task.rank, task.advisory, task.device)))
 
 
 def weigh(
@@ -112,7 +126,7 @@ def weigh(
 ) -> Weighed:
     """One weakness of one device."""
     used = exploitation(flaw.cve, device, audit.findings, kev.says(flaw.cve) if kev else "")
-    reach = exposure(device, standing)
+    reach = exposure(device, standing, radio=by_radio(flaw.cve))
     machine = automatable(flaw.vector)
     impact = human_impact(flaw.cve, device)
     active = used.value is Exploitation.ACTIVE
@@ -123,7 +137,10 @@ def weigh(
         exposure=reach,
         automatable=machine,
         impact=impact,
-        score=scored(flaw.vector, surroundings(device, advisory, standing, active=active)),
+        score=scored(
+            flaw.vector,
+            surroundings(device, advisory, standing, active=active, radio=by_radio(flaw.cve)),
+        ),
         epss=epss.scores.get(flaw.cve, -1.0) if epss else -1.0,
     )
 
@@ -146,36 +163,58 @@ def _task(
         key=lambda one: (one.rank, one.cve),
     )
     lead = weighed[0]
+    attacked = tuple(
+        one.cve
+        for one in weighed
+        if any(is_target(device, finding) for finding in seen_here(audit.findings, one.cve))
+    )
     return Task(
         device=device.id,
         name=_name(device),
         advisory=advisory.id,
         status=match.exposure,
         decision=lead.decision,
-        do=_do(match, advisory, lead.decision),
-        reasons=_reasons(match, lead, len(weighed)),
+        do=_do(match, advisory, lead, attacked),
+        reasons=(
+            *_reasons(lead, len(weighed), attacked),
+            *_measures(device, advisory, standing),
+            match.reason,
+        ),
         weighed=tuple(weighed),
+        attacked=attacked,
     )
 
 
-def _do(match: Match, advisory: Advisory, decision: Decision) -> str:
+def _do(match: Match, advisory: Advisory, lead: Weighed, attacked: tuple[str, ...]) -> str:
     """The next step. Clinical sign-off is part of every step that touches a device."""
-    when = WHEN[decision]
+    when = WHEN[lead.decision]
+    first = (
+        "Look at the device at the bedside and follow the audit's first steps; then "
+        if attacked
+        else ""
+    )
     if match.exposure is Exposure.UNKNOWN:
-        return f"Read the version on the device {when}, and treat it as affected until then"
-    if advisory.fixed_version:
-        return (
-            f"Ask the maker for {advisory.fixed_version} or later and plan it with clinical sign-off, "
-            f"{when}; until then keep the measures that hold"
+        step = f"read the version on the device {when}, and treat it as affected until then"
+    elif advisory.fixed_version:
+        step = (
+            f"ask the maker for {advisory.fixed_version} or later and plan it with clinical sign-off, "
+            f"{when}; until then keep the measures that hold and mend the broken ones"
         )
-    return f"Put the advisory's measures in place with clinical sign-off, {when}; no fixed version is named"  # fmt: skip
+    else:
+        step = f"put the advisory's measures in place with clinical sign-off, {when}; no fixed version is named"
+    said = first + step
+    return said[:1].upper() + said[1:]
 
 
-def _reasons(match: Match, lead: Weighed, count: int) -> tuple[str, ...]:
+def _reasons(lead: Weighed, count: int, attacked: tuple[str, ...]) -> list[str]:
     said = [
         f"{lead.decision.word} by {lead.cve}" + (f", the gravest of {count}" if count > 1 else ""),
         f"human impact {lead.impact.value.word}: {lead.impact.why}",
         f"exposure {lead.exposure.value.name.lower()}: {lead.exposure.why}",
+    ]
+    if attacked:
+        said.append(f"seen in use against this device: {', '.join(attacked)}")
+    said += [
         f"exploitation {lead.exploitation.value.name.lower()}: {lead.exploitation.why}",
         f"automatable {'yes' if lead.automatable.value else 'no'}: {lead.automatable.why}",
     ]
@@ -186,7 +225,17 @@ def _reasons(match: Match, lead: Weighed, count: int) -> tuple[str, ...]:
         )
     if lead.epss >= 0:
         said.append(f"EPSS {lead.epss:.3f}")
-    return (*said, match.reason)
+    return said
+
+
+def _measures(device: Device, advisory: Advisory, standing: Standing) -> list[str]:
+    """What the advisory recommends and stands or does not stand for this device."""
+    named = dict.fromkeys(remedy.measure for remedy in advisory.remediations if remedy.measure)
+    held = {verdict.measure for verdict in standing.holding(device)}
+    holds = [measure for measure in named if measure in held]
+    broken = [measure for measure in named if standing.broken(measure, device)]
+    words = (("measures that hold", holds), ("measures that are broken", broken))
+    return [f"{what}: {', '.join(measures)}" for what, measures in words if measures]
 
 
 def _name(device: Device) -> str:

@@ -129,6 +129,8 @@ class Consequence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mission: str
     why: str
     source: str
+    radio: bool = False
+    """Reached by radio: the wired network's segmentation does not stand in the way."""
 
     @property
     def impact(self) -> HumanImpact:
@@ -158,12 +160,17 @@ def seen_here(findings: Iterable[Finding], cve: str) -> tuple[Finding, ...]:
     )  # fmt: skip
 
 
+def is_target(device: Device, finding: Finding) -> bool:
+    """Whether what was seen was sent to this device."""
+    return bool({device.id, *device.ips, *device.macs} & set(finding.targets))
+
+
 def exploitation(
     cve: str, device: Device, findings: Iterable[Finding], known_exploited: str = ""
 ) -> Point[Exploitation]:
     """Own detections first, then the catalogue (``known_exploited``: what it says, "" nothing)."""
     seen = seen_here(findings, cve)
-    own = [f for f in seen if {device.id, *device.ips, *device.macs} & set(f.targets)]
+    own = [f for f in seen if is_target(device, f)]
     if own:
         return Point(Exploitation.ACTIVE, f"seen here against this device: {own[0].statement}")
     if seen:
@@ -173,8 +180,10 @@ def exploitation(
     return Point(Exploitation.NONE, "no attempt was seen here, and no catalogue given names it")
 
 
-def exposure(device: Device, standing: Standing) -> Point[SystemExposure]:
+def exposure(device: Device, standing: Standing, *, radio: bool = False) -> Point[SystemExposure]:
     """From verdicts alone; what nothing verifies is taken as open."""
+    if radio:
+        return Point(SystemExposure.OPEN, "reached by radio, past the borders of the wired network")
     for measure in ("segmentation_enforced", "segmentation_in_use"):
         broken = standing.broken(measure, device)
         if broken:
@@ -207,6 +216,12 @@ def human_impact(cve: str, device: Device) -> Point[HumanImpact]:
         else HumanImpact.MEDIUM
     )  # fmt: skip
     return Point(worst, f"nothing known of it at the bedside; the worst of a {kind} is assumed", assumed=True)  # fmt: skip
+
+
+def by_radio(cve: str) -> bool:
+    """Whether our records say that a weakness is reached by radio."""
+    known = consequences().get(cve)
+    return known is not None and known.radio
 
 
 @cache

@@ -24,7 +24,7 @@ import msgspec
 
 import wardwatch
 from wardwatch.advise.environment import Audited, Standing, scored, surroundings
-from wardwatch.advise.ssvc import seen_here
+from wardwatch.advise.ssvc import by_radio, seen_here
 from wardwatch.advise.versions import version
 from wardwatch.errors import AdvisoryError, UsageError
 from wardwatch.model.advisory import Advisory, Exposure, Match, Vulnerability
@@ -43,12 +43,20 @@ NOT_AFFECTED, INVESTIGATED = "known_not_affected", "under_investigation"
 WORST_FIRST = (AFFECTED, INVESTIGATED, FIXED, NOT_AFFECTED)
 """Two advisories may name one weakness of one device: the graver word stands."""
 
+_WIRED = tuple(f"CVE-2017-{n}" for n in (12718, 12720, 12721, 12722, 12723, 12724, 12726))
+"""Of the Medfusion's weaknesses, those reached through the hospital's network: CVE-2017-12725 is by radio."""
 BEARS_ON = {
     "static_address": ("CVE-2017-12718",),
     "no_rogue_dhcp": ("CVE-2017-12718",),
     "no_rogue_dns": ("CVE-2017-12722",),
+    "segmentation_in_use": _WIRED,
+    "segmentation_enforced": _WIRED,
+    "vlan_separation": _WIRED,
     "certificate_validation": ("CVE-2017-12721",),
     "unneeded_services": ("CVE-2017-12720", "CVE-2017-12723", "CVE-2017-12724", "CVE-2017-12726"),
+    # a password that is built in cannot be made strong: these help where one is read from a file
+    "password_hygiene": ("CVE-2017-12723",),
+    "attested_passwords": ("CVE-2017-12723",),
 }
 """Measures that stand in the way of some weaknesses only; the rest bear on all an advisory names."""
 
@@ -356,11 +364,8 @@ class _Statement:
     def _sign_off(self, device: Device, cve: str) -> Attestation | None:
         """A standing line in which a named person signs that a weakness cannot be used here."""
         segments = device.segments or ("",)
-        zones = {
-            zone.name
-            for segment in segments
-            if (zone := zone_of(self.audit.site, segment, device.ips)) is not None
-        }
+        found = (zone_of(self.audit.site, segment, device.ips) for segment in segments)
+        zones = {zone.name if zone is not None else "" for zone in found}
         for line in self.audit.site.attestation:
             justification, _, named = line.measure.partition(" ")
             until = instant(line.expires_on, end_of_day=True)
@@ -498,10 +503,10 @@ class _Statement:
         return [{"label": label, "product_ids": ids} for label, ids in sorted(labels.items())]
 
     def _remediations(self, cve: str, said: dict[str, _Said]) -> list[dict[str, Any]]:
-        """What the maker offers, and each measure that holds with its evidence."""
+        """What the maker offers for what is affected or may be, and each measure that holds, with its evidence."""
         rows: dict[tuple[str, str], list[str]] = {}
         for name, told in sorted(said.items()):
-            if told.status != AFFECTED:
+            if told.status not in (AFFECTED, INVESTIGATED):
                 continue
             offered = {
                 (remedy.category, shown(remedy.details))
@@ -529,7 +534,7 @@ class _Statement:
             if told.status not in (AFFECTED, INVESTIGATED):
                 continue
             environment = surroundings(
-                self.devices[name], told.advisory, self.standing, active=active
+                self.devices[name], told.advisory, self.standing, active=active, radio=by_radio(cve)
             )
             result = scored(told.flaw.vector, environment)
             if result is not None:
