@@ -8,18 +8,20 @@ likeness of names proposes, it never decides.
 
 from __future__ import annotations
 
+import re
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from wardwatch.advise.families import branded, families_of
 from wardwatch.advise.knowledge import families
 from wardwatch.advise.makers import answers, makers_in, makers_of, since
-from wardwatch.advise.naming import Name, name_of, words_of
+from wardwatch.advise.naming import Name, name_of, plain, words_of
 from wardwatch.advise.ranges import (
     Order,
     Place,
+    Range,
     Version,
     compare,
     listed,
@@ -115,7 +117,7 @@ class Library:
             for family in statement.families:
                 self._families.setdefault(family, []).append(i)
             for name in (*statement.names, *statement.excluded):
-                for atom in name.core:
+                for atom in name.core | name.full | name.codes | {name.tight}:
                     self._atoms.setdefault(atom, []).append(i)
             if statement.component:
                 self._hosts |= statement.families
@@ -150,7 +152,7 @@ class Library:
         found: set[int] = set()
         for family in device.families | device.branded:
             found.update(self._families.get(family, ()))
-        for atom in device.name.core:
+        for atom in device.name.core | device.name.full | device.name.codes | {device.name.tight}:
             rows = self._atoms.get(atom, ())
             found.update(rows)
         return found
@@ -159,53 +161,58 @@ class Library:
         """How sure the product is, and whether the maker fits."""
         own = answers(device.makers, statement.makers)
         if device.families & statement.families:
-            fit: Fit | None = Fit.CURATED
-            if not own and not (device.branded & statement.families):
+            if not own and not device.branded & statement.families:
                 return None, False
-        elif statement.families and not own:
-            fit = (
-                Fit.POSSIBLE if device.branded & statement.families and device.said_family else None
-            )
-        else:
-            fit = max(
-                (
-                    f
-                    for f in (self._likeness(device, name, statement) for name in statement.names)
-                    if f
-                ),
-                default=None,
-            )
-            if statement.families and fit is not Fit.EXACT:
-                fit = None  # the pack knows this product, and its rules did not meet
-            if fit is None and any(_excludes(device, name) for name in statement.excluded) and own:
-                fit = Fit.EXACT
-            if not own and (fit is None or fit < Fit.EXACT or not _distinctive(device.name.core)):
-                return None, False
+            return Fit.CURATED, own
+        if device.branded & statement.families and not device.families and device.only_brand:
+            return Fit.POSSIBLE, own
+        if statement.families and not own:
+            return None, False
+        fit = max(
+            (f for f in (self._likeness(device, name, statement) for name in statement.names) if f),
+            default=None,
+        )
+        if statement.families and fit is not Fit.EXACT:
+            fit = None  # the pack knows this product, and its rules did not meet
+        if fit is None and own and any(_excludes(device, name) for name in statement.excluded):
+            fit = Fit.EXACT
+        if not own and (fit is None or fit < Fit.EXACT or not _distinctive(device.name.core)):
+            return None, False
         return fit, own
 
     def _likeness(self, device: _Device, name: Name, statement: Statement) -> Fit | None:
-        wanted, given = name.core, device.name.core
+        own = device.name
+        wanted, given = name.core, own.core
         if not wanted or not given:
             return None
-        if wanted == given:
-            return Fit.EXACT
+        if given < wanted and wanted - given <= device.maker_words:
+            return Fit.EXACT  # "Cardiology" by McKesson is "McKesson Cardiology"
+        if wanted == given or name.full == own.full or name.tight == own.tight:
+            return Fit.EXACT if not _other_code(name, own) else None
         numbers = {a for a in wanted if a.isdigit()}
         own_numbers = {a for a in given if a.isdigit()}
-        if wanted < given:
-            if len(wanted) == 1 and not _distinctive(wanted):
+        if wanted < given or name.full < own.full:
+            if not _distinctive(wanted) or _other_code(name, own):
                 return None
             # More numbers than the document's name has any: another model of the family, perhaps.
             return Fit.CONTAINS if not numbers or own_numbers == numbers else Fit.POSSIBLE
-        if numbers - own_numbers and own_numbers:
+        if name.codes & own.codes:
+            return Fit.EXACT  # a model's code, under its maker's name
+        # The 4 of "T4APP" is a letter among letters.
+        missing = {n for n in numbers - own_numbers if len(n) > 1 or n in name.numbers}
+        if missing and own_numbers - numbers:
             return None
         if given < wanted:
             if not _distinctive(given):
                 return None
-            if own_numbers == numbers and self._only(given, statement):
-                return Fit.CONTAINS
-            if any(len(n) > 3 for n in own_numbers):
-                return Fit.CONTAINS
-            return Fit.POSSIBLE if _near(given, wanted) or numbers == own_numbers else None
+            alone = self._only(given, statement)
+            # A catalogue number that the list leaves out makes no other product.
+            if alone and all(len(number) > 4 for number in missing):
+                # The only product of its maker that is so called, by the words it begins with.
+                return Fit.EXACT if name.tight.startswith(own.tight) else Fit.CONTAINS
+            begins = name.tight.startswith(own.tight) and len(own.tight) > 5
+            if alone or (not missing and (begins or _near(given, wanted))):
+                return Fit.POSSIBLE
         return None
 
     def _only(self, given: frozenset[str], statement: Statement) -> bool:
@@ -278,6 +285,9 @@ class Library:
         own, where = device.version, s.affected
         if where is None:
             return answer(Exposure.UNKNOWN, "The document states no versions that can be compared.")
+        if model := _listed_model(device, where):
+            reason = f"The document lists the model {model}."
+            return answer(Exposure.AFFECTED, reason, _scoped(s, None, reason))
         if where.everything and not s.fixed:
             reason = "Every version is affected."
             return answer(Exposure.AFFECTED, reason, _scoped(s, own, reason))
@@ -304,11 +314,13 @@ class Library:
         found, said = place(own, where)
         if s.other is not None and place(own, s.other)[0] is not found:
             return answer(Exposure.UNKNOWN, f"{head}: {s.doubt}.")
+        if found is Place.INSIDE and s.proviso:
+            return answer(Exposure.UNKNOWN, f"{head} is among the affected ({said}), but only {s.proviso}.", condition=s.proviso)  # fmt: skip
         if found is Place.INSIDE:
             reason = f"{head} is among the affected: {said}."
             return answer(Exposure.AFFECTED, reason, _scoped(s, own, reason))
         if found is Place.OUTSIDE:
-            if False in reached:
+            if False in reached and _beyond(own, where):
                 fix = s.fixed[reached.index(False)].text
                 return answer(Exposure.UNKNOWN, f"{head} is after the affected ({_words(s)}) and before the named fix {fix}: the document is silent.")  # fmt: skip
             return self._outside(fit, answer, f"{head} is outside of the affected: {said}")
@@ -333,12 +345,13 @@ class _Device:
         self.name = name_of(asset.model, asset.manufacturer)
         self.families = families_of(asset.model)
         version = asset.version
-        if not self.families and version.strip().isdigit():
-            # "Medfusion", version "4000": the model has slipped into the next column.
-            if slipped := families_of(f"{asset.model} {version}"):
-                self.families, version = slipped, ""
-        self.said_family = bool(self.families)
+        # "Medfusion", version "4000": the model has slipped into the next column.
+        slipped = families_of(f"{asset.model} {version}") if version.strip().isdigit() else None
+        if slipped and not self.families:
+            self.families, version = slipped, ""
         self.branded = branded(asset.model)
+        self.only_brand = device_is_brand(self.name, self.branded)
+        self.maker_words = frozenset(plain(asset.manufacturer).split())
         self.makers = makers_of(asset.manufacturer) or makers_in(asset.model)
         self.version: Version | None = parse_version(version) if version else None
         self.words = words_of(f"{asset.model} {asset.component}")
@@ -348,10 +361,16 @@ class _Device:
         return component in self.words
 
 
-class _Say:
-    """The shape of the answer's maker, for types."""
+class _Say(Protocol):
+    """What makes an answer of a status and a reason."""
 
-    def __call__(self, exposure: Exposure, reason: str, cves: tuple[CveAnswer, ...] | None = None, condition: str = "") -> Answer: ...  # type: ignore[empty-body]  # fmt: skip
+    def __call__(
+        self,
+        exposure: Exposure,
+        reason: str,
+        cves: tuple[CveAnswer, ...] | None = None,
+        condition: str = "",
+    ) -> Answer: ...
 
 
 def _parts(device: _Device) -> Iterator[Asset]:
@@ -370,6 +389,12 @@ def _parts(device: _Device) -> Iterator[Asset]:
             return
 
 
+def device_is_brand(name: Name, of: frozenset[str]) -> bool:
+    """Whether a name says the brand alone: "ExactaMix", which of them is not said."""
+    brands = {brand for family in of for brand in families()[family].brands}
+    return bool(brands) and name.core <= brands
+
+
 def _excludes(device: _Device, name: Name) -> bool:
     return bool(name.core) and name.core <= device.name.core
 
@@ -378,6 +403,45 @@ def _distinctive(core: frozenset[str]) -> bool:
     """Whether a word in it is a name, not a letter or a small number."""
     return any((a.isdigit() and len(a) > 3) or (a.isalpha() and len(a) > 3) for a in core) or (
         any(a.isdigit() and len(a) > 2 for a in core) and any(a.isalpha() for a in core)
+    )
+
+
+def _other_code(name: Name, own: Name) -> bool:
+    """Whether a number that stands alone in the one is joined to foreign letters in the other."""
+    for one, two in ((name, own), (own, name)):
+        for number in one.numbers - two.numbers:
+            if number in two.core and not any(
+                code.endswith(number) and code[: -len(number)] in one.core
+                for code in (*two.words,)
+                if code != number and code[: -len(number)].isalpha()
+            ):
+                return True
+    return False
+
+
+def _listed_model(device: _Device, where: Range) -> str:
+    """A model number that stands where versions should, and in the device's name; "" none."""
+    for terms in where.alternatives:
+        if len(terms) == 1 and terms[0].sign == "=" and terms[0].version is not None:
+            text = terms[0].version.text
+            words = plain(text).split()
+            if any(_MODEL.fullmatch(w) for w in words) and all(w in device.words for w in words):
+                return text
+    return ""
+
+
+_MODEL = re.compile(r"\d{4,}[a-z]{0,2}|[a-z]{1,4}\d{3,}[a-z0-9]*")
+"""A number that is a model's rather than a version's."""
+
+
+def _beyond(own: Version, where: Range) -> bool:
+    """Whether a version is after some stated upper end, not before a lower one."""
+    return any(
+        term.version is not None
+        and term.sign in ("<", "<=", "=")
+        and compare(own, term.version) in (Order.AFTER, Order.REFINES)
+        for terms in where.alternatives
+        for term in terms
     )
 
 

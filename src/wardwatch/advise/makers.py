@@ -44,10 +44,18 @@ def answers(listed: frozenset[str], named: frozenset[str]) -> bool:
     if listed & named:
         return True
     return any(
-        (maker.id in listed and owned.maker in named)
-        or (maker.id in named and owned.maker in listed)
+        (owner in listed and owned in named) or (owner in named and owned in listed)
+        for owner, owned in _bonds()
+    )
+
+
+@cache
+def _bonds() -> tuple[tuple[str, str], ...]:
+    """Makers of which one answers for the other, or sells under its name."""
+    return tuple(
+        (maker.id, other)
         for maker in makers()
-        for owned in (*maker.owns, *maker.sells_as)
+        for other in (*(o.maker for o in maker.owns), *(s.maker for s in maker.sells_as))
     )
 
 

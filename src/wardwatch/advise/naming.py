@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from contextlib import suppress
 from functools import cache
+from itertools import pairwise
 
 import msgspec
 
 MAX_NAME = 400
 """Characters of a name that are read."""
 
-SOFT = frozenset("""
+_SOFT_WORDS = """
 a an and all any the of for with in by to on or de der die das und la le el
 system systems software device devices product products series family platform machine equipment hardware apparatus
 pump pumps infusion infusions wireless monitor monitors patient bedside medical healthcare health model models mod type
 number no nr version versions hub ventilator scale ultrasound application hemodialysis haemodialysis
-cardiograph cardiographs electrocardiograph ecg compounder generator energy portable worn only
+app apps cardiograph cardiographs electrocardiograph ecg compounder generator energy portable worn only
 insulin syringe volumetric drug delivery automated automatic used unit units inc llc gmbh ag ltd co corp
-""".split())  # fmt: skip
+"""
+SOFT = frozenset(_SOFT_WORDS.split())
 """Words that tell no product from another of its maker; they neither make nor break a match."""
 
 
@@ -34,6 +37,14 @@ class Name(msgspec.Struct, frozen=True):
     """Words, their atoms, and neighbours written together."""
     core: frozenset[str]
     """Atoms without soft words and the maker's own name."""
+    full: frozenset[str]
+    """Atoms without soft words, the maker's name kept."""
+    tight: str
+    """The core in its order, written together: "osimiswebviewer"."""
+    numbers: frozenset[str]
+    """Numbers that stand alone, not joined to letters: the 9 of "LOGIQ 9", not of "LOGIQ E9"."""
+    codes: frozenset[str]
+    """Words of letters and digits together, such as "cms8000", also where a blank parts them."""
 
 
 @cache
@@ -41,10 +52,8 @@ def plain(text: str) -> str:
     """Lower case without accents and signs; mojibake of UTF-8 read as Latin-1 is undone."""
     text = text[:MAX_NAME]
     if "Ã" in text or "Â" in text:
-        try:
+        with suppress(UnicodeEncodeError, UnicodeDecodeError):
             text = text.encode("cp1252").decode("utf-8")
-        except (UnicodeEncodeError, UnicodeDecodeError):
-            pass
     text = text.replace("™", " ").replace("®", " ").replace("ß", "ss")
     text = unicodedata.normalize("NFKD", text)
     text = "".join(c for c in text if not unicodedata.combining(c)).casefold()
@@ -60,7 +69,7 @@ def words_of(text: str) -> frozenset[str]:
     found = set(row)
     for word in row:
         found.update(re.findall(r"[a-z]+|\d+", word))
-    found.update(a + b for a, b in zip(row, row[1:], strict=False))
+    found.update(a + b for a, b in pairwise(row))
     return frozenset(found)
 
 
@@ -68,11 +77,24 @@ def words_of(text: str) -> frozenset[str]:
 def name_of(text: str, maker: str = "") -> Name:
     """A name without the words of its maker, which the maker's own column says."""
     own = frozenset(plain(maker).split())
-    atoms = [a for word in plain(text).split() for a in re.findall(r"[a-z]+|\d+", word)]
-    core = frozenset(a for a in atoms if a not in SOFT and a not in own)
-    if not core:
-        core = frozenset(atoms)
-    return Name(text, words_of(text), frozenset(_number(a) for a in core))
+    row = plain(text).split()
+    atoms = [_number(a) for word in row for a in re.findall(r"[a-z]+|\d+", word)]
+    full = [a for a in atoms if a not in SOFT] or atoms
+    core = [a for a in full if a not in own] or full
+    joined = {a + b for a, b in pairwise(row) if a.isalpha() and b.isdigit()}
+    return Name(
+        text=text,
+        words=words_of(text),
+        core=frozenset(core),
+        full=frozenset(full),
+        tight="".join(core),
+        numbers=frozenset(_number(word) for word in row if word.isdigit()),
+        codes=frozenset(w for w in {*row, *joined} if _CODE.fullmatch(w) and not own & {w}),
+    )
+
+
+_CODE = re.compile(r"(?=.{4,})[a-z]{2,}\d{2,}[a-z]{0,3}|[a-z]\d{3,}[a-z]{0,3}|\d{5,}[a-z0-9]*")
+"""A model's code: letters and at least two digits, or a catalogue number."""
 
 
 def _number(atom: str) -> str:
@@ -82,7 +104,8 @@ def _number(atom: str) -> str:
 @cache
 def pattern(text: str) -> tuple[frozenset[str], frozenset[str]]:
     """A rule of knowledge: words that must be there, and words (after ``!``) that must not."""
-    wanted, banned = set(), set()
+    wanted: set[str] = set()
+    banned: set[str] = set()
     for word in text.split():
         (banned if word.startswith("!") else wanted).add(word.lstrip("!"))
     return frozenset(wanted), frozenset(banned)

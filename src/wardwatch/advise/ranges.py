@@ -87,6 +87,14 @@ _ORDINAL = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5}
 _QUALIFIER = {"sp": "sp", "servicepack": "sp", "sr": "sr", "hf": "hf", "hotfix": "hf", "gma": "gma",
               "patch": "p", "build": "build", "mr": "mr", "update": "u", "fp": "fp", "d": "d"}  # fmt: skip
 """Words that add to a release: with one is after without."""
+_VERSION_WORDS = """
+all any geh version versions vers ver revision revisions rev release releases rel software firmware fpga build gma patch
+service pack edition beta alpha update hotfix xxx lpi end life global sn eol
+january february march april may june july august september october november december
+jan feb mar apr jun jul aug sep oct nov dec
+"""
+_WORDS = frozenset(_VERSION_WORDS.split())
+"""Words that may stand in a version."""
 _MONTHS = {name: i for i, name in enumerate(
     ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), 1)}  # fmt: skip
 _DATE = re.compile(
@@ -179,10 +187,11 @@ def compare(own: Version, other: Version) -> Order:
 def parse_range(text: str) -> Range | None:
     """A statement of affected versions, CSAF's, ``vers:`` or prose; None where it is none."""
     raw = " ".join(text.strip()[:MAX_TEXT].split())
+    raw = re.sub(r"\s*\((?:end-of-life|integrated into|global|u\.s\.)[^()]*\)", "", raw, flags=re.I)
     if re.fullmatch(r"(?i)(vers:\w+/)?\*|all( versions?)?|\(all models\)|all .*versions", raw):
         return Range(raw, ((Term("*"),),))
     raw_vers = re.sub(r"(?i)^vers:\w+/", "", raw)
-    body = _prose(raw_vers)
+    body = re.sub(r"(?i)\b(?:all\s+)?(?:running\s+)?(?:software\s+)?(?:versions?|revisions?|releases?)\s*(?=[<>])", "", _prose(raw_vers))  # fmt: skip
     pieces = [p.strip() for p in body.split("|") if p.strip()]
     if not pieces:
         return None
@@ -302,8 +311,10 @@ def _term(text: str) -> Term | None:
     if rest in ("*",):
         return Term("*")
     own = parse_version(rest)
-    # Prose of more than a release and a qualifier or two is no version.
-    if own is None or len(re.findall(r"[A-Za-z]{3,}", rest)) > 3:
+    # Words that qualify no release are a model's or a sentence's.
+    if own is None or any(
+        w.casefold() not in _WORDS for w in re.findall(r"(?<!\w)[A-Za-z]{3,}(?!\w)", rest)
+    ):
         return None
     sign = found[1] or "="
     return Term("=" if sign == "==" else sign, own)

@@ -6,7 +6,10 @@ import json
 from functools import cache
 from importlib.resources import files
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jsonschema_rs import Validator
 
 
 @cache
@@ -34,7 +37,7 @@ def problem(raw: bytes) -> str:
 
 
 @cache
-def _validator() -> Any:
+def _validator() -> Validator:
     import jsonschema_rs
 
     folder = files("csaf") / "csaf" / "v20" / "schema"
@@ -43,8 +46,10 @@ def _validator() -> Any:
     for inner in (folder / "referenced").iterdir():
         if inner.name.endswith(".json"):
             of = json.loads(inner.read_text(encoding="utf-8"))
-            address = of.get("id") or of.get("$id") or ""
-            if address:
-                resources.append((address, jsonschema_rs.Resource.from_contents(of)))
-    registry = jsonschema_rs.Registry(resources)
-    return jsonschema_rs.validator_for(schema, registry=registry, validate_formats=False)
+            # Their own ids bear a date that the schema's references leave out.
+            bare = {key: value for key, value in of.items() if key not in ("id", "$id")}
+            resources.append((f"https://www.first.org/cvss/{inner.name}", bare))
+    # Nothing is ever fetched: what the package does not carry is an error.
+    return jsonschema_rs.validator_for(
+        schema, registry=jsonschema_rs.Registry(resources), validate_formats=False, offline=True
+    )

@@ -27,8 +27,8 @@ def verifier(key: Path, fingerprint: str = "") -> Callable[[bytes, bytes], str]:
         certificate = pysequoia.Cert.from_bytes(key.read_bytes())
     except OSError as error:
         raise AdvisoryError(str(key), f"cannot be read ({error.strerror})", "name the publisher's key") from error  # fmt: skip
-    except Exception as error:  # noqa: BLE001 -- pysequoia raises its errors as bare Exception
-        raise AdvisoryError(str(key), f"is no OpenPGP certificate ({error})", "name the publisher's key") from error  # fmt: skip
+    except RuntimeError as error:
+        raise AdvisoryError(str(key), f"is no OpenPGP certificate ({_first_line(error)})", "name the publisher's key") from error  # fmt: skip
     own = str(certificate.fingerprint).upper()
     wanted = fingerprint.replace(" ", "").upper()
     if wanted and wanted != own:
@@ -38,10 +38,15 @@ def verifier(key: Path, fingerprint: str = "") -> Callable[[bytes, bytes], str]:
         try:
             detached = pysequoia.Sig.from_bytes(signature)
             result = pysequoia.verify(bytes=raw, store=lambda _: [certificate], signature=detached)
-        except Exception as error:  # noqa: BLE001 -- see above
-            raise ValueError(str(error)[:200]) from error
+        except RuntimeError as error:
+            raise ValueError(_first_line(error)) from error
         if not result.valid_sigs:
             raise ValueError("no valid signature")
         return own
 
     return check
+
+
+def _first_line(error: RuntimeError) -> str:
+    """pysequoia's errors bring a stack along."""
+    return str(error).partition("\n")[0][:200].rstrip(".")

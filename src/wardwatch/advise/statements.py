@@ -16,6 +16,7 @@ from wardwatch.advise.knowledge import Case, Entry, Maybe, families, readings
 from wardwatch.advise.makers import makers_of
 from wardwatch.advise.naming import Name, name_of
 from wardwatch.advise.ranges import Range, Version, parse_range, parse_version
+from wardwatch.advise.repair import disagreement, impacted_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -42,6 +43,9 @@ class Statement(msgspec.Struct, frozen=True):
     scopes: tuple[tuple[tuple[str, ...], Range], ...]
     cases: tuple[tuple[Range, Case], ...]
     when: str
+    """The fact on which the whole statement hangs."""
+    proviso: str
+    """The fact on which versions inside hang: "on Windows 8.1"."""
     component: str
     fact: str
     doubt: str
@@ -55,8 +59,10 @@ class Statement(msgspec.Struct, frozen=True):
     why: str = ""
 
 
-_IMPACTED = re.compile(r"(?i)\b(?:impacted|affected) by\b(.*)")
-_CVE = re.compile(r"CVE\s*-\s*(\d{4})\s*-\s*(\d{4,7})")
+_CONDITION = re.compile(
+    r"(?i)^\*|\bwith\b|\bdistributed\b|\bmanufactured\b|\brunning\b|\bintegrated\b|\brelease\b|\bwindows\b|[<>]"
+)
+"""Words of a version statement that set a condition, rather than name a product."""
 _EXCEPT = re.compile(
     r"(?i)^(.*?),?\s*\(?\b(?:not including|excluding|except(?:\s+for)?)\b\s*(.*?)\)?$"
 )
@@ -83,31 +89,13 @@ def statements(document: Document) -> tuple[Statement, ...]:
     return tuple(found)
 
 
-def cves_in(text: str) -> tuple[str, ...]:
-    """CVE numbers in prose, also those typed with blanks."""
-    return tuple(dict.fromkeys(f"CVE-{y}-{n}" for y, n in _CVE.findall(text)))
-
-
-def impacted_by(leaf: Leaf) -> tuple[str, ...]:
-    """The CVEs that a leaf's own name narrows it to."""
-    found = _IMPACTED.search(leaf.name)
-    return cves_in(found[1]) if found else ()
-
-
-def said_by_name(leaf: Leaf) -> Range | None:
-    """The versions that a leaf's name states, where it states any."""
-    _, colon, rest = leaf.name.partition(":")
-    if not colon:
-        return None
-    return parse_range(_IMPACTED.sub("", rest).rstrip(" ("))
-
-
 def _read(
     document: Document, entry: Entry, own: Sequence[str], marked: dict[str, list[str]]
 ) -> Statement:
     ids = frozenset((entry.family, *entry.families)) - {""}
     vendors = {leaf.vendor for leaf in document.leaves if leaf.product_id in own}
     named = frozenset(m for vendor in vendors for m in makers_of(vendor))
+    named |= frozenset(entry.makers)
     pack = families()
     for family in ids:
         named |= frozenset(pack[family].makers)
@@ -137,6 +125,7 @@ def _read(
         ),
         cases=tuple((where, case) for case in entry.cases if (where := parse_range(case.versions))),
         when=entry.when,
+        proviso="",
         component=entry.component,
         fact=entry.fact,
         doubt="",
@@ -153,25 +142,27 @@ def _plain(
     """Statements of leaves as they stand; leaves of one product are alternatives of one."""
     grouped: dict[tuple[str, str, tuple[str, ...], str], list[Leaf]] = {}
     for leaf in leaves:
-        cves = marked.get(leaf.product_id, [])
+        cves = tuple(marked.get(leaf.product_id, ()))
         if narrowed := impacted_by(leaf):
-            cves = [cve for cve in cves if cve in narrowed]
+            cves = tuple(cve for cve in cves if cve in narrowed)
         if not cves:
             continue
         # A version that is none ("882300 Gemini 16 Slice") belongs to the product's name.
-        odd = "" if parse_range(leaf.version) else leaf.version
-        grouped.setdefault((leaf.vendor, leaf.product, tuple(cves), odd), []).append(leaf)
+        odd = "" if parse_range(_bare(leaf.version)[0]) else leaf.version
+        grouped.setdefault((leaf.vendor, leaf.product, cves, odd), []).append(leaf)
     for (vendor, product, cves, odd), own in grouped.items():
         title, excluded = product, ""
         if found := _EXCEPT.match(product):
             title, excluded = found[1], found[2]
         text = "; ".join(dict.fromkeys(leaf.name for leaf in own))[:600]
-        affected = parse_range(" | ".join(dict.fromkeys(leaf.version for leaf in own)))
-        other, doubt = _disagreement(own, affected)
+        bare = [_bare(leaf.version) for leaf in own]
+        affected = parse_range(" | ".join(dict.fromkeys(version for version, _ in bare)))
+        proviso = bare[0][1] if len(own) == 1 else ""
+        other, doubt = _doubt(own)
         when = ""
         if affected is None and odd:
             affected = parse_range("*")
-            if re.match(r"\*|with\b|distributed\b|manufactured\b|running\b|integrated\b", odd):
+            if _CONDITION.search(odd):
                 when = f"this fits it: {odd}"
                 odd = ""
         ids = families_of(f"{title} {odd}".strip())
@@ -197,6 +188,7 @@ def _plain(
             scopes=(),
             cases=(),
             when=when,
+            proviso=proviso,
             component="",
             fact="",
             doubt=doubt,
@@ -206,22 +198,15 @@ def _plain(
         )  # fmt: skip
 
 
-def _disagreement(leaves: Sequence[Leaf], branch: Range | None) -> tuple[Range | None, str]:
+def _bare(version: str) -> tuple[str, str]:
+    """A version statement without the condition that follows it, and that condition."""
+    found = re.match(r"^(\s*(?:<=?|>=?)?\s*[\w.]*\d[\w.]*)\s+((?:running\s+)?(?:on|with|under)\s+\S.*)$", version)  # fmt: skip
+    return (found[1], found[2]) if found else (version, "")
+
+
+def _doubt(leaves: Sequence[Leaf]) -> tuple[Range | None, str]:
     """Where one leaf's name states other versions than its branch, both, as a doubt."""
-    if len(leaves) != 1 or branch is None:
-        return None, ""
-    name = said_by_name(leaves[0])
-    if name is None or branch.everything or name.everything or _bounds(name) == _bounds(branch):
-        return None, ""
-    return name, f'the branch says "{branch.text}", the name of the leaf "{name.text}"'
-
-
-def _bounds(where: Range) -> frozenset[tuple[str, tuple[int | str, ...]]]:
-    return frozenset(
-        (term.sign, term.version.tokens if term.version else ())
-        for terms in where.alternatives
-        for term in terms
-    )
+    return disagreement(leaves[0]) if len(leaves) == 1 else (None, "")
 
 
 def _names(title: str, odd: str, vendor: str) -> Iterator[Name]:

@@ -90,8 +90,7 @@ def import_paths(
     shelved: list[Shelved] = []
     try:
         (folder / "documents").mkdir(parents=True, exist_ok=True)
-        for item in taken:
-            shelved.append(_shelve(folder, cards, item))
+        shelved.extend(_shelve(folder, cards, item) for item in taken)
         _write(folder / "index.json", msgspec.json.format(msgspec.json.encode(sorted(cards.values(), key=lambda c: c.id))))  # fmt: skip
     except OSError as error:
         raise OutputError(

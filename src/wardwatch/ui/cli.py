@@ -10,7 +10,7 @@ import typer
 
 import wardwatch
 from wardwatch.errors import UsageError, WardwatchError
-from wardwatch.ui import statement
+from wardwatch.ui import advisories, statement
 
 if TYPE_CHECKING:
     from wardwatch.model.report import Report
@@ -225,6 +225,7 @@ def demo(
 
 
 statement.add(app)
+app.add_typer(advisories.app)
 
 
 def _write_report(result: object, out: Path | None) -> Report:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tomllib
 from functools import cache
 from importlib.resources import files
-from typing import Any
 
 import msgspec
 
@@ -78,6 +77,8 @@ class Entry(msgspec.Struct, frozen=True):
     family: str = ""
     families: tuple[str, ...] = ()
     product: str = ""
+    makers: tuple[str, ...] = ()
+    """Who makes it, where the file's vendor does not say."""
     affected: str = ""
     fixed: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
@@ -123,6 +124,7 @@ def readings() -> dict[str, Reading]:
     return {row.advisory: row for row in rows}
 
 
-def _table(name: str, key: str) -> Any:
+def _table(name: str, key: str) -> list[object]:
     raw = (files("wardwatch.advise.knowledge") / name).read_text(encoding="utf-8")
-    return tomllib.loads(raw)[key]
+    rows: list[object] = tomllib.loads(raw)[key]
+    return rows

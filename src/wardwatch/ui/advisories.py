@@ -1,0 +1,316 @@
+"""The advisories on the command line: the shelf, what was found wrong, whose devices are meant."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wardwatch.errors import AdvisoryError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wardwatch.advise.assets import Answer
+    from wardwatch.advise.csaf import Document
+    from wardwatch.advise.listing import Listed
+
+app = typer.Typer(
+    name="advisories",
+    help="Security advisories (CSAF 2.0): keep them, see what is wrong in them, and learn which of "
+    "your devices they mean.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+SHOWN = 40
+"""Groups of devices printed of each status; ``--json`` has all."""
+
+Shelf = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder of the shelf (made if absent; by default wardwatch/advisories in your data folder)."
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of tables.")]
+
+
+@app.command("import")
+def take(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PATH...", help="CSAF files, folders of them, or archives (tar, zip)."
+        ),
+    ],
+    shelf: Shelf = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(
+            help="The publisher's OpenPGP certificate: every document then needs a good signature (.asc)."
+        ),
+    ] = None,
+    fingerprint: Annotated[
+        str,
+        typer.Option(help="The key's fingerprint as you learned it by another way; pins the key."),
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Take advisories onto the shelf, their bytes unchanged.
+
+    A .sha512 beside a document is checked. One that is damaged or hostile is refused by name and
+    harms no other. Exit status 0: all were taken; 1: some were refused.
+    """  # fmt: skip
+    from wardwatch.advise.store import import_paths
+    from wardwatch.ui.cli import printable
+
+    done = import_paths(_folder(shelf), paths, key, fingerprint)
+    if as_json:
+        _json(
+            {
+                "shelved": [_plain(item) for item in done.shelved],
+                "refused": [{"file": name, "why": why} for name, why in done.refused],
+                "remarks": list(done.remarks),
+            }
+        )
+    else:
+        counts: dict[str, int] = {}
+        for item in done.shelved:
+            counts[item.change] = counts.get(item.change, 0) + 1
+            if item.remark:
+                typer.echo(printable(f"{item.id}: {item.remark}"))
+        said = ", ".join(f"{n} {change}" for change, n in counts.items()) or "nothing taken"
+        typer.echo(f"{said}; {len(done.refused)} refused")
+        for name, why in done.refused:
+            typer.echo(printable(f"refused {name}: {why}"))
+        for remark in done.remarks:
+            typer.echo(remark)
+    raise typer.Exit(1 if done.refused else 0)
+
+
+@app.command("list")
+def show(shelf: Shelf = None, as_json: AsJson = False) -> None:
+    """What stands on the shelf: imported documents, and our own records of the infusion pumps."""
+    from wardwatch.ui.cli import printable
+
+    documents = _documents(shelf)
+    if as_json:
+        _json([_card(document) for document in documents])
+        return
+    for document in documents:
+        card = _card(document)
+        typer.echo(
+            printable(
+                f"{card['id']:18} {card['current']}  {card['cves']:3} CVEs  {card['title']}"
+                f"  [{card['source']}]"
+            )
+        )
+
+
+@app.command()
+def check(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="CSAF files, folders or archives.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """What a document says against itself: both sides, what is taken, and how sure that is.
+
+    Exit status 0: nothing found; 1: something; the document itself is never changed.
+    """
+    from wardwatch.advise.repair import repairs, scores
+    from wardwatch.advise.store import read_paths
+    from wardwatch.ui.cli import printable
+
+    documents, refused = read_paths(files)
+    if not documents and refused:
+        name, why = refused[0]
+        raise AdvisoryError(name, why, "name a CSAF 2.0 document")
+    found = {document.id: repairs(document) for document in documents}
+    if as_json:
+        _json(
+            [
+                {
+                    **_card(document),
+                    "repairs": [_plain(one) for one in found[document.id]],
+                    "scores": [_plain(one) for one in scores(document)],
+                }
+                for document in documents
+            ]
+        )
+    else:
+        for document in documents:
+            typer.echo(printable(f"{document.id}  {document.title}"))
+            for one in found[document.id]:
+                typer.echo(printable(f"  {one.kind} {one.subject}".rstrip()))
+                typer.echo(printable(f"    the file says  {one.file_says or '-'}"))
+                typer.echo(printable(f"    the text says  {one.text_says or '-'}"))
+                typer.echo(printable(f"    taken: {one.taken} ({one.certainty}): {one.why}"))
+            if not found[document.id]:
+                typer.echo("  nothing found")
+        for name, why in refused:
+            typer.echo(printable(f"refused {name}: {why}"))
+    raise typer.Exit(1 if refused or any(found.values()) else 0)
+
+
+@app.command()
+def match(
+    inventory: Annotated[
+        Path,
+        typer.Option(
+            help="Your list of devices, CSV as your CMMS exports it: maker, model, version."
+        ),
+    ],
+    shelf: Shelf = None,
+    advisories: Annotated[
+        list[Path] | None,
+        typer.Option(help="Match against these files or archives instead of the shelf."),
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Print every group, not only the first of each status.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Which advisories concern which devices, without any capture.
+
+    Each answer is affected, not affected, or unknown with what would settle it; devices that are
+    written alike are answered together. Exit status 0: none is affected or unknown; 1: some are.
+    """
+    from wardwatch.advise.assets import Library, overall
+    from wardwatch.advise.listing import read_assets
+    from wardwatch.advise.statements import statements
+    from wardwatch.advise.store import read_paths
+    from wardwatch.model.advisory import Exposure
+    from wardwatch.ui.cli import printable
+
+    if advisories:
+        documents, refused = read_paths(advisories)
+        for name, why in refused:
+            sys.stderr.write(printable(f"refused {name}: {why}") + "\n")
+    else:
+        documents = _documents(shelf)
+    library = Library(s for document in documents for s in statements(document))
+    groups, warnings = read_assets(inventory)
+    found = [(group, library.match(group.asset)) for group in groups]
+    open_ = any(overall(answers) in (Exposure.AFFECTED, Exposure.UNKNOWN) for _, answers in found)
+    if as_json:
+        _json(
+            {
+                "advisories": len(documents),
+                "rows": sum(len(group.rows) for group in groups),
+                "warnings": list(warnings),
+                "groups": [_group(group, answers) for group, answers in found],
+            }
+        )
+    else:
+        _print(found, len(documents), warnings, SHOWN if not every else len(found))
+    raise typer.Exit(1 if open_ else 0)
+
+
+def _folder(shelf: Path | None) -> Path:
+    if shelf is not None:
+        return shelf
+    data = os.environ.get("XDG_DATA_HOME", "")
+    return (Path(data) if data else Path.home() / ".local" / "share") / "wardwatch" / "advisories"
+
+
+def _documents(shelf: Path | None) -> tuple[Document, ...]:
+    """Imported documents, and our own records where none of that id is imported."""
+    from wardwatch.advise.own import own_records
+    from wardwatch.advise.store import shelved_documents
+    from wardwatch.ui.cli import printable
+
+    imported, refused = shelved_documents(_folder(shelf))
+    for name, why in refused:
+        sys.stderr.write(printable(f"refused {name}: {why}") + "\n")
+    known = {document.id for document in imported}
+    own = [record for record in own_records() if record.id not in known]
+    return tuple(sorted((*imported, *own), key=lambda document: document.id))
+
+
+def _card(document: Document) -> dict[str, object]:
+    return {
+        "id": document.id,
+        "title": document.title,
+        "initial": document.initial,
+        "current": document.current,
+        "revision": document.revision,
+        "cves": len(document.flaws),
+        "products": len(document.leaves),
+        "source": document.source,
+        "sha512": document.sha512,
+        "tlp": document.tlp,
+    }
+
+
+def _group(group: Listed, answers: Sequence[Answer]) -> dict[str, object]:
+    from wardwatch.advise.assets import overall
+
+    status = overall(answers)
+    return {
+        "manufacturer": group.asset.manufacturer,
+        "model": group.asset.model,
+        "version": group.asset.version,
+        "component": group.asset.component,
+        "count": len(group.rows),
+        "rows": list(group.rows),
+        "ids": [own for own in group.ids if own],
+        "status": status.value if status else "no advisory",
+        "answers": [_plain(answer) for answer in answers],
+    }
+
+
+def _print(
+    found: Sequence[tuple[Listed, Sequence[Answer]]],
+    documents: int,
+    warnings: Sequence[str],
+    limit: int,
+) -> None:
+    from wardwatch.advise.assets import overall
+    from wardwatch.model.advisory import Exposure
+    from wardwatch.ui.cli import printable
+
+    by_status: dict[Exposure | None, list[tuple[Listed, Sequence[Answer]]]] = {}
+    for group, answers in found:
+        by_status.setdefault(overall(answers), []).append((group, answers))
+    total = sum(len(group.rows) for group, _ in found)
+    typer.echo(f"{total} devices in {len(found)} kinds, held against {documents} advisories")
+    for status in (Exposure.AFFECTED, Exposure.UNKNOWN, Exposure.NOT_AFFECTED, None):
+        own = by_status.get(status, [])
+        word = status.value if status else "no advisory"
+        typer.echo(f"{word:13} {sum(len(g.rows) for g, _ in own):8} devices, {len(own)} kinds")
+    for status in (Exposure.AFFECTED, Exposure.UNKNOWN, Exposure.NOT_AFFECTED):
+        own = sorted(by_status.get(status, []), key=lambda pair: -len(pair[0].rows))
+        for group, answers in own[:limit]:
+            a = group.asset
+            named = " ".join(filter(None, (a.manufacturer, a.model, a.version, a.component)))
+            typer.echo()
+            typer.echo(printable(f"{status.value}: {named}  ({len(group.rows)})"))
+            for answer in answers:
+                cves = [c.cve for c in answer.cves if c.exposure is Exposure.AFFECTED]
+                maybe = [c.cve for c in answer.cves if c.condition]
+                said = f"  {answer.advisory} {answer.exposure.value}: {answer.reason}"
+                if cves:
+                    said += f" CVEs: {', '.join(cves)}."
+                if maybe and answer.exposure is Exposure.AFFECTED:
+                    said += f" Depending on a fact: {', '.join(maybe)}."
+                typer.echo(printable(said))
+        if len(own) > limit:
+            typer.echo(f"\n… and {len(own) - limit} more kinds {status.value}: --all or --json")
+    for warning in warnings:
+        typer.echo(printable(warning))
+
+
+def _plain(value: object) -> object:
+    import msgspec
+
+    return msgspec.to_builtins(value)
+
+
+def _json(value: object) -> None:
+    import msgspec
+
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value)).decode() + "\n")
