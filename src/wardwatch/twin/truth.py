@@ -550,11 +550,17 @@ _SEGMENT_RULES: dict[str, Callable[[_Sight, int], _Answer]] = {
 
 def _attested(sight: _Sight, *, lapsed: bool) -> list[ExpectedVerdict]:
     # Two pumps took the same secret: "not reused" is contradicted, not by one clear-text login.
-    contradicted = len({mark.who for _, mark in sight.of("login accepted")}) > 1
+    logins = [mark for _, mark in sight.of("login accepted")]
+    contradicted = len({mark.who for mark in logins}) > 1
     expired = (BROKEN, "the statement has expired") if lapsed else (ATTESTED, "stated, not expired")
     spoken = (
         (BROKEN, "packets contradict it") if contradicted else (ATTESTED, "stated, not expired")
     )
+    if contradicted and any(sight.cut(mark) for mark in logins):
+        spoken = (
+            f"{BROKEN}|{ATTESTED}",
+            "a login that would contradict it is cut: it may be unread",
+        )
     return [
         _row("attested_backups", "site", expired),
         _row("attested_physical", "site", expired),
