@@ -200,6 +200,15 @@ def withdrawn(plant: Plant, m: Mechanics, keep: float) -> tuple[Plant, float]:
     return after, drive
 
 
+def relieved(plant: Plant, m: Mechanics) -> tuple[Plant, float]:
+    """A motor that stops gives way until the plunger is pushed no more, and by how many µL [A]."""
+    if plant.mode is not Mode.SLIDING:
+        return plant, 0.0
+    threshold = m.fc + m.a * plant.pressure
+    back = max(plant.force - threshold, 0.0) * m.area / m.k
+    return msgspec.structs.replace(plant, mode=Mode.STUCK, force=threshold), back
+
+
 def after(plant: Plant, m: Mechanics, dt: float) -> Plant:
     """The state ``dt`` seconds later in the same mode."""
     if dt <= 0:
@@ -276,6 +285,10 @@ def run(plant: Plant, m: Mechanics, seconds: float) -> Plant:
 
 SWITCHES = 64
 """More changes of mode under one constant rate than the equations have (at most four)."""
+
+
+STILL = 1e-6
+"""N/s: slower changes do not halt a plunger at once, so that rounding cannot make it shiver."""
 
 
 class _Slide:
@@ -382,7 +395,7 @@ def _halt(plant: Plant, m: Mechanics) -> float:
     """When a sliding plunger comes to rest with the line open; a motor alone never halts it."""
     s = _Slide(plant, m)
     at_first = s.u_fast * s.fast + s.u_slow * s.slow
-    if plant.force <= m.fc + m.a * plant.pressure and at_first < 0:
+    if plant.force <= m.fc + m.a * plant.pressure and at_first < -STILL:
         return 0.0
     turn = s.turn(s.u_fast, s.u_slow)
     if turn == NEVER or s.drive(turn) >= 0:
