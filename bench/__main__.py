@@ -1,8 +1,8 @@
 """``make bench``: what reading the hospital mix costs, beside a floor in C and tools like us.
 
 Every figure is CPU time (user and system) of a whole process on a file in the page cache, the
-median of alternating rounds, start-up included. The table goes to ``docs/benchmarks.md``. Tools
-that are not installed are named as missing; nothing is installed.
+median of alternating rounds, start-up included where nothing else is said. The tables go to
+``docs/benchmarks.md``. A tool that cannot be had is named as missing.
 """
 
 from __future__ import annotations
@@ -16,18 +16,29 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+
+from bench import peers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ROOT = Path(__file__).parents[1]
 MEGABYTE = 1_000_000
+SMALL_MEGABYTES = 20.0
+"""The mix for tools that need minutes for a GB; their figures are told by packet."""
 BUDGET = 15_000
 """Python parser calls allowed for a GB of the mix."""
+WORST_PACKETS = 100_000
+FLOOR, DIGEST, READER = "C floor", "SHA-256 of the file", "wardwatch, reader"
+EVIDENCE, AUDIT = "wardwatch, evidence", "wardwatch audit"
+TINY, TINY_EVIDENCE = "wardwatch audit, two packets", "wardwatch, evidence of two packets"
+COLD, IDLE = "wardwatch audit, two packets, first run ever", "wardwatch --version"
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -36,14 +47,19 @@ class Case(msgspec.Struct, frozen=True):
     name: str
     command: tuple[str, ...]
     does: str
+    packets: int = 0
+    """Packets it reads; 0: the figure is no rate."""
     rounds: int = 0
     """Rounds of its own, where it is slow; 0 as many as the others."""
+    version: str = ""
+    variables: Mapping[str, str] = {}
 
 
 class Run(msgspec.Struct, frozen=True):
     """What one process cost."""
 
     cpu: float
+    wall: float
     peak: float
     """MB (10^6) of resident memory at most."""
     output: str
@@ -62,12 +78,22 @@ class Figure(msgspec.Struct):
         return statistics.median(run.cpu for run in self.runs)
 
     @property
+    def wall(self) -> float:
+        """Seconds on the clock, median."""
+        return statistics.median(run.wall for run in self.runs)
+
+    @property
     def peak(self) -> float:
         """MB, the most of all rounds."""
         return max(run.peak for run in self.runs)
 
     @property
-    def told(self) -> dict[str, int]:
+    def rate(self) -> float:
+        """Packets a CPU second; 0 where it is no rate."""
+        return self.case.packets / self.cpu
+
+    @property
+    def told(self) -> dict[str, float]:
         """What the process printed as its last line, if that is JSON."""
         try:
             found = json.loads(self.runs[-1].output.strip().splitlines()[-1])
@@ -76,20 +102,28 @@ class Figure(msgspec.Struct):
         return found if isinstance(found, dict) else {}
 
 
-def measure(command: Sequence[str]) -> Run:
+def measure(command: Sequence[str], variables: Mapping[str, str] | None = None) -> Run:
     """Run a process to its end ⇒ its own CPU time and peak memory."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT / "src"), str(ROOT)))}
+    environment |= variables or {}
+    program = shutil.which(command[0], path=environment["PATH"]) or command[0]
     with tempfile.TemporaryFile() as out:
+        began = time.perf_counter()
         child = subprocess.Popen(
-            command, stdout=out, stderr=subprocess.DEVNULL, env=environment, cwd=ROOT
+            (program, *command[1:]),
+            stdout=out,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+            cwd=ROOT,
         )
         _, status, usage = os.wait4(child.pid, 0)
+        wall = time.perf_counter() - began
         child.returncode = os.waitstatus_to_exitcode(status)
         out.seek(max(out.seek(0, os.SEEK_END) - 4_096, 0))
         tail = out.read().decode("utf-8", "replace")
     scale = 1 if sys.platform == "darwin" else 1_024  # ru_maxrss is in bytes there, else in KiB
     cpu = usage.ru_utime + usage.ru_stime
-    return Run(cpu, usage.ru_maxrss * scale / MEGABYTE, tail, child.returncode)
+    return Run(cpu, wall, usage.ru_maxrss * scale / MEGABYTE, tail, child.returncode)
 
 
 def floor(folder: Path) -> Path | None:
@@ -103,50 +137,63 @@ def floor(folder: Path) -> Path | None:
     return program
 
 
-def own_cases(capture: Path, tiny: Path, folder: Path) -> list[Case]:
+def audit(capture: Path, folder: Path) -> tuple[str, ...]:
+    """The command that answers everything about a capture."""
+    return (
+        *(sys.executable, "-c", "from wardwatch.ui.cli import main; main()", "audit", "--json"),
+        *("--key-file", str(folder / "key"), "--out", str(folder / f"of-{capture.stem}")),
+        str(capture),
+    )
+
+
+def own_cases(capture: Path, tiny: Path, folder: Path, packets: int) -> list[Case]:
     """Our stages, each a process."""
     stage = (sys.executable, "-m", "bench.stages")
-    audit = (sys.executable, "-c", "from wardwatch.ui.cli import main; main()", "audit", "--json")
-    audit += ("--key-file", str(folder / "key"), "--out")
+    # the shell empties the kernels' folder, so that the run is a first one
+    afresh = f'rm -rf "{folder}/cold"; mkdir -m 700 "{folder}/cold"; exec "$@"'
+    whole = (sys.executable, "-c", "from wardwatch.ui.cli import main; main()", "--version")
     return [
-        Case("SHA-256 of the file", (*stage, "digest", str(capture)), "hash only"),
-        Case("wardwatch, reader", (*stage, "read", str(capture)), "records, hash"),
-        Case("wardwatch, evidence", (*stage, "observe", str(capture)), "all tables"),
-        Case("wardwatch audit", (*audit, str(folder / "big"), str(capture)), "the whole answer"),
+        Case(DIGEST, (*stage, "digest", str(capture)), "hash only", packets),
+        Case(READER, (*stage, "read", str(capture)), "records, hash", packets),
+        Case(EVIDENCE, (*stage, "observe", str(capture)), "all tables", packets),
+        Case(AUDIT, audit(capture, folder), "the whole answer", packets),
+        Case(TINY_EVIDENCE, (*stage, "observe", str(tiny)), "its start-up"),
+        Case(TINY, audit(tiny, folder), "its start-up"),
+        Case(IDLE, whole, "reads no packet"),
         Case(
-            "wardwatch audit, two packets",
-            (*audit, str(folder / "tiny"), str(tiny)),
-            "what starting up costs",
+            COLD,
+            ("sh", "-c", afresh, "sh", *audit(tiny, folder)),
+            "compiles its kernels",
+            rounds=1,
+            variables={"NUMBA_CACHE_DIR": str(folder / "cold")},
         ),
     ]
 
 
-def peers(capture: Path, folder: Path) -> tuple[list[Case], list[str]]:
-    """Tools like us that are installed, and the names of those that are not."""
-    file = str(capture)
-    wanted = [
-        Case("tcpdump -w", ("tcpdump", "-r", file, "-w", "/dev/null"), "copies packets"),
-        Case("capinfos -c", ("capinfos", "-c", file), "counts packets"),
-        Case(
-            "softflowd",
-            ("softflowd", "-d", "-r", file, "-p", str(folder / "pid"), "-c", str(folder / "ctl")),
-            "flow records",
-        ),
-        Case("nfpcapd", ("nfpcapd", "-r", file, "-l", str(folder)), "flow records, written"),
-        Case("argus", ("argus", "-X", "-r", file, "-w", "/dev/null"), "flow records, TCP state"),
-        Case("zeek", ("zeek", "-C", "-r", file), "default scripts, logs written"),
-        Case(
-            "suricata",
-            ("suricata", "-r", file, "-l", str(folder), "-S", "/dev/null"),
-            "default events, no rules",
-        ),
-        Case(
-            "tshark -z conv,ip", ("tshark", "-r", file, "-q", "-z", "conv,ip"), "conversations", 1
-        ),
+def peer_cases(
+    capture: Path, small: Path, folder: Path, packets: int, few: int
+) -> tuple[list[Case], list[str]]:
+    """Tools like us that are there, and the names of those that are not."""
+    home = ROOT / ".cache" / "bench-venv"
+    variables = peers.environment(home)
+    cases, missing = [], []
+    for peer in peers.wanted(capture, small, folder, home):
+        if not peers.there(peer, variables):
+            missing.append(peer.name)
+            continue
+        said = peers.version(peer, variables)
+        count, own = (few, 1) if peer.slow else (packets, 0)
+        cases.append(Case(peer.name, peer.command, peer.does, count, own, said, variables))
+    return cases, missing
+
+
+def worst_cases(folder: Path) -> list[Case]:
+    """Audits of captures that are all of one dear kind."""
+    made = measure((sys.executable, "-m", "bench.worst", str(folder), str(WORST_PACKETS)))
+    return [
+        Case(name, audit(folder / f"{name}.pcap", folder), "", packets, 1)
+        for name, packets in json.loads(made.output).items()
     ]
-    there = [case for case in wanted if shutil.which(case.command[0])]
-    missing = [case.command[0] for case in wanted if case not in there]
-    return there, missing
 
 
 def rounds(cases: list[Case], count: int, tell: bool) -> list[Figure]:
@@ -156,35 +203,94 @@ def rounds(cases: list[Case], count: int, tell: bool) -> list[Figure]:
         for figure in figures:
             if figure.case.rounds and n >= figure.case.rounds:
                 continue
-            figure.runs.append(measure(figure.case.command))
+            figure.runs.append(measure(figure.case.command, figure.case.variables))
             if tell:
                 run = figure.runs[-1]
                 sys.stderr.write(f"{n + 1}/{count} {figure.case.name}: {run.cpu:.2f} s\n")
     return figures
 
 
-def page(figures: list[Figure], mix: dict[str, float], missing: list[str], count: int) -> str:
-    """``docs/benchmarks.md``."""
-    base = next((f.cpu for f in figures if f.case.name == "C floor"), None)
-    audit = next(f for f in figures if f.case.name == "wardwatch audit")
-    seen = next(f for f in figures if f.case.name == "wardwatch, evidence")
-    packets, size = mix["packets"], mix["bytes"]
-    rows = []
+def _processes(figures: list[Figure]) -> list[str]:
+    """The table of whole processes."""
+    by = {f.case.name: f for f in figures}
+    base, whole = by.get(FLOOR), by[AUDIT]
+    lines = [
+        "| process | version | does | CPU s | wall s | thousand packets a CPU s | time a packet "
+        "÷ C floor | ÷ audit | peak MB |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
     for f in figures:
-        alike = "two packets" not in f.case.name
-        rate = "" if not alike else f"{packets / f.cpu / 1_000:,.0f}"
-        to_floor = f"{f.cpu / base:,.1f}" if base and alike else ""
-        to_audit = f"{f.cpu / audit.cpu:,.2f}" if alike else ""
+        rate = f"{f.rate / 1_000:,.0f}" if f.case.packets else ""
+        to_floor = f"{base.rate / f.rate:,.1f}" if base and f.case.packets else ""
+        to_audit = f"{whole.rate / f.rate:,.2f}" if f.case.packets else ""
         failed = "" if f.runs[-1].status in (0, 1, 3) else f" (ended with {f.runs[-1].status})"
-        rows.append(
-            f"| {f.case.name}{failed} | {f.case.does} | {f.cpu:.2f} | {rate} | {to_floor} "
-            f"| {to_audit} | {f.peak:,.0f} |"
+        lines.append(
+            f"| {f.case.name}{failed} | {f.case.version} | {f.case.does} | {f.cpu:.2f} "
+            f"| {f.wall:.2f} | {rate} | {to_floor} | {to_audit} | {f.peak:,.0f} |"
         )
-    calls = seen.told.get("parser_calls", -1)
+    return lines
+
+
+def _streaming(by: dict[str, Figure], packets: float) -> list[str]:
+    """What a packet costs once everything is loaded, with and without the hash."""
+    digest = by[DIGEST].cpu
+    base = by[FLOOR].cpu if FLOOR in by else 0.0
+    lines = [
+        "| start-up subtracted | CPU s | thousand packets a CPU s | ÷ C floor "
+        "| without the hash ÷ C floor |",
+        "|---|---|---|---|---|",
+    ]
+    for name, tiny in ((EVIDENCE, TINY_EVIDENCE), (AUDIT, TINY)):
+        net = max(by[name].cpu - by[tiny].cpu, 0.001)
+        ratios = (f"{net / base:,.1f}", f"{(net - digest) / base:,.1f}") if base else ("", "")
+        lines.append(
+            f"| {name} | {net:.2f} | {packets / net / 1_000:,.0f} | {ratios[0]} | {ratios[1]} |"
+        )
+    return lines
+
+
+def _stages(profile: Mapping[str, float]) -> list[str]:
+    """Where the time goes."""
+    total = sum(profile.values()) or 1.0
+    return [
+        "| stage of evidence | CPU s | share |",
+        "|---|---|---|",
+        *(f"| {name} | {cpu:.2f} | {cpu / total:.0%} |" for name, cpu in profile.items()),
+    ]
+
+
+def _worst(figures: list[Figure], by: dict[str, Figure], packets: float) -> list[str]:
+    """Time a packet of the worst cases beside the mix, start-up subtracted."""
+    usual = max(by[AUDIT].cpu - by[TINY].cpu, 0.001) / packets
+    lines = [
+        "| every packet is of | CPU µs a packet | of the mix's rate | peak MB |",
+        "|---|---|---|---|",
+        f"| the mix | {usual * 1e6:.1f} | 1 | {by[AUDIT].peak:,.0f} |",
+    ]
+    for f in figures:
+        cost = max(f.cpu - by[TINY].cpu, 0.001) / f.case.packets
+        slow = "" if cost <= usual * 10 else " **under a tenth**"
+        lines.append(
+            f"| {f.case.name} | {cost * 1e6:.1f} | 1/{cost / usual:.1f}{slow} | {f.peak:,.0f} |"
+        )
+    return lines
+
+
+def page(
+    figures: list[Figure],
+    bad: list[Figure],
+    profile: Mapping[str, float],
+    mix: dict[str, float],
+    missing: list[str],
+    count: int,
+) -> str:
+    """``docs/benchmarks.md``."""
+    by = {f.case.name: f for f in figures}
+    packets, size = mix["packets"], mix["bytes"]
+    calls = int(by[EVIDENCE].told.get("parser_calls", -1))
     per_gb = calls / (size / 1e9)
-    tiny = next(f for f in figures if "two packets" in f.case.name)
-    beyond = packets / max(audit.cpu - tiny.cpu, 0.001) / 1_000
     verdict = "within" if per_gb <= BUDGET else "**beyond**"
+    load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
     lines = [
         "# Benchmarks",
         "",
@@ -194,23 +300,48 @@ def page(figures: list[Figure], mix: dict[str, float], missing: list[str], count
         f"{packets:,.0f} packets of {(size - 24) / packets - 16:,.0f} bytes on average, "
         f"{mix['conversations']:,.0f} TCP connections. {platform.python_implementation()} "
         f"{platform.python_version()} on {platform.system()} {platform.machine()}, "
-        f"{os.cpu_count()} CPUs.",
+        f"{_processor()}, {os.cpu_count()} CPUs; load average at the end {load}.",
         "",
         f"CPU seconds (user and system) of a whole process, start-up included, file in the page "
         f"cache, median of {count} alternating rounds. A busy machine moves single figures by a "
-        "quarter: compare the ratios. The tools do unequal work; the second column says what.",
+        "quarter: compare the ratios. The tools do unequal work; the third column says what. "
+        f"Slow ones, and the first run ever, were measured once; slow ones on {mix['small']:,.0f} "
+        "packets of the mix.",
         "",
-        "| process | does | CPU s | thousand packets a CPU s | ÷ C floor | ÷ audit | peak MB |",
-        "|---|---|---|---|---|---|---|",
-        *rows,
+        *_processes(figures),
         "",
         f"Python parser calls: {calls:,}, {per_gb:,.0f} a GB ({verdict} the budget of {BUDGET:,}).",
         "",
-        f"Beyond starting up, an audit reads {beyond:,.0f} thousand packets a CPU second.",
+        "Not to be had here, so not compared: " + (", ".join(missing) or "none") + ".",
         "",
-        "Not installed, so not compared: " + (", ".join(missing) if missing else "none") + ".",
+        "## Streaming",
+        "",
+        *_streaming(by, packets),
+        "",
+        "## Where the time goes",
+        "",
+        "Measured inside one process, block by block, start-up left out.",
+        "",
+        *_stages(profile),
+        "",
+        "## Worst cases",
+        "",
+        f"Audits of {WORST_PACKETS:,} packets each (`bench/worst.py`), once, start-up subtracted. "
+        "No case may fall under a tenth of the mix's rate.",
+        "",
+        *_worst(bad, by, packets),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _processor() -> str:
+    """The processor's name, where the system tells it."""
+    told = Path("/proc/cpuinfo")
+    if told.exists():
+        for line in told.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or "unknown processor"
 
 
 def main() -> None:
@@ -219,31 +350,47 @@ def main() -> None:
     parser.add_argument("--megabytes", type=float, default=1_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--quick", action="store_true", help="20 MB, one round, no page written")
+    parser.add_argument(
+        "--quick", action="store_true", help="20 MB, one round, no peers got, no page written"
+    )
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks.md")
     asked = parser.parse_args()
-    size, count = (20.0, 1) if asked.quick else (asked.megabytes, asked.rounds)
+    size, count = (SMALL_MEGABYTES, 1) if asked.quick else (asked.megabytes, asked.rounds)
+    if not asked.quick:
+        peers.build(ROOT / ".cache" / "bench-venv", ROOT / "bench" / "requirements.txt")
     with tempfile.TemporaryDirectory(prefix="wardwatch-bench-") as name:
         folder = Path(name)
-        capture, tiny = folder / "mix.pcap", folder / "tiny.pcap"
+        capture, tiny, small = folder / "mix.pcap", folder / "tiny.pcap", folder / "small.pcap"
         # In a process of its own: what we measure inherits the peak memory of its parent.
-        maker = (sys.executable, "-m", "bench.mix", "--megabytes", str(size))
-        made = measure((*maker, "--seed", str(asked.seed), str(capture)))
-        mix = json.loads(made.output)
+        mix = _made(capture, size, asked.seed)
+        few = _made(small, min(size, SMALL_MEGABYTES), asked.seed)["packets"]
         _first_packets(capture, tiny, 2)
-        own = own_cases(capture, tiny, folder)
-        measure(own[-1].command)  # compiles the kernels where they are not yet
+        packets = int(mix["packets"])
+        measure(audit(small, folder))  # compiles the kernels where they are not yet
         program = floor(folder)
-        cases = [Case("C floor", (str(program), str(capture)), "record headers")] if program else []
-        others, missing = peers(capture, folder)
+        cases = own_cases(capture, tiny, folder, packets)
+        if program is not None:
+            cases.insert(0, Case(FLOOR, (str(program), str(capture)), "record headers", packets))
+        others, missing = peer_cases(capture, small, folder, packets, int(few))
         if program is None:
             missing.append("a C compiler (for the floor)")
-        figures = rounds([*cases, *own, *others], count, tell=True)
-        mix |= {"seed": asked.seed, "bytes": capture.stat().st_size}
-    text = page(figures, mix, missing, count)
+        figures = rounds([*cases, *others], count, tell=True)
+        bad = rounds(worst_cases(folder), 1, tell=True)
+        stages = Case(
+            "profile", (sys.executable, "-m", "bench.stages", "profile", str(capture)), ""
+        )
+        profile = rounds([stages], 1, tell=False)[0].told
+        mix |= {"seed": asked.seed, "bytes": capture.stat().st_size, "small": few}
+    text = page(figures, bad, profile, mix, missing, count)
     if not asked.quick:
         asked.out.write_text(text, encoding="utf-8")
     print(text)
+
+
+def _made(target: Path, megabytes: float, seed: int) -> dict[str, float]:
+    """Write a mix ⇒ its counts."""
+    maker = (sys.executable, "-m", "bench.mix", "--megabytes", str(megabytes))
+    return dict(json.loads(measure((*maker, "--seed", str(seed), str(target))).output))
 
 
 def _first_packets(source: Path, target: Path, count: int) -> None:

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+import time
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def read(path: str) -> dict[str, int]:
@@ -43,7 +49,70 @@ def observe(path: str) -> dict[str, int]:
     }
 
 
-STAGES = {"read": read, "digest": digest, "observe": observe}
+class Watch:
+    """CPU time of the innermost stage that runs; one clock reading a block and stage."""
+
+    def __init__(self) -> None:
+        self.spent: defaultdict[str, float] = defaultdict(float)
+        self._stack = ["records, interpreter, the rest"]
+        self._since = time.process_time()
+
+    def switch(self) -> None:
+        """Book the time since the last call to the present stage."""
+        now = time.process_time()
+        self.spent[self._stack[-1]] += now - self._since
+        self._since = now
+
+    def around(self, owner: Any, name: str, stage: str) -> None:
+        """Book what ``owner.name`` takes to a stage."""
+        inner: Callable[..., Any] = getattr(owner, name)
+
+        def timed(*given: Any, **named: Any) -> Any:
+            self.switch()
+            self._stack.append(stage)
+            try:
+                return inner(*given, **named)
+            finally:
+                self.switch()
+                self._stack.pop()
+
+        setattr(owner, name, timed)
+
+
+def profile(path: str) -> dict[str, float]:
+    """Where the time goes, by stage, once everything is loaded."""
+    from wardwatch.capture import source
+    from wardwatch.decode.conversations import ConversationTable
+    from wardwatch.decode.kernels import duplicates, headers, stations
+    from wardwatch.observe import fast_rows, observer, tables
+    from wardwatch.observe.engine import observe
+
+    watch = Watch()
+    for owner, name, stage in (
+        (source.Stored, "readinto", "read and SHA-256"),
+        (headers, "decode_block", "headers to columns"),
+        (stations, "assign_segments", "segments, stations"),
+        (stations, "note_packets", "segments, stations"),
+        (duplicates, "mark_copies", "copies of mirror and router"),
+        (ConversationTable, "update", "conversations"),
+        (observer, "select_rows", "selection of messages"),
+        (observer.Observer, "_messages", "messages one by one (TCP, rare datagrams)"),
+        (fast_rows.FastRows, "dns", "DNS, DHCP, ARP in bulk"),
+        (fast_rows.FastRows, "dhcp", "DNS, DHCP, ARP in bulk"),
+        (fast_rows.FastRows, "arp", "DNS, DHCP, ARP in bulk"),
+        (observer.Observer, "_write", "conversations in words"),
+        (tables.Spool, "_flush", "Parquet"),
+    ):
+        watch.around(owner, name, stage)
+    observe([path])  # loads every kernel
+    watch.switch()
+    watch.spent.clear()
+    observe([path])
+    watch.switch()
+    return dict(sorted(watch.spent.items(), key=lambda item: -item[1]))
+
+
+STAGES = {"profile": profile, "read": read, "digest": digest, "observe": observe}
 
 if __name__ == "__main__":
     print(json.dumps(STAGES[sys.argv[1]](sys.argv[2])))
