@@ -98,10 +98,11 @@ ZONE = '[[zone]]\nname = "z"\nvlans = [1]\n\n'
     ("text", "problem"),
     [
         ("name = x y", "line 1"),
-        ("colour = 1", "unknown key 'colour'"),
+        ('name = "x"\ncolour = 1', "line 2, unknown key 'colour'"),
         (ZONE + '[[zone]]\nname = "y"\nvlan = [2]\n', "line 5, [[zone]] 2: unknown key 'vlan'"),
         ("[zone]\nname = 'z'", "line 1, [zone] is a single table"),
         ("zone = 3", "expected `array`"),
+        ("name = 'x'\nmarking = 3", "line 2, marking: expected `str`"),
         ('[[zone]]\nname = "z"\nvlans = ["1"]', "line 1, [[zone]] 1: vlans[0]: expected `int`"),
         ("[[zone]]\nvlans = [1]", "required field `name`"),
         ('[[zone]]\nname = " "\nvlans = [1]', "name is empty"),
@@ -131,7 +132,7 @@ ZONE = '[[zone]]\nname = "z"\nvlans = [1]\n\n'
         ('[[secret]]\nname = "x"\nscrypt = "plain"', "is not n,r,p"),
         ('[[secret]]\nname = "x"\nscrypt = "1048576,8,1${}${}"'.format("00" * 16, "00" * 32), "at most 1048576"),
         ('[[secret]]\nname = "x"\nscrypt = "16383,8,1${}${}"'.format("00" * 16, "00" * 32), "power of 2"),
-        ('timezone = "Mars/Base"', "timezone 'Mars/Base'"),
+        ('\ntimezone = "Mars/Base"', "line 2, timezone 'Mars/Base'"),
         ("a = " + "[" * 5000, "nests too deep"),
     ],
 )  # fmt: skip

@@ -126,8 +126,10 @@ def _translated(error: msgspec.ValidationError, text: str, name: str) -> SiteErr
     if unknown:
         owner: dict[str, type[msgspec.Struct]] = {**SECTIONS}
         known = ", ".join(sorted(owner.get(section or "", Site).__struct_fields__))
+        at = at or _line(text, rf"""\s*\[*\s*["']?{re.escape(unknown[1])}\b""")
         return SiteError(name, f"{at}unknown key {unknown[1]!r}", f"known here are: {known}")
     what = f"{field}: " if field else f"{section}: " if section and not at else ""
+    at = at or (_line(text, rf"\s*{section}\b") if section else "")
     return SiteError(name, f"{at}{what}{problem[:1].lower()}{problem[1:]}", "mend that entry")
 
 
@@ -150,6 +152,10 @@ def _checked(site: Site, text: str, name: str) -> Site:
         changes[section] = tuple(entries)
     try:
         _time_zone(site.timezone)
+    except _Wrong as wrong:
+        at = _line(text, r"\s*timezone\b")
+        raise SiteError(name, f"{at}{wrong.problem}", wrong.remedy) from wrong
+    try:
         _unique([zone.name for zone in site.zone])
     except _Wrong as wrong:
         raise SiteError(name, wrong.problem, wrong.remedy) from wrong
