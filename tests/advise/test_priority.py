@@ -5,10 +5,17 @@ import pytest
 from tests import demo_audits
 from tests.advise.small import audited, finding, pump, verdict
 
+from wardwatch.advise.environment import Scored
 from wardwatch.advise.epss import Epss
 from wardwatch.advise.kev import Exploited, Kev
-from wardwatch.advise.priority import WHEN, priority
-from wardwatch.advise.ssvc import Decision
+from wardwatch.advise.priority import WHEN, Weighed, priority
+from wardwatch.advise.ssvc import (
+    Decision,
+    Exploitation,
+    HumanImpact,
+    Point,
+    SystemExposure,
+)
 from wardwatch.model.advisory import Exposure
 from wardwatch.model.judgement import State
 
@@ -135,6 +142,55 @@ def test_a_weakness_without_a_vector_is_taken_as_the_worst(family):
     (task,) = priority(msgspec.structs.replace(audit, advisories=bare))
     assert all(one.score is None and one.automatable.assumed for one in task.weighed)
     assert not any(reason.startswith("CVSS") for reason in task.reasons)
+
+
+MIDDLE = Weighed(
+    cve="CVE-2099-10000",
+    decision=Decision.SCHEDULED,
+    exploitation=Point(Exploitation.POC, ""),
+    exposure=Point(SystemExposure.CONTROLLED, ""),
+    automatable=Point(False, ""),
+    impact=Point(HumanImpact.MEDIUM, ""),
+    score=Scored("", 5.0, 5.0, "", ""),
+    epss=0.5,
+)
+QUESTIONS = [
+    {"decision": Decision.OUT_OF_CYCLE},
+    {"impact": Point(HumanImpact.HIGH, "")},
+    {"exposure": Point(SystemExposure.OPEN, "")},
+    {},  # what is known before what is assumed
+    {"exploitation": Point(Exploitation.ACTIVE, "")},
+    {"score": Scored("", 5.0, 6.0, "", "")},
+    {"epss": 0.9},
+]
+LEAST = [
+    {"decision": Decision.DEFER},
+    {"impact": Point(HumanImpact.LOW, "")},
+    {"exposure": Point(SystemExposure.SMALL, "")},
+    {"exposure": Point(SystemExposure.CONTROLLED, "", assumed=True)},
+    {"exploitation": Point(Exploitation.NONE, "")},
+    {"score": Scored("", 5.0, 4.0, "", "")},
+    {"epss": 0.1},
+]
+
+
+@pytest.mark.parametrize("first", range(len(QUESTIONS)))
+def test_an_earlier_question_outweighs_all_later_ones(first):
+    graver, other = MIDDLE, MIDDLE
+    for change in LEAST[first + 1 :]:
+        graver = msgspec.structs.replace(graver, **change)
+    for change in QUESTIONS[first + 1 :]:
+        other = msgspec.structs.replace(other, **change)
+    graver = msgspec.structs.replace(graver, **QUESTIONS[first])
+    other = msgspec.structs.replace(other, **LEAST[first])
+    assert graver.rank < other.rank
+
+
+def test_what_is_not_affected_is_no_work_even_where_weaknesses_are_named():
+    audit = audited()
+    (match,) = audit.matches
+    cleared = (msgspec.structs.replace(match, exposure=Exposure.NOT_AFFECTED),)
+    assert priority(msgspec.structs.replace(audit, matches=cleared)) == ()
 
 
 def test_every_decision_says_when():

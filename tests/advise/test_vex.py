@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests import demo_audits
-from tests.advise.small import ADVISORY, T0, audited, finding, pump, sign_off, verdict
+from tests.advise.small import ADVISORY, ICU, T0, audited, finding, pump, sign_off, verdict
 
 from wardwatch.advise.vex import (
     BEARS_ON,
@@ -31,6 +31,7 @@ from wardwatch.errors import AdvisoryError, UsageError
 from wardwatch.inventory.site_file import parse_site
 from wardwatch.model.advisory import Exposure
 from wardwatch.model.judgement import MEASURES, State
+from wardwatch.model.site import Site
 from wardwatch.model.values import HOUR_NS
 
 BY = {"publisher": "Twin General", "namespace": "https://twin.example"}
@@ -266,6 +267,23 @@ def test_a_role_alone_is_no_person(text, named):
     assert names_a_person(text) is named
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_of_two_advisories_on_one_weakness_the_graver_word_stands(turned):
+    audit = audited(devices=[pump("1.6.1")])
+    (own,), (match,) = audit.advisories, audit.matches
+    other = msgspec.structs.replace(own, id="OTHER", fixed_version="1.7.0")
+    graver = msgspec.structs.replace(
+        match, advisory="OTHER", exposure=Exposure.AFFECTED, cves=("CVE-2017-12718",)
+    )
+    matches = (graver, match) if turned else (match, graver)
+    document = statement(
+        msgspec.structs.replace(audit, advisories=(own, other), matches=matches), **BY
+    )
+    assert status_of(document, "CVE-2017-12718") == "known_affected"
+    assert status_of(document, "CVE-2017-12720") == "under_investigation"
+    assert mandatory(document) == []
+
+
 # -- the document --
 
 
@@ -348,7 +366,9 @@ def test_every_weakness_class_is_named_as_the_catalogue_does():
 def test_a_measure_that_breaks_supersedes_the_statement():
     held, broke = verdict("no_rogue_dhcp"), verdict("no_rogue_dhcp", State.BROKEN)
     first = statement(audited(held), **BY)
-    second = statement(audited(broke, end=T0 + 2 * HOUR_NS), previous=first, **BY)
+    renamed = Site(name="Twin West", zone=(ICU,))
+    second = statement(audited(broke, end=T0 + 2 * HOUR_NS, site=renamed), previous=first, **BY)
+    assert second["document"]["references"][0]["url"].endswith("/wardwatch-vex-twin.json")
     tracking = second["document"]["tracking"]
     assert (tracking["id"], tracking["version"]) == (first["document"]["tracking"]["id"], "2")
     assert tracking["initial_release_date"] == "2027-01-15T09:00:00Z"
@@ -444,6 +464,10 @@ def test_another_documents_category_is_refused(tmp_path):
     path.write_text(render(said), encoding="utf-8")
     with pytest.raises(AdvisoryError, match="category csaf_vex"):
         read_statement(path)
+
+
+def test_a_page_of_words_is_cut():
+    assert len(shown("x" * 10_000)) == 2000
 
 
 @given(st.text(max_size=50))

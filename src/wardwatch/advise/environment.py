@@ -9,7 +9,7 @@ stand side by side, each with its vector.
 from __future__ import annotations
 
 import tomllib
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Protocol
 
@@ -135,6 +135,7 @@ class Scored(msgspec.Struct, frozen=True):
     environmental_severity: str
 
 
+@lru_cache(maxsize=4096)  # a fleet shares few vectors and fewer surroundings
 def scored(vector: str, environment: Environment) -> Scored | None:
     """Base and environmental score of a published CVSS v3 vector; None where it is none.
 

@@ -329,6 +329,10 @@ class _Statement:
         self.standing = Standing(audit.verdicts)
         self.devices = {device.id: device for device in audit.devices}
         self.advisories = {advisory.id: advisory for advisory in audit.advisories}
+        self.signed: dict[str, list[Attestation]] = {}
+        for line in audit.site.attestation:
+            if stands(line, at):
+                self.signed.setdefault(line.measure.partition(" ")[2], []).append(line)
         self.said: dict[str, dict[str, _Said]] = {}
         for match in audit.matches:
             device, advisory = self.devices[match.device], self.advisories[match.advisory]
@@ -363,23 +367,16 @@ class _Statement:
 
     def _sign_off(self, device: Device, cve: str) -> Attestation | None:
         """A standing line in which a named person signs that a weakness cannot be used here."""
-        segments = device.segments or ("",)
-        found = (zone_of(self.audit.site, segment, device.ips) for segment in segments)
-        zones = {zone.name if zone is not None else "" for zone in found}
-        for line in self.audit.site.attestation:
-            justification, _, named = line.measure.partition(" ")
-            until = instant(line.expires_on, end_of_day=True)
-            if (
-                justification in JUSTIFICATIONS
-                and named == cve
-                and line.confirmed
-                and names_a_person(line.confirmed_by)
-                and until is not None
-                and until >= self.at
-                and (not line.zone or zones == {line.zone})
-            ):
+        for line in self.signed.get(cve, ()):
+            if not line.zone or self._zones(device) == {line.zone}:
                 return line
         return None
+
+    def _zones(self, device: Device) -> set[str]:
+        """The zones a device was seen in; "" among them where a segment is of none."""
+        segments = device.segments or ("",)
+        found = (zone_of(self.audit.site, segment, device.ips) for segment in segments)
+        return {zone.name if zone is not None else "" for zone in found}
 
     def basis(self, captures: Sequence[Any]) -> list[dict[str, str]]:
         """What the whole statement rests on."""
@@ -609,6 +606,18 @@ def mitigation(verdict: Verdict) -> str:
     if verdict.confirmed_by:
         parts.append(f"Confirmed by {verdict.confirmed_by}.")
     return shown(" ".join(parts))
+
+
+def stands(line: Attestation, at: int) -> bool:
+    """Whether a line is a justification that a named person signed, and that has not run out."""
+    until = instant(line.expires_on, end_of_day=True)
+    return (
+        line.measure.partition(" ")[0] in JUSTIFICATIONS
+        and line.confirmed
+        and names_a_person(line.confirmed_by)
+        and until is not None
+        and until >= at
+    )
 
 
 def names_a_person(confirmed_by: str) -> bool:
