@@ -1,5 +1,6 @@
 """wardwatch.watch"""
 
+import os
 import stat
 from pathlib import Path
 
@@ -86,3 +87,20 @@ def test_an_audit_cannot_be_changed_afterwards() -> None:
     with pytest.raises(AttributeError):
         audits.make().packets = 0  # type: ignore[misc]
     assert msgspec.structs.replace(audits.make(), packets=7).packets == 7
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes of POSIX")
+def test_a_folder_others_use_is_not_closed_to_them(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir(mode=0o755)
+    private_folder(shared)
+    assert stat.S_IMODE(shared.stat().st_mode) == 0o700  # empty: nobody loses anything
+    shared.chmod(0o755)
+    (shared / "report.json").touch()
+    private_folder(shared)
+    assert stat.S_IMODE(shared.stat().st_mode) == 0o700  # ours
+    shared.chmod(0o755)
+    (shared / "of-others").touch()
+    with pytest.raises(OutputError, match=r"holds other things.*--out"):
+        private_folder(shared)
+    assert stat.S_IMODE(shared.stat().st_mode) == 0o755

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -123,10 +124,19 @@ def audit(
 
 
 def private_folder(folder: Path) -> Path:
-    """Make ``folder`` (0700) for output, or tighten ours; a name in the way is an error."""
+    """Make ``folder`` (0700) for output, or tighten an empty one or ours.
+
+    A folder that others read and that holds other things (``/tmp``, a home) is not ours to
+    close; that, and a name in the way, is an error.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        folder.chmod(0o700)
+        if os.name == "posix" and folder.stat().st_mode & 0o077:
+            if not all(_is_ours(entry) for entry in folder.iterdir()):
+                raise OutputError(
+                    f"{folder}: holds other things and is open to others; name a new folder with --out"
+                )
+            folder.chmod(0o700)
     except (FileExistsError, NotADirectoryError) as error:
         raise OutputError(f"{folder}: is a file; name a folder with --out") from error
     except OSError as error:
@@ -134,6 +144,11 @@ def private_folder(folder: Path) -> Path:
             f"{folder}: cannot be written ({error.strerror}); name another folder with --out"
         ) from error
     return folder
+
+
+def _is_ours(entry: Path) -> bool:
+    """Whether a name in an output folder is one that we write."""
+    return entry.suffix == ".parquet" or entry.name in ("evidence", "report.html", "report.json")
 
 
 def _assumptions(site: Site, *, given: bool) -> tuple[str, ...]:
