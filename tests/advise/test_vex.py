@@ -159,6 +159,15 @@ def test_an_attested_measure_says_that_packets_do_not_show_it():
     assert "Evidence" not in said
 
 
+def test_where_nothing_helps_that_is_said_too():
+    audit = audited()
+    bare = (msgspec.structs.replace(audit.advisories[0], remediations=(), fixed_version=""),)
+    document = statement(msgspec.structs.replace(audit, advisories=bare), **BY)
+    (told,) = entry(document)["remediations"]
+    assert (told["category"], told["product_ids"]) == ("none_available", ["dev-1"])
+    assert mandatory(document) == []
+
+
 def test_the_weakness_reached_by_radio_is_mitigated_by_no_segmentation():
     held = [verdict("segmentation_enforced"), verdict("segmentation_in_use")]
     document = statement(audited(*held), **BY)
