@@ -111,7 +111,8 @@ class Library:
         self._atoms: dict[str, list[int]] = {}
         self._brands: dict[str, list[int]] = {}
         self._cores: dict[frozenset[str], set[frozenset[str]]] = {}
-        self._hosts: set[str] = set()
+        self._hosts: dict[str, list[Range]] = {}
+        self._fits: dict[tuple[str, ...], dict[str, list[tuple[Fit, bool, Statement]]]] = {}
         self._cache: dict[Asset, tuple[Answer, ...]] = {}
         for i, statement in enumerate(self.statements):
             for family in statement.families:
@@ -120,7 +121,10 @@ class Library:
                 for atom in name.core | name.full | name.codes | {name.tight}:
                     self._atoms.setdefault(atom, []).append(i)
             if statement.component:
-                self._hosts |= statement.families
+                for family in statement.families:
+                    self._hosts.setdefault(family, []).extend(
+                        [statement.affected] if statement.affected else []
+                    )
             for name in statement.names[:1]:
                 self._cores.setdefault(statement.makers, set()).add(name.core)
 
@@ -134,12 +138,7 @@ class Library:
     def _match(self, asset: Asset) -> Iterator[Answer]:
         device = _Device(asset)
         parts = [_Device(part) for part in _parts(device)]
-        met: dict[str, list[tuple[Fit, bool, Statement]]] = {}
-        for i in sorted(self._candidates(device)):
-            statement = self.statements[i]
-            fit, own = self._fit(device, statement)
-            if fit is not None:
-                met.setdefault(statement.advisory, []).append((fit, own, statement))
+        met = self._met(device)
         of_parts: dict[str, list[Answer]] = {}
         for part in parts:
             for answer in self.match(part.asset):
@@ -147,6 +146,20 @@ class Library:
         for advisory in sorted(met.keys() | of_parts.keys()):
             answers_ = [*self._judged(device, met.get(advisory, []))]
             yield _united(answers_, of_parts.get(advisory, []))
+
+    def _met(self, device: _Device) -> dict[str, list[tuple[Fit, bool, Statement]]]:
+        """The statements that may be of a device, by advisory; its version does not count here."""
+        asset = device.asset
+        key = (asset.manufacturer, asset.model, "" if device.version else asset.version)
+        met = self._fits.get(key)
+        if met is None:
+            met = self._fits[key] = {}
+            for i in sorted(self._candidates(device)):
+                statement = self.statements[i]
+                fit, own = self._fit(device, statement)
+                if fit is not None:
+                    met.setdefault(statement.advisory, []).append((fit, own, statement))
+        return met
 
     def _candidates(self, device: _Device) -> set[int]:
         found: set[int] = set()
@@ -269,11 +282,19 @@ class Library:
             return answer(Exposure.UNKNOWN, f"It is affected only if {s.when}. {s.why}".strip(), condition=s.when)  # fmt: skip
         if s.models:
             return self._by_model(device, s, answer)
-        if s.component and not device.speaks_of(s.component):
+        of_part = device.speaks_of("wlan") or self._of_component(device, s)
+        if s.component and not of_part:
             return answer(Exposure.UNKNOWN, f"It hangs on {s.fact}. {s.why}".strip(), condition=s.fact)  # fmt: skip
-        if not s.component and s.families & self._hosts and device.speaks_of("wlan"):
+        if not s.component and of_part and not s.families.isdisjoint(self._hosts):
             return answer(Exposure.UNKNOWN, "The version given is that of a component; the device's own is not recorded.")  # fmt: skip
         return self._by_version(device, fit, s, answer)
+
+    def _of_component(self, device: _Device, s: Statement) -> bool:
+        """Whether the version given is one that a document lists of a component of the device."""
+        own = device.version
+        return own is not None and any(
+            listed(own, where) for family in s.families for where in self._hosts.get(family, ())
+        )
 
     def _by_model(self, device: _Device, s: Statement, answer: _Say) -> Answer:
         hit = [model for model in s.models if model in device.all_words]
@@ -323,6 +344,10 @@ class Library:
             if False in reached and _beyond(own, where):
                 fix = s.fixed[reached.index(False)].text
                 return answer(Exposure.UNKNOWN, f"{head} is after the affected ({_words(s)}) and before the named fix {fix}: the document is silent.")  # fmt: skip
+            if gap := _before_named(own, s):
+                return answer(Exposure.UNKNOWN, f"{head} is after the affected ({_words(s)}), and before {gap}, which the text seems to name as the fix.")  # fmt: skip
+            if s.residual:
+                return answer(Exposure.UNKNOWN, f'{head} is outside of the affected ({said}), but the text says: "{s.residual}"')  # fmt: skip
             return self._outside(fit, answer, f"{head} is outside of the affected: {said}")
         why = {
             Place.FINER: f"is finer than the stated {said}",
@@ -344,6 +369,8 @@ class _Device:
         self.asset = asset
         self.name = name_of(asset.model, asset.manufacturer)
         self.families = families_of(asset.model)
+        # "Alaris", "8015": what the maker's column says may be half of the product's name.
+        self.families = self.families or families_of(f"{asset.manufacturer} {asset.model}")
         version = asset.version
         # "Medfusion", version "4000": the model has slipped into the next column.
         slipped = families_of(f"{asset.model} {version}") if version.strip().isdigit() else None
@@ -432,6 +459,20 @@ def _listed_model(device: _Device, where: Range) -> str:
 
 _MODEL = re.compile(r"\d{4,}[a-z]{0,2}|[a-z]{1,4}\d{3,}[a-z0-9]*")
 """A number that is a model's rather than a version's."""
+
+
+def _before_named(own: Version, s: Statement) -> str:
+    """The first release that prose names as a fix, where a version lies before all of them.
+
+    A bound that is itself excluded ("< 2.0") is its own fix, and leaves no gap.
+    """
+    ends = [t.sign for terms in s.affected.alternatives for t in terms] if s.affected else []
+    if "<" in ends or s.affected is None:
+        return ""
+    later = [v for v in s.named if place(v, s.affected)[0] is Place.OUTSIDE]
+    if later and _beyond(own, s.affected) and all(reaches(own, v) is False for v in later):
+        return later[0].text
+    return ""
 
 
 def _beyond(own: Version, where: Range) -> bool:

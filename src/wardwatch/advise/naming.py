@@ -79,7 +79,7 @@ def name_of(text: str, maker: str = "") -> Name:
     own = frozenset(plain(maker).split())
     row = plain(text).split()
     atoms = [_number(a) for word in row for a in re.findall(r"[a-z]+|\d+", word)]
-    full = [a for a in atoms if a not in SOFT] or atoms
+    full = [_singular(a) for a in atoms if a not in SOFT] or atoms
     core = [a for a in full if a not in own] or full
     joined = {a + b for a, b in pairwise(row) if a.isalpha() and b.isdigit()}
     return Name(
@@ -95,6 +95,12 @@ def name_of(text: str, maker: str = "") -> Name:
 
 _CODE = re.compile(r"(?=.{4,})[a-z]{2,}\d{2,}[a-z]{0,3}|[a-z]\d{3,}[a-z]{0,3}|\d{5,}[a-z0-9]*")
 """A model's code: letters and at least two digits, or a catalogue number."""
+
+
+def _singular(atom: str) -> str:
+    """Workplaces and workplace are one word; glass and lens are not plurals."""
+    plural = len(atom) > 5 and atom.endswith("s") and not atom.endswith(("ss", "us", "is", "ns"))
+    return atom[:-1] if plural else atom
 
 
 def _number(atom: str) -> str:

@@ -48,5 +48,5 @@ def verifier(key: Path, fingerprint: str = "") -> Callable[[bytes, bytes], str]:
 
 
 def _first_line(error: RuntimeError) -> str:
-    """pysequoia's errors bring a stack along."""
+    """The errors of pysequoia bring a stack along."""
     return str(error).partition("\n")[0][:200].rstrip(".")

@@ -16,12 +16,12 @@ from wardwatch.advise.knowledge import Case, Entry, Maybe, families, readings
 from wardwatch.advise.makers import makers_of
 from wardwatch.advise.naming import Name, name_of
 from wardwatch.advise.ranges import Range, Version, parse_range, parse_version
-from wardwatch.advise.repair import disagreement, impacted_by
+from wardwatch.advise.repair import cves_in, disagreement, impacted_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from wardwatch.advise.csaf import Document, Leaf
+    from wardwatch.advise.csaf import Document, Leaf, Remedy
 
 
 class Statement(msgspec.Struct, frozen=True):
@@ -37,6 +37,9 @@ class Statement(msgspec.Struct, frozen=True):
     """Products that the same words take out: "not including EchoPAC"."""
     affected: Range | None
     fixed: tuple[Version, ...]
+    """Fixes that our reading names."""
+    named: tuple[Version, ...]
+    """Releases that prose seems to name as fixes: they raise doubt, and never remove it."""
     models: tuple[str, ...]
     cves: tuple[str, ...]
     maybe: tuple[Maybe, ...]
@@ -46,6 +49,8 @@ class Statement(msgspec.Struct, frozen=True):
     """The fact on which the whole statement hangs."""
     proviso: str
     """The fact on which versions inside hang: "on Windows 8.1"."""
+    residual: str
+    """The sentence by which a fix leaves some of it; "" none."""
     component: str
     fact: str
     doubt: str
@@ -63,6 +68,21 @@ _CONDITION = re.compile(
     r"(?i)^\*|\bwith\b|\bdistributed\b|\bmanufactured\b|\brunning\b|\bintegrated\b|\brelease\b|\bwindows\b|[<>]"
 )
 """Words of a version statement that set a condition, rather than name a product."""
+_RESIDUAL = re.compile(
+    r"(?i)\bexcept(?:ing|ion of)?\b|\bstill (?:present|affected|vulnerable)\b|\bpartial(?:ly)?\b|\bremains?\b"
+    r"|\bnot (?:yet )?(?:be )?(?:fixed|addressed|remediated|mitigated|resolved)\b"
+)
+"""Words by which a fix is not the whole fix."""
+_CURE = re.compile(
+    r"(?i)\b(?:updat|upgrad|releas|fix|address|remediat|mitigat|correct|resolv|patch|produc)\w*"
+)
+_ELSEWHERE = re.compile(
+    r"(?i)\b(?:windows|android|ios|tls|ssl|kb\d|prior to|and (?:prior|earlier))\b"
+)
+"""Sentences whose versions are another product's, or the affected ones again."""
+_RELEASE = re.compile(
+    r"(?i)\b(?:versions?|release|to|v|r)\s*\.?\s*(\d+(?:\.\d+){1,4}[a-z]?)\b(?!\.\d)"
+)
 _EXCEPT = re.compile(
     r"(?i)^(.*?),?\s*\(?\b(?:not including|excluding|except(?:\s+for)?)\b\s*(.*?)\)?$"
 )
@@ -111,10 +131,11 @@ def _read(
         product=entry.product or ", ".join(sorted(pack[family].name for family in ids)),
         makers=named,
         families=ids,
-        names=tuple(name_of(entry.product, v) for v in vendors) if entry.product else (),
+        names=tuple(name_of(entry.product, v) for v in vendors or {""}) if entry.product else (),
         excluded=(),
         affected=parse_range(entry.affected) if entry.affected else None,
         fixed=tuple(v for v in map(parse_version, entry.fixed) if v is not None),
+        named=(),
         models=entry.models,
         cves=tuple(cve for cve in cves if cve in known),
         maybe=tuple(
@@ -126,6 +147,7 @@ def _read(
         cases=tuple((where, case) for case in entry.cases if (where := parse_range(case.versions))),
         when=entry.when,
         proviso="",
+        residual="",
         component=entry.component,
         fact=entry.fact,
         doubt="",
@@ -150,7 +172,10 @@ def _plain(
         # A version that is none ("882300 Gemini 16 Slice") belongs to the product's name.
         odd = "" if parse_range(_bare(leaf.version)[0]) else leaf.version
         grouped.setdefault((leaf.vendor, leaf.product, cves, odd), []).append(leaf)
+    alone = len({leaf.product for leaf in document.leaves}) == 1
+    fixes = _named_fixes(document)
     for (vendor, product, cves, odd), own in grouped.items():
+        left = _residual(document, own)
         title, excluded = product, ""
         if found := _EXCEPT.match(product):
             title, excluded = found[1], found[2]
@@ -182,6 +207,7 @@ def _plain(
             ),
             affected=affected,
             fixed=(),
+            named=fixes if alone else (),
             models=(),
             cves=cves,
             maybe=(),
@@ -189,6 +215,7 @@ def _plain(
             cases=(),
             when=when,
             proviso=proviso,
+            residual=left,
             component="",
             fact="",
             doubt=doubt,
@@ -202,6 +229,37 @@ def _bare(version: str) -> tuple[str, str]:
     """A version statement without the condition that follows it, and that condition."""
     found = re.match(r"^(\s*(?:<=?|>=?)?\s*[\w.]*\d[\w.]*)\s+((?:running\s+)?(?:on|with|under)\s+\S.*)$", version)  # fmt: skip
     return (found[1], found[2]) if found else (version, "")
+
+
+def _residual(document: Document, leaves: Sequence[Leaf]) -> str:
+    """A sentence of the remediations that leaves CVEs open in a fixed release; "" none."""
+    ids = {leaf.product_id for leaf in leaves}
+    for remedy in _remedies(document):
+        if not remedy.product_ids or ids & set(remedy.product_ids):
+            for sentence in re.split(r"(?<=[.;])\s+", remedy.details):
+                if _RESIDUAL.search(sentence) and cves_in(sentence):
+                    return sentence[:300]
+    return ""
+
+
+def _named_fixes(document: Document) -> tuple[Version, ...]:
+    """Releases that the remediations name as the cure, in the order of their being named.
+
+    They only widen what is unknown: between the last affected and these the document is silent.
+    """
+    found: dict[str, Version] = {}
+    for remedy in _remedies(document):
+        for sentence in re.split(r"(?<=[.;:])\s+", remedy.details):
+            if _CURE.search(sentence) and not _ELSEWHERE.search(sentence):
+                for text in _RELEASE.findall(sentence):
+                    version = parse_version(text)
+                    if version is not None:
+                        found.setdefault(text, version)
+    return tuple(found.values())
+
+
+def _remedies(document: Document) -> list[Remedy]:
+    return list({r.details: r for flaw in document.flaws for r in flaw.remedies}.values())
 
 
 def _doubt(leaves: Sequence[Leaf]) -> tuple[Range | None, str]:
