@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from wardwatch.decode.kernels import conversations as k
 from wardwatch.decode.kernels.headers import views
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -186,12 +187,26 @@ class ConversationTable:
         (0 none), ``segment`` as given to :meth:`update`. ``one_way`` is true of TCP of which
         only one direction was seen though an acknowledgement shows there was another.
         """
-        whole = np.concatenate([*self._gone, self.table[: len(self)]])
-        return _columns(whole[np.argsort(whole[:, k.NUMBER], kind="stable")])
+        return next(self.pieces(max(self.pending + len(self), 1)), _columns(self.table[:0]))
+
+    def pieces(self, size: int) -> Iterator[Columns]:
+        """What :meth:`rows` gives, ``size`` at a time: in words a full table is ten times larger."""
+        gone = np.concatenate([np.zeros((0, k.WIDTH), np.int64), *self._gone])
+        numbers = np.concatenate([gone[:, k.NUMBER], self.table[: len(self), k.NUMBER]])
+        order = np.argsort(numbers, kind="stable")
+        for at in range(0, len(order), size):
+            chosen = order[at : at + size]
+            left = chosen < len(gone)
+            piece = np.empty((len(chosen), k.WIDTH), np.int64)
+            piece[left] = gone[chosen[left]]
+            piece[~left] = self.table[chosen[~left] - len(gone)]
+            yield _columns(piece)
 
     def _row(self, number: int) -> int:
-        found = self._rows_of(np.array([number], np.int64))
-        return int(found[0])
+        """Row of a conversation, -1 where it left: numbers ascend by row."""
+        used = len(self)
+        r = bisect_left(self.table[:, k.NUMBER], number, 0, used)
+        return r if r < used and self.table[r, k.NUMBER] == number else -1
 
     def _rows_of(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
         """Rows of conversations by their numbers, -1 where they left: numbers ascend by row."""

@@ -29,7 +29,9 @@ from wardwatch.observe.vantage import Clock, Vantage, vantage_of_messages
 from wardwatch.observe.where import Where
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
 
     from wardwatch.capture.reader import CaptureReader
     from wardwatch.decode.conversations import Columns
@@ -105,7 +107,8 @@ class Observer:
         self._datagrams.finish()
         self._vantage.finish()
         self._bindings.finish()
-        self._write(self._conversations.rows())
+        for piece in self._conversations.pieces(WRITE_ROWS):
+            self._write(piece)
         self._write_segments()
 
     def _take(self, block: PacketBlock, reader: CaptureReader, tally: _Tally) -> None:
@@ -139,36 +142,47 @@ class Observer:
                 wanted[chosen] = False
                 wanted[chosen[left]] = True
         chosen = rows[wanted]
-        interest, talks = self._interest, columns.conversation[chosen].tolist()
-        for i, talk in zip(chosen.tolist(), talks, strict=True):
-            if talk < 0 or interest.get(talk) != IGNORE:  # it may have lost it within this block
-                self._message(block, columns, i, self._segment_name(i))
+        interest, talks = self._interest, columns.conversation[chosen]
+        if interest:
+            # What was ignored when the block began needs no citation; the rest may be within it.
+            kept = [talk < 0 or interest.get(talk) != IGNORE for talk in talks.tolist()]
+            chosen, talks = chosen[kept], talks[kept]
+        names = [self._segment_name(i) for i in chosen.tolist()]
+        cited = _cited(block, columns, chosen, names)
+        tcp = (columns.kind[chosen] == kinds.KIND_TCP).tolist()
+        for i, talk, is_tcp, where in zip(chosen.tolist(), talks.tolist(), tcp, cited, strict=True):
+            if talk >= 0 and interest.get(talk) == IGNORE:
+                continue
+            if is_tcp:
+                self._segment(block, columns, i, where)
+            else:
+                self._message(block, columns, i, where)
         for i in discovery.rows_of(columns, block.n).tolist():
             where = _where(block, columns, i, self._segment_name(i))
             self._discovery.read(_payload(block, columns, i), where)
         self._radio.take(block, columns, lambda i: _where(block, columns, i, self._segment_name(i)))
 
-    def _message(self, block: PacketBlock, columns: PacketColumns, i: int, segment: str) -> None:
+    def _message(self, block: PacketBlock, columns: PacketColumns, i: int, where: Where) -> None:
         """One packet that carries an answer."""
         kind = int(columns.kind[i])
         if kind == kinds.KIND_TCP:
-            self._segment(block, columns, i, segment)
+            self._segment(block, columns, i, where)
         elif kind == kinds.KIND_FRAGMENT:
-            self._fragment(block, columns, i, segment)
+            self._fragment(block, columns, i, where)
         else:
             self._datagrams.read(
                 kind,
                 _payload(block, columns, i),
-                _where(block, columns, i, segment),
+                where,
                 claimed=int(columns.payload_claimed[i]),
                 extension_headers=bool(columns.extensions[i]),
             )
 
-    def _fragment(self, block: PacketBlock, columns: PacketColumns, i: int, segment: str) -> None:
+    def _fragment(self, block: PacketBlock, columns: PacketColumns, i: int, where: Where) -> None:
         """One fragment: its datagram goes on when it is whole, or can never be."""
         whole, anomalies = self._fragments.take(block, columns, i)
         if anomalies:
-            self._datagrams.anomalies("ip", anomalies, _where(block, columns, i, segment))
+            self._datagrams.anomalies("ip", anomalies, where)
         if whole is not None:
             one, decoded = reassembled(whole, block, columns, i, self._events)
             there = self._vantage.segment[i : i + 1].astype(np.int64)
@@ -180,29 +194,31 @@ class Observer:
         else:
             return
         if int(decoded.kind[0]) not in (kinds.KIND_NONE, kinds.KIND_FRAGMENT, kinds.KIND_WIFI):
-            self._message(one, decoded, 0, segment)
+            self._message(one, decoded, 0, _where(one, decoded, 0, where.segment))
 
-    def _segment(self, block: PacketBlock, c: PacketColumns, i: int, segment: str) -> None:
+    def _segment(self, block: PacketBlock, c: PacketColumns, i: int, where: Where) -> None:
         """One TCP segment of a conversation that somebody reads, or may come to read."""
-        number = int(c.conversation[i])
-        where = _where(block, c, i, segment)
+        number = where.conversation
         from_orig = bool(c.from_orig[i])
+        flags = int(c.flags[i])
         sessions = self._sessions
-        if number not in self._interest:
-            self._interest[number] = -1
-            self._begin(number, where, from_orig, int(c.flags[i]))
+        before = self._interest.get(number)
+        if before is None:
+            before = self._interest[number] = -1
+            self._begin(number, where, from_orig, flags)
+        claimed = int(c.payload_claimed[i])
         sessions.segment(
             number,
             from_orig,
             int(c.seq[i]),
             int(c.ack[i]),
-            int(c.flags[i]),
+            flags,
             _payload(block, c, i),
             where,
-            int(c.payload_claimed[i]),
+            claimed,
         )
         interest = sessions.interest(number)
-        if interest != self._interest[number]:
+        if interest != before:
             self._interest[number] = interest
             if interest == IGNORE:
                 self._conversations.ignore(number)
@@ -355,25 +371,48 @@ def _payload(block: PacketBlock, columns: PacketColumns, i: int) -> bytes:
     return block.arena[start : start + size].tobytes() if start >= 0 else b""
 
 
+def _cited(
+    block: PacketBlock, c: PacketColumns, rows: NDArray[np.int64], segments: Sequence[str]
+) -> list[Where]:
+    """The packets of ``rows`` as rows of tables will cite them, one list a column."""
+    columns = (
+        c.has_mac, c.src_mac, c.dst_mac, c.net, c.src_hi, c.src_lo, c.src_port,
+        c.dst_hi, c.dst_lo, c.dst_port, c.conversation, c.ttl,
+    )  # fmt: skip
+    whole = (c.payload_len[rows] >= c.payload_claimed[rows]).tolist()
+    return [
+        Where(
+            block.capture,
+            packet,
+            ts,
+            segment,
+            mac_of(src_mac) if has_mac else "",
+            mac_of(dst_mac) if has_mac else "",
+            ip_of(net, src_hi, src_lo),
+            src_port,
+            ip_of(net, dst_hi, dst_lo),
+            dst_port,
+            conversation,
+            ttl if net else -1,
+            complete,
+        )
+        for (
+            packet, ts, segment, complete, has_mac, src_mac, dst_mac, net, src_hi, src_lo, src_port,
+            dst_hi, dst_lo, dst_port, conversation, ttl,
+        ) in zip(
+            (rows + block.first).tolist(),
+            block.time[rows].tolist(),
+            segments,
+            whole,
+            *(column[rows].tolist() for column in columns),
+            strict=True,
+        )
+    ]  # fmt: skip
+
+
 def _where(block: PacketBlock, c: PacketColumns, i: int, segment: str) -> Where:
     """The packet of row ``i`` as rows of tables will cite it."""
-    net = int(c.net[i])
-    has_mac = bool(c.has_mac[i])
-    return Where(
-        capture=block.capture,
-        packet=block.first + i,
-        ts=int(block.time[i]),
-        segment=segment,
-        src_mac=mac_of(int(c.src_mac[i])) if has_mac else "",
-        dst_mac=mac_of(int(c.dst_mac[i])) if has_mac else "",
-        src=ip_of(net, int(c.src_hi[i]), int(c.src_lo[i])),
-        src_port=int(c.src_port[i]),
-        dst=ip_of(net, int(c.dst_hi[i]), int(c.dst_lo[i])),
-        dst_port=int(c.dst_port[i]),
-        conversation=int(c.conversation[i]),
-        ip_ttl=int(c.ttl[i]) if net else -1,
-        whole=int(c.payload_len[i]) >= int(c.payload_claimed[i]),
-    )
+    return _cited(block, c, np.array([i], np.int64), (segment,))[0]
 
 
 def _turned(where: Where) -> Where:
