@@ -33,10 +33,15 @@ def commands() -> str:
         "Exit status: 1 a finding or a broken measure; 0 none and the input whole; "
         "3 none in what could be read, but the input damaged or nothing observable; 2 not done.\n",
     ]
+    ways = []
     for name in names:
-        shown = runner.invoke(app, [name, "--help"]).output
+        ways.append([name])
+        ways += [[name, inner] for inner in sorted(getattr(group.commands[name], "commands", {}))]
+    for way in ways:
+        shown = runner.invoke(app, [*way, "--help"]).output
         text = "\n".join(line.rstrip() for line in shown.strip().splitlines())
-        parts.append(f"\n## wardwatch {name}\n\n```text\n{text}\n```\n")
+        title = "#" * (1 + len(way))
+        parts.append(f"\n{title} wardwatch {' '.join(way)}\n\n```text\n{text}\n```\n")
     return "".join(parts)
 
 

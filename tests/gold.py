@@ -15,6 +15,8 @@ from pathlib import Path
 from tests.shared import SHARED
 
 CORPUS = SHARED / "data" / "advisories" / "icsma.tar.xz"
+DOCS = Path(__file__).parents[1] / "docs" / "advisories.md"
+BEGIN, END = "<!-- gold table -->", "<!-- end of gold table -->"
 
 
 @dataclass
@@ -121,14 +123,26 @@ def render(found: Table) -> str:
     return "\n".join([*lines, *found.disagreed])
 
 
+def written(text: str, found: Table) -> str:
+    """A document with the table of a file in its place."""
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n```text\n{render(found)}\n```\n{END}{after}"
+
+
 def main() -> None:
-    """Print the table of each file named; ``-v`` adds every difference below the overall status."""
-    names = [name for name in sys.argv[1:] if name != "-v"]
+    """Print the table of each file named; ``-v`` adds every difference below the overall status.
+
+    ``--docs`` writes the table of the last file into ``docs/advisories.md``.
+    """
+    names = [name for name in sys.argv[1:] if name not in ("-v", "--docs")]
     for name in names:
         found = table(Path(name))
         print(render(found))
         if "-v" in sys.argv:
             print("\n".join(found.details))
+        if "--docs" in sys.argv:
+            DOCS.write_text(written(DOCS.read_text(encoding="utf-8"), found), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The gold set: rows read by a person, and the targets the matcher must keep."""
 
 import pytest
-from tests.gold import CORPUS, ratio, render, table
+from tests.gold import CORPUS, DOCS, ratio, render, table, written
 from tests.shared import SHARED, needs_shared
 
 GOLD = SHARED / "data" / "advisories" / "gold_dev.csv"
@@ -29,6 +29,12 @@ def test_agreement_and_cves_reach_their_targets(found):
 def test_advisory_by_advisory_most_answers_agree(found):
     right, all_ = found.advisories
     assert right / all_ >= 0.95, found.details
+
+
+@needs_shared
+def test_the_documented_table_is_the_measured_one(found):
+    text = DOCS.read_text(encoding="utf-8")
+    assert text == written(text, found), "run `python -m tests.gold --docs FILE.csv`"
 
 
 @needs_shared
