@@ -107,7 +107,7 @@ def rows() -> list[Row]:
     add("T-5", "occlusion 50 mL, 5 mL/h, 517 mmHg", "min", fast, 7.9, 22.1, "Dönmez 2005")
     add(
         "T-5",
-        "occlusion 50 mL, 0.5 mL/h, 385 mmHg",
+        "occlusion 50 mL, 0.5 mL/h, 385 mmHg (limit chosen to fit)",
         "min",
         occlusion(big, 0.5, 385)[0],
         107,
