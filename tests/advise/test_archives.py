@@ -76,6 +76,14 @@ def test_too_many_members_end_the_archive_not_the_import(tmp_path, monkeypatch):
     assert found["b.json"].raw == b"{}"
 
 
+def test_a_member_that_claims_a_gigabyte_is_not_unpacked_to_pass_it(tmp_path):
+    huge = tarfile.TarInfo("huge.bin")
+    huge.size = archives.MAX_UNPACKED
+    path = tmp_path / "a.tar"
+    path.write_bytes(huge.tobuf() + bytes(2048))
+    assert "unpacks to more" in by_name(path)["a.tar"].refused
+
+
 def test_a_cut_archive_gives_what_it_has_and_says_so(tmp_path):
     whole = tar_of(tmp_path / "a.tar.gz", *((f"{i}.json", bytes(9000), {}) for i in range(9)))
     cut = tmp_path / "cut.tar.gz"

@@ -115,10 +115,9 @@ def _zipped(path: Path, archive: zipfile.ZipFile) -> Iterator[Found]:
 
 def _tarred(path: Path, tar: tarfile.TarFile) -> Iterator[Found]:
     unpacked = 0
-    packed = path.stat().st_size
     for i, member in enumerate(tar):
-        # A member's size is its claim; the archive was already unpacked up to its header.
-        if i >= MAX_MEMBERS or tar.offset > max(MAX_BYTES, packed * MAX_RATIO * 10):
+        # To pass over a member unpacks it, so its claimed end counts, wanted or not.
+        if i >= MAX_MEMBERS or member.offset_data + member.size > MAX_UNPACKED:
             yield Found(
                 path.name, refused="unpacks to more than an archive of advisories; the rest is left"
             )

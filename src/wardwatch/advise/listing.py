@@ -141,11 +141,7 @@ def _rows(name: str, text: str) -> Iterator[tuple[int, list[str]]]:
     head = [line for line in text[:65536].splitlines() if line.strip()][: PREAMBLE + 1]
     if not head:
         raise InventoryError(name, "is empty", "give a CSV file with one row a device")
-    if head[0].casefold().startswith("sep="):  # what Excel writes for itself
-        delimiter = head[0][4:5] or ","
-        text = text.split("\n", 1)[1] if "\n" in text else ""
-    else:
-        delimiter = max(";\t,|", key=lambda sign: max(line.count(sign) for line in head))
+    delimiter = max(";\t,|", key=lambda sign: max(line.count(sign) for line in head))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     count = 0
     while True:
