@@ -118,6 +118,12 @@ def test_where_branch_and_leaf_name_differ_only_what_lies_between_is_unknown():
     assert [status(of, "Acme", "Flow Portal", v) for v in ("0.9", "1.1.0", "1.2")] == ["affected", "unknown", "not"]  # fmt: skip
 
 
+def test_a_name_that_is_anybodys_asks_nothing_under_another_maker():
+    of = library(("Acme", "Patient Portal", "<= 1.0", "x"))
+    assert status(of, "Acme", "Patient Portal", "0.9") == "affected"
+    assert status(of, "Other", "Patient Portal", "0.9") == "none"
+
+
 def test_a_name_merely_contained_never_calls_a_device_unaffected():
     of = library(("Acme", "Flow Portal", "<= 1.0", "x"))
     assert status(of, "Acme", "Flow Portal Gateway", "0.9") == "affected"

@@ -189,7 +189,7 @@ class Library:
             fit = None  # the pack knows this product, and its rules did not meet
         if fit is None and own and any(_excludes(device, name) for name in statement.excluded):
             fit = Fit.EXACT
-        if not own and (fit is None or fit < Fit.EXACT or not _distinctive(device.name.core)):
+        if not own and (fit is None or fit < Fit.EXACT or not _telling(device.name)):
             return None, False
         return fit, own
 
@@ -430,6 +430,17 @@ def _distinctive(core: frozenset[str]) -> bool:
     """Whether a word in it is a name, not a letter or a small number."""
     return any((a.isdigit() and len(a) > 3) or (a.isalpha() and len(a) > 3) for a in core) or (
         any(a.isdigit() and len(a) > 2 for a in core) and any(a.isalpha() for a in core)
+    )
+
+
+def _telling(name: Name) -> bool:
+    """Whether a name is so much one product's that it asks a question under any maker's.
+
+    "Patient Portal" is anybody's; "Flow Pump 4000" is not.
+    """
+    own = name.core - {"server", "portal", "viewer", "station", "central", "workstation"}
+    return bool(name.codes) or (
+        len(own) > 1 and any(len(a) > 5 or (a.isdigit() and len(a) > 3) for a in own)
     )
 
 
