@@ -231,6 +231,43 @@ def test_t18_priorities_are_the_table_and_the_highest_is_shown() -> None:
     assert h.shown(Pump().state) is None
 
 
+def test_t20_a_pause_of_the_sound_ends_by_itself_within_10_minutes() -> None:
+    pump = Pump().runs(h.Order(ML // 2))(h.Silence(11))(h.Silence(0))
+    assert pump.state.paused_until == 0
+    pump(h.Silence(10)).wait(10 * MIN - 1)
+    assert [a for a in pump.actions if isinstance(a, h.Audio)] == [h.Audio(0, paused=True)]
+    pump.wait(HOUR)
+    assert pump.actions.count(h.Audio(10 * MIN, paused=False)) == 1
+    assert Alarm.RATE_LOW in pump.alarms
+
+
+def test_t20_a_lost_link_and_a_high_alarm_are_heard_at_once() -> None:
+    pump = Pump().runs(h.Order(5 * ML))(h.Received(Frame(Kind.ACK, 0, b"")))(h.Silence(5))
+    pump.wait(MIN)
+    assert h.Audio(5 * S, paused=False) in pump.actions
+    assert pump.state.core == Pump().runs(h.Order(5 * ML)).wait(MIN).state.core
+    pump(h.Silence(5))(h.MotorFault())
+    assert pump.actions.count(h.Audio(MIN, paused=False)) == 1
+    assert pump.state.paused_until == 0
+
+
+def test_t22_the_third_stop_by_one_alarm_in_10_minutes_needs_a_new_confirmation() -> None:
+    for pause, repeated in ((MIN, True), (6 * MIN, False)):
+        pump = Pump().runs(h.Order(5 * ML))
+        for _ in range(3):
+            pump.wait(pause)(h.MotorFault())
+            assert pump.phase is Phase.STOPPED
+            if Alarm.REPEATED not in pump.alarms:
+                pump(h.Clear())(h.Start())
+        assert bool(pump.sounded(Alarm.REPEATED)) is repeated
+        pump(h.Clear())(h.Start())
+        assert (pump.phase in h.DELIVERS) is not repeated
+    pump = Pump().runs(h.Order(5 * ML))
+    for fault in (h.MotorFault(), h.MotorFault(), h.MotorFault(rate=True)):
+        pump.wait(MIN)(fault)(h.Clear())(h.Start())
+    assert pump.phase is Phase.RUNNING
+
+
 @pytest.mark.parametrize(
     ("event", "alarm"),
     [
@@ -481,6 +518,7 @@ def random_event(draws: random.Random) -> h.Event:
             lambda: h.Rate(rate),
             lambda: h.Bolus(draws.randrange(-1, 3 * ML), rate),
             lambda: h.Prime(draws.randrange(3 * ML)),
+            lambda: h.Silence(draws.randrange(-1, 13)),
             lambda: h.MotorFault(draws.random() < 0.5),
             lambda: h.Battery(draws.choice([0, 20, 300, 300, 300])),
             lambda: h.Clamp(draws.random() < 0.5),

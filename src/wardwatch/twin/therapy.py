@@ -38,6 +38,10 @@ LINK_LOST_NS = 5 * NS
 """[A] C-13."""
 OFFER_NS = 60 * NS
 """[A] One time offer a minute is heard; the log cannot be filled faster."""
+PAUSE_MIN = 10
+"""Longest pause of the alarms' sound (Open PCA)."""
+REPEATS, REPEAT_NS = 3, 600 * NS
+"""So many stops by one alarm in so long need a new confirmation (Open PCA)."""
 NEAR_VOLUME = 20
 """[A] Volume near empty: a twentieth of the syringe."""
 RESIDUE_UL, RESIDUE_HIGH_UL = 200.0, 350.0
@@ -84,6 +88,7 @@ class Alarm(Enum):
     EMPTY = "syringe empty"
     DISLODGED = "syringe dislodged"
     FAILURE = "system failure"
+    REPEATED = "the same alarm three times"
     BATTERY_DEPLETED = "depleted battery"
     BATTERY_LOW = "low battery"
     NEAR_EMPTY = "syringe near empty"
@@ -101,6 +106,7 @@ PRIORITIES: dict[Alarm, Priority] = {
     Alarm.EMPTY: Priority.HIGH,
     Alarm.DISLODGED: Priority.HIGH,
     Alarm.FAILURE: Priority.HIGH,
+    Alarm.REPEATED: Priority.HIGH,
     Alarm.BATTERY_DEPLETED: Priority.HIGH,
     Alarm.BATTERY_LOW: Priority.LOW,
     Alarm.NEAR_EMPTY: Priority.LOW,
@@ -240,6 +246,12 @@ class Clear(msgspec.Struct, frozen=True):
     """Alarms are acknowledged."""
 
 
+class Silence(msgspec.Struct, frozen=True):
+    """The alarms' sound is paused; their light and text are not."""
+
+    minutes: int
+
+
 class NewPatient(msgspec.Struct, frozen=True):
     """Everything of the last patient is forgotten."""
 
@@ -280,7 +292,7 @@ class Wait(msgspec.Struct, frozen=True):
 
 Event = (
     PowerOn | PowerOff | Load | Unload | Programme | Confirm | Start | Stop | Rate | Bolus | Prime
-    | Key | Clear | NewPatient | MotorFault | Battery | Clamp | Vein | Received | Wait
+    | Key | Clear | Silence | NewPatient | MotorFault | Battery | Clamp | Vein | Received | Wait
 )  # fmt: skip
 
 
@@ -302,6 +314,13 @@ class Sound(msgspec.Struct, frozen=True):
     on: bool
 
 
+class Audio(msgspec.Struct, frozen=True):
+    """The sound of alarms is paused, or heard again."""
+
+    at: int
+    paused: bool
+
+
 class Record(msgspec.Struct, frozen=True):
     """One line of the log; ``digest`` covers it and all before it."""
 
@@ -311,7 +330,7 @@ class Record(msgspec.Struct, frozen=True):
     digest: bytes
 
 
-Action = Motor | Sound | Record
+Action = Motor | Sound | Audio | Record
 
 
 # State -----------------------------------------------------------------------------------------
@@ -345,6 +364,8 @@ class Core(msgspec.Struct, frozen=True):
     said: frozenset[Alarm] = frozenset()
     """Announced once for this syringe."""
     alarms: tuple[tuple[Alarm, Priority], ...] = ()
+    stops: tuple[tuple[Alarm, int], ...] = ()
+    """The last alarms that stopped delivery, with their instants."""
     key_at: int = 0
     library: Library = Library(0)
     firmware: int = 1
@@ -389,6 +410,8 @@ class State(msgspec.Struct, frozen=True):
     rules: Rules = Rules()
     core: Core = Core()
     comms: Comms = Comms()
+    paused_until: int = 0
+    """Of the alarms' sound, which link and core may both end; 0 not paused."""
     digest: bytes = bytes(32)
     records: int = 0
     now: int = 0
@@ -419,7 +442,7 @@ def deadline(state: State) -> int:
     """When something happens by itself."""
     comms = state.comms
     lost = comms.heard + LINK_LOST_NS if comms.heard >= 0 and not comms.lost else NEVER
-    return min(state.core.due, lost)
+    return min(state.core.due, lost, state.paused_until or NEVER)
 
 
 def delivered_ul(state: State, t: int) -> float:
@@ -512,15 +535,35 @@ class _Out:
         self.actions.append(Motor(rate))
 
     def alarm(self, t: int, alarm: Alarm, priority: Priority | None = None) -> None:
-        """Announce; a HIGH one stops delivery."""
+        """Announce; a HIGH one stops delivery, and is heard whatever was paused."""
         core = self.state.core
         priority = priority or PRIORITIES[alarm]
+        delivered = core.phase in DELIVERS
         if alarm not in (one for one, _ in core.alarms):
             self.actions.append(Sound(t, alarm, priority, on=True))
             self.record(t, f"alarm: {alarm.value}")
             self.core(alarms=(*core.alarms, (alarm, priority)))
         if priority is Priority.HIGH and core.phase not in (Phase.OFF, Phase.FAILED):
+            self.heard(t)
             self.drive(t, Phase.STOPPED, 0)
+            if delivered:
+                self._counted(t, alarm)
+
+    def _counted(self, t: int, alarm: Alarm) -> None:
+        """Three stops by the same alarm within ten minutes ask for a new confirmation (T-22)."""
+        before = [one for one in self.state.core.stops if t - one[1] <= REPEAT_NS]
+        stops = (*before, (alarm, t))
+        if sum(one is alarm for one, _ in stops) >= REPEATS:
+            self.core(stops=(), confirmed=False)
+            self.alarm(t, Alarm.REPEATED)
+        else:
+            self.core(stops=stops[-8:])
+
+    def heard(self, t: int) -> None:
+        """A pause of the sound ends."""
+        if self.state.paused_until:
+            self.state = msgspec.structs.replace(self.state, paused_until=0)
+            self.actions.append(Audio(t, paused=False))
 
     def quiet(self, t: int, *which: Alarm) -> None:
         """These alarms end."""
@@ -596,9 +639,13 @@ def _falls(core: Core, amount: int, to: int) -> int:
 
 
 def _fall_due(out: _Out, t: int) -> None:
-    """The one thing that is due at ``t``: the core's first, the link's after it."""
+    """The one thing that is due at ``t``: the core's first, then the sound's, then the link's."""
     if out.state.core.due > t:
+        if out.state.paused_until == t:
+            out.heard(t)
+            return
         out.comms(lost=True)
+        out.heard(t)
         out.actions.append(Sound(t, Alarm.LINK_LOST, PRIORITIES[Alarm.LINK_LOST], on=True))
         out.record(t, "alarm: communications lost")
         return
@@ -671,6 +718,7 @@ def _power_off(out: _Out, event: PowerOff, t: int) -> None:
     _ = event
     out.record(t, "power off")
     out.quiet(t, *Alarm)
+    out.heard(t)
     core = out.state.core
     out.state = msgspec.structs.replace(
         out.state, core=Core(since=t, library=core.library, firmware=core.firmware)
@@ -857,6 +905,16 @@ def _clear(out: _Out, event: Clear, t: int) -> None:
         out.drive(t, Phase.PAUSED if core.confirmed else Phase.IDLE, 0)
 
 
+def _silence(out: _Out, event: Silence, t: int) -> None:
+    if not 1 <= event.minutes <= PAUSE_MIN:
+        out.record(t, f"refused: a pause is 1 to {PAUSE_MIN} min")
+        return
+    until = t + event.minutes * 60 * NS
+    out.state = msgspec.structs.replace(out.state, paused_until=until)
+    out.actions.append(Audio(t, paused=True))
+    out.record(t, f"sound paused for {event.minutes} min")
+
+
 def _new_patient(out: _Out, event: NewPatient, t: int) -> None:
     _ = event
     library = out.state.comms.pending or out.state.core.library
@@ -997,6 +1055,7 @@ _EVENTS: dict[type, tuple[frozenset[Phase], Callable[..., None]]] = {
     Prime: (_STILL, _prime),
     Key: (_WELL, _key),
     Clear: (_WELL, _clear),
+    Silence: (_WELL, _silence),
     NewPatient: (_STILL, _new_patient),
     MotorFault: (DELIVERS, _motor_fault),
     Battery: (_WELL, _battery),
