@@ -273,9 +273,15 @@ class FastRows:
         if not self.devices.size:
             return np.zeros(rows.size, np.bool_)
         shift = np.uint64(24)
-        return np.isin(columns.src_mac[rows] >> shift, self.devices) | np.isin(
-            columns.dst_mac[rows] >> shift, self.devices
-        )
+        source, target = columns.src_mac[rows] >> shift, columns.dst_mac[rows] >> shift
+        return self._of_device(source) | self._of_device(target)
+
+    def _of_device(self, prefixes: NDArray[Any]) -> NDArray[np.bool_]:
+        """Which are a device's: with so few of them a comparison each beats ``np.isin``."""
+        found = np.zeros(prefixes.size, np.bool_)
+        for device in self.devices:
+            found |= prefixes == device
+        return found
 
     def _prefix_at(
         self, block: PacketBlock, columns: PacketColumns, rows: NDArray[np.int64], offset: int
@@ -286,7 +292,7 @@ class FastRows:
         at = np.minimum(at, max(block.arena.size - 3, 0))
         octets = [block.arena[at + k].astype(np.uint32) for k in range(3)]
         prefix = octets[0] << np.uint32(16) | octets[1] << np.uint32(8) | octets[2]
-        return known & np.isin(prefix, self.devices)
+        return known & self._of_device(prefix)
 
     def _flush_dns(self) -> None:
         import pyarrow as pa

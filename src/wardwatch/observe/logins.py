@@ -22,6 +22,8 @@ MAX_PENDING = 64
 """FTP commands waiting for a reply: nobody pipelines more, and the server answers in order."""
 MAX_EXTRA_LINES = 16
 """Lines of a greeting or HELP kept: the MQX server's HELP has five."""
+MAX_BANNERS = 4
+"""Lines of a telnet server kept as its banner."""
 MAX_OUTCOME = 4096
 """Octets a telnet server may say behind a password before its outcome is called unknown."""
 MAX_TYPED = 256
@@ -384,10 +386,13 @@ class Telnet(Follower):
         if self._attempt is not None:
             self._said += words[:MAX_OUTCOME]
         *lines, last = words.split(b"\n")
-        for line in lines:
-            self._line += line[: MAX_LINE - len(self._line)]
-            self._banner(bytes(self._line), where)
-            self._line.clear()
+        if lines:
+            if self._banners < MAX_BANNERS and not self._entered_secret:
+                for line in lines:
+                    self._line += line[: MAX_LINE - len(self._line)]
+                    self._banner(bytes(self._line), where)
+                    self._line.clear()
+            self._line.clear()  # behind the banners only the line without an end matters
         self._line += last[: MAX_LINE - len(self._line)]
         asks = telnet.prompt(bytes(self._line[-160:]))
         if asks and asks != "command":
@@ -457,6 +462,8 @@ class Telnet(Follower):
 
     def _banner(self, line: bytes, where: Where) -> None:
         shown = line.strip(b"\r\n\0 ")
-        if shown and self._banners < 4 and not self._entered_secret:  # what follows is for the user
+        if (
+            shown and self._banners < MAX_BANNERS and not self._entered_secret
+        ):  # what follows is for the user
             self._banners += 1
             self.flow.banner(self._server, "telnet", text(shown, SHOWN)[:SHOWN], where)

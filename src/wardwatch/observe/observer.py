@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import repeat
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -29,7 +30,7 @@ from wardwatch.observe.vantage import Clock, Vantage, vantage_of_messages
 from wardwatch.observe.where import Where
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -147,12 +148,14 @@ class Observer:
             # What was ignored when the block began needs no citation; the rest may be within it.
             kept = [talk < 0 or interest.get(talk) != IGNORE for talk in talks.tolist()]
             chosen, talks = chosen[kept], talks[kept]
-        names = [self._segment_name(i) for i in chosen.tolist()]
-        cited = _cited(block, columns, chosen, names)
-        tcp = (columns.kind[chosen] == kinds.KIND_TCP).tolist()
-        for i, talk, is_tcp, where in zip(chosen.tolist(), talks.tolist(), tcp, cited, strict=True):
+        tcp = columns.kind[chosen] == kinds.KIND_TCP
+        told = _told(block, columns, chosen)
+        for i, talk, is_tcp, cite in zip(
+            chosen.tolist(), talks.tolist(), tcp.tolist(), told, strict=True
+        ):
             if talk >= 0 and interest.get(talk) == IGNORE:
                 continue
+            where = _cited(self._segment_name(i), cite)
             if is_tcp:
                 self._segment(block, columns, i, where)
             else:
@@ -371,48 +374,50 @@ def _payload(block: PacketBlock, columns: PacketColumns, i: int) -> bytes:
     return block.arena[start : start + size].tobytes() if start >= 0 else b""
 
 
-def _cited(
-    block: PacketBlock, c: PacketColumns, rows: NDArray[np.int64], segments: Sequence[str]
-) -> list[Where]:
-    """The packets of ``rows`` as rows of tables will cite them, one list a column."""
+def _told(
+    block: PacketBlock, c: PacketColumns, rows: NDArray[np.int64]
+) -> Iterator[tuple[Any, ...]]:
+    """What :func:`_cited` wants to know of each row, read a column at a time."""
     columns = (
         c.has_mac, c.src_mac, c.dst_mac, c.net, c.src_hi, c.src_lo, c.src_port,
         c.dst_hi, c.dst_lo, c.dst_port, c.conversation, c.ttl,
     )  # fmt: skip
-    whole = (c.payload_len[rows] >= c.payload_claimed[rows]).tolist()
-    return [
-        Where(
-            block.capture,
-            packet,
-            ts,
-            segment,
-            mac_of(src_mac) if has_mac else "",
-            mac_of(dst_mac) if has_mac else "",
-            ip_of(net, src_hi, src_lo),
-            src_port,
-            ip_of(net, dst_hi, dst_lo),
-            dst_port,
-            conversation,
-            ttl if net else -1,
-            complete,
-        )
-        for (
-            packet, ts, segment, complete, has_mac, src_mac, dst_mac, net, src_hi, src_lo, src_port,
-            dst_hi, dst_lo, dst_port, conversation, ttl,
-        ) in zip(
-            (rows + block.first).tolist(),
-            block.time[rows].tolist(),
-            segments,
-            whole,
-            *(column[rows].tolist() for column in columns),
-            strict=True,
-        )
-    ]  # fmt: skip
+    return zip(
+        (rows + block.first).tolist(),
+        block.time[rows].tolist(),
+        (c.payload_len[rows] >= c.payload_claimed[rows]).tolist(),
+        repeat(block.capture, len(rows)),
+        *(column[rows].tolist() for column in columns),
+        strict=True,
+    )
+
+
+def _cited(segment: str, told: tuple[Any, ...]) -> Where:
+    """A packet as rows of tables will cite it."""
+    (
+        packet, ts, whole, capture, has_mac, src_mac, dst_mac, net, src_hi, src_lo, src_port,
+        dst_hi, dst_lo, dst_port, conversation, ttl,
+    ) = told  # fmt: skip
+    return Where(
+        capture,
+        packet,
+        ts,
+        segment,
+        mac_of(src_mac) if has_mac else "",
+        mac_of(dst_mac) if has_mac else "",
+        ip_of(net, src_hi, src_lo),
+        src_port,
+        ip_of(net, dst_hi, dst_lo),
+        dst_port,
+        conversation,
+        ttl if net else -1,
+        whole,
+    )
 
 
 def _where(block: PacketBlock, c: PacketColumns, i: int, segment: str) -> Where:
     """The packet of row ``i`` as rows of tables will cite it."""
-    return _cited(block, c, np.array([i], np.int64), (segment,))[0]
+    return _cited(segment, next(_told(block, c, np.array([i], np.int64))))
 
 
 def _turned(where: Where) -> Where:

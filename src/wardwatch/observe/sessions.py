@@ -104,8 +104,12 @@ class Sessions:
         side = 0 if from_orig else 1
         stream, other = flow.streams[side], flow.streams[1 - side]
         if flags & ACK and other.seen:
-            self._hand_over(flow, 1 - side, other.acked(ack, where))
-        self._hand_over(flow, side, stream.feed(seq, flags, payload, where, claimed))
+            pieces = other.acked(ack, where)
+            if pieces:
+                self._hand_over(flow, 1 - side, pieces)
+        pieces = stream.feed(seq, flags, payload, where, claimed)
+        if pieces:
+            self._hand_over(flow, side, pieces)
         if stream.anomalies:
             for anomaly, mark in stream.anomalies:
                 flow.anomalies("tcp", (anomaly,), mark)

@@ -1106,7 +1106,9 @@ def _serves(port: Int) -> bool:
     """Whether a server of DNS, DHCP, NTP, SNMP or TFTP speaks from this port."""
     if port == 53 or port == 67 or port == 68 or port == 69 or port == 123:
         return True
-    return port == 161 or port == 162 or port == 546 or port == 547 or port == 5353 or port == 5355
+    if port == 161 or port == 162 or port == 546 or port == 547:
+        return True
+    return bool(port == 5353 or port == 5355)
 
 
 @helper

@@ -119,6 +119,8 @@ def _authentication(parameters: bytes, at: int, stop: int, anomalies: list[Anoma
 def prompt(line: bytes) -> str:
     """What the text at the end of a server's output asks for: user, password, command or ""."""
     shown = _ESCAPES.sub(b"", line).strip(b"\r\n\0")
+    if not shown.endswith((b":", b"$", b"#", b"%", b">", b" ")):
+        return ""  # how all below end
     if _PASSWORD.search(shown):
         return "password"
     if _USER.search(shown) and not _LAST.search(shown):
