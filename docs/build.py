@@ -53,7 +53,7 @@ def tables() -> str:
         "# Evidence tables\n\n",
         NOTE,
         'One Parquet file a table; evidence is `capture` and 1-based `packet`. There are no nulls: -1, "" and [] '
-        "mean none. Instants are nanoseconds since 1970-01-01 UTC: `make_timestamp_ns(ts)` in DuckDB.\n",
+        'mean none. Some names are words of SQL: quote them (`"user"`, `"overlaps"`). Instants are nanoseconds since 1970-01-01 UTC: `make_timestamp_ns(ts)` in DuckDB.\n',
     ]
     for table in TABLES:
         parts.append(
@@ -70,10 +70,10 @@ def checks() -> str:
     from wardwatch.model.judgement import MEASURES, TECHNIQUES
 
     parts = ["# Measures and techniques\n\n", NOTE, "## Measures\n"]
-    for measure in MEASURES:
-        parts.append(
-            f"\n### {measure.id}: {measure.title}\n\n{measure.question} Source: {measure.source}.\n"
-        )
+    parts += [
+        f"\n### {measure.id}: {measure.title}\n\n{measure.question} Source: {measure.source}.\n"
+        for measure in MEASURES
+    ]
     parts.append("\n## Techniques\n")
     for technique in TECHNIQUES:
         cve = f" {technique.cve}." if technique.cve else ""

@@ -5,8 +5,8 @@ import pkgutil
 
 import pytest
 import typer
-
 from docs import build
+
 from wardwatch.model.columns import TABLES
 from wardwatch.model.judgement import MEASURES, TECHNIQUES
 from wardwatch.ui.cli import app

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
-
-import wardwatch
 from tests.ui import audits
 from tests.ui.test_cli import arp_capture
+
+import wardwatch
 from wardwatch.errors import CaptureError, OutputError, SiteError
 from wardwatch.model.judgement import State
 from wardwatch.model.site import Site
@@ -53,13 +53,13 @@ def test_one_bad_file_among_good_ones_is_named_and_the_rest_is_read(
     assert result.packets == 1
     assert result.damaged
     assert any("bad.pcap" in line for line in result.assumed)
-    with pytest.raises(CaptureError, match="bad.pcap"):
+    with pytest.raises(CaptureError, match=r"bad\.pcap"):
         wardwatch.audit([tmp_path / "bad.pcap"])
 
 
 def test_a_bad_site_file_stops_the_audit(tiny: Path, tmp_path: Path) -> None:
     (tmp_path / "site.toml").write_text("zone = 3\n")
-    with pytest.raises(SiteError, match="site.toml"):
+    with pytest.raises(SiteError, match=r"site\.toml"):
         wardwatch.audit([tiny], site=tmp_path / "site.toml")
 
 

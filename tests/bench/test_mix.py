@@ -6,10 +6,9 @@ import struct
 
 import dpkt
 import pytest
-from cryptography import x509
-
 from bench.mix import START_NS, write
 from bench.scripts import Sayings
+from cryptography import x509
 
 MEGABYTES = 2.5
 

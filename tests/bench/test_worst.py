@@ -8,7 +8,6 @@ import struct
 
 import dpkt
 import pytest
-
 from bench import worst
 from bench.worst import CASES, write
 

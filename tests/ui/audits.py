@@ -1,6 +1,6 @@
 """Small audits made by hand for the tests of what people see."""
 
-from wardwatch.model.advisory import Match, Exposure
+from wardwatch.model.advisory import Exposure, Match
 from wardwatch.model.device import Confidence, Device, Identity, Listed
 from wardwatch.model.evidence import Evidence
 from wardwatch.model.judgement import Certainty, Finding, Reason, State, Verdict
@@ -9,6 +9,7 @@ from wardwatch.model.values import HOUR_NS, Span
 from wardwatch.observe.tables import Tables
 from wardwatch.watch import Audit
 
+NO_SITE = Site()
 T0 = 1_800_000_000_000_000_000
 SCRIPT = "<script>document.title='owned'</script>"
 
@@ -123,7 +124,7 @@ def make(
     devices=(PUMP, UNSEEN),
     damaged=False,
     packets=30,
-    site=Site(),
+    site=NO_SITE,
     rows=ROWS,
 ) -> Audit:
     return Audit(

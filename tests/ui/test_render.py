@@ -8,8 +8,8 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-
 from tests.ui import audits
+
 from wardwatch.errors import OutputError
 from wardwatch.model.report import schema
 from wardwatch.ui import render

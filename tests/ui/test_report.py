@@ -1,20 +1,20 @@
 """wardwatch.ui.report"""
 
+import msgspec
 import pytest
-
 from tests.ui import audits
+
 from wardwatch.model.evidence import Evidence
 from wardwatch.model.judgement import Certainty, State
 from wardwatch.model.site import Site, Zone
 from wardwatch.ui.report import build, packets_text
-import msgspec
 
 
 def test_a_confirmed_attempt_on_a_known_device_asks_to_act_today() -> None:
     report = build(audits.make())
     assert report.answer == "act today"
     assert report.exit_status == 1
-    assert [a.who for a in report.do_first][0] == "Nurse lead"
+    assert report.do_first[0].who == "Nurse lead"
 
 
 @pytest.mark.parametrize(

@@ -360,7 +360,7 @@ rcode i32 0 NOERROR, 3 NXDOMAIN …
 qdcount i32 questions claimed
 ancount i32 answers claimed
 nscount i32 authorities claimed
-arcount i32 additionals claimed
+arcount i32 additional records claimed
 query str first question's name, lower case, no trailing dot; odd bytes as \\DDD
 qtype i32 first question's type; -1 none
 qclass i32 first question's class; -1 none
