@@ -39,6 +39,15 @@ def test_a_fragmented_message_is_read_once_and_belongs_to_its_conversation(tmp_p
     assert counted.packets == len(pieces)
 
 
+def test_a_tunnel_inside_fragments_names_its_own_segment(tmp_path):
+    inner = f.ether(f.NURSE, f.SERVER, f.udp("10.0.0.5", 999, "10.0.0.2", 53, query(b"a.b")))
+    vxlan = b"\x08\0\0\0" + (55).to_bytes(3, "big") + b"\0" + inner
+    outer = f.udp("10.9.0.1", 50000, "10.9.0.2", 4789, vxlan)
+    pieces = [(n, f.ether(f.NURSE, f.SERVER, p)) for n, p in enumerate(f.fragments(outer, 40), 1)]
+    (row,) = seen(tmp_path, pieces).ask("SELECT segment, src FROM dns")
+    assert row == ("vxlan 55", "10.0.0.5")
+
+
 def test_the_first_fragment_that_was_cut_is_read_as_far_as_it_goes(tmp_path):
     packet = f.udp("10.0.0.2", 67, "10.0.0.41", 68, f.dhcp(2, 2, f.PUMP, bytes(200)))
     first = f.ether(f.SERVER, f.PUMP, f.fragments(packet, 400)[0])

@@ -24,6 +24,7 @@ from wardwatch.observe.conversations import write_conversations
 from wardwatch.observe.datagrams import Datagrams
 from wardwatch.observe.fast_rows import FastRows
 from wardwatch.observe.radio import Radio
+from wardwatch.observe.segments import segment_name
 from wardwatch.observe.sessions import FOLLOW, IGNORE, Sessions
 from wardwatch.observe.text import ip_of, mac_of, printable
 from wardwatch.observe.vantage import Clock, Vantage, vantage_of_messages
@@ -126,7 +127,8 @@ class Observer:
         self._conversations.update(block, columns, self._vantage.segment[:n].astype(np.int64))
         self._messages(block)
         if self._conversations.pending > WRITE_ROWS:
-            self._write(self._conversations.drain_finished())
+            for piece in self._conversations.finished_pieces(WRITE_ROWS):
+                self._write(piece)
 
     def _messages(self, block: PacketBlock) -> None:
         """Messages that carry an answer: the ordinary in bulk, the others one by one."""
@@ -197,7 +199,8 @@ class Observer:
         else:
             return
         if int(decoded.kind[0]) not in (kinds.KIND_NONE, kinds.KIND_FRAGMENT, kinds.KIND_WIFI):
-            self._message(one, decoded, 0, _where(one, decoded, 0, where.segment))
+            inside = _segment_inside(columns, i, decoded, where.segment)
+            self._message(one, decoded, 0, _where(one, decoded, 0, inside))
 
     def _segment(self, block: PacketBlock, c: PacketColumns, i: int, where: Where) -> None:
         """One TCP segment of a conversation that somebody reads, or may come to read."""
@@ -346,6 +349,21 @@ class Observer:
                     "first_packet": first,
                 },
             )
+
+
+def _segment_inside(outer: PacketColumns, i: int, inner: PacketColumns, segment: str) -> str:
+    """The segment of a datagram put together: another one where a tunnel began inside of it."""
+    tunnel, tunnel_id = int(inner.tunnel[0]), int(inner.tunnel_id[0])
+    if (tunnel, tunnel_id) == (int(outer.tunnel[i]), int(outer.tunnel_id[i])):
+        return segment
+    _, at, name = segment.partition("@")
+    return segment_name(
+        air=False,
+        vlan=int(inner.vlan[0]),
+        tunnel=headers.TUNNELS[tunnel],
+        tunnel_id=tunnel_id,
+        suffix=at + name,
+    )
 
 
 def _cut_at_its_beginning(columns: PacketColumns, i: int) -> bool:
