@@ -141,7 +141,7 @@ def test_t14_the_recalled_version_shows_the_fault_as_a_label() -> None:
     assert pump.state.core.bolus == ML // 2 * HOUR
 
 
-@given(st.integers(1, 200 * ML), st.integers(1, 20 * ML), st.integers(0, 3 * ML))
+@given(st.integers(1000, 200 * ML), st.integers(1, 20 * ML), st.integers(0, 3 * ML))
 @settings(max_examples=60, deadline=None)
 def test_t15_the_volume_limit_is_met_to_the_nanolitre_then_kvo(
     rate: int, vtbi: int, kvo: int
@@ -597,6 +597,14 @@ def test_t29_every_event_is_defined_in_every_phase() -> None:
 
 
 SAMPLES = {type(e): e for e in (random_event(random.Random(n)) for n in range(2000))}
+
+
+def test_time_ends_where_it_can_no_longer_be_written() -> None:
+    pump = Pump().runs(h.Order(1, vtbi_nl=20 * ML))
+    state, _, due = h.step(pump.state, h.Wait(), 1 << 80)
+    assert state.now < h.NEVER <= due
+    assert state.core.phase is Phase.RUNNING
+    assert h.step(state, h.Stop(), 1 << 90)[0].core.phase is Phase.PAUSED
 
 
 def test_time_never_goes_back() -> None:

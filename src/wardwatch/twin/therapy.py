@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 HOUR = 3600 * NS
-NEVER = 1 << 62
+NEVER = 1 << 63
+"""Later than any instant: the last one is 292 years after the first."""
 MOTOR_STEP_NL = 100
 CALLBACK_NS = 30 * NS
 LINK_LOST_NS = 5 * NS
@@ -420,9 +421,10 @@ class State(msgspec.Struct, frozen=True):
 def step(state: State, event: Event, t: int) -> tuple[State, tuple[Action, ...], int]:
     """The state after ``event`` at ``t``, what to do, and when to ask again at the latest.
 
-    What fell due before ``t`` happens first, each at its own instant; time never goes back.
+    What fell due before ``t`` happens first, each at its own instant; time never goes back,
+    and ends where 63 bits do.
     """
-    t = max(t, state.now)
+    t = min(max(t, state.now), NEVER - 1)
     out = _Out(state)
     while (due := deadline(out.state)) <= t:
         _fall_due(out, due)
