@@ -187,6 +187,36 @@ def test_a_full_table_gives_up_unanswered_syns_before_real_conversations() -> No
     assert table.row[block.n - 1] == 0
 
 
+def test_pieces_are_the_rows_in_order_whatever_their_size() -> None:
+    flood = [ether(0x0800, ipv4(6, tcp(1, 80, flags=SYN), src=k, dst=B)) for k in range(100, 400)]
+    block = block_of(flood)
+    columns, _ = decoded(block)
+    table = ConversationTable(max_rows=64)
+    table.update(block, columns)
+    whole = table.rows()
+    for size in (1, 7, 299, 300, 1_000):
+        pieces = list(table.pieces(size))
+        assert max(len(piece["conversation"]) for piece in pieces) == min(size, 300)
+        for name, values in whole.items():
+            assert np.concatenate([piece[name] for piece in pieces]).tolist() == values.tolist()
+
+
+def test_what_is_over_leaves_in_pieces_and_the_rest_stays_whole(monkeypatch) -> None:
+    monkeypatch.setattr("wardwatch.decode.conversations._MOVED_ROWS", 3)
+    ports = [*range(1, 41), *range(4, 41, 4)]  # every fourth again, after a long silence
+    packets = [ether(0x0800, ipv4(17, udp(port, 2, b"x"))) for port in ports]
+    block = block_of(packets, time=[0] * 40 + [10**12] * 10)
+    columns, _ = decoded(block)
+    table = ConversationTable(idle_ns={17: 10**9})
+    table.update(block, columns)
+    pieces = [piece["orig_p"].tolist() for piece in table.finished_pieces(4)]
+    assert pieces == [[4, 8, 12, 16], [20, 24, 28, 32], [36, 40]]
+    assert table.pending == 0
+    left = table.rows()
+    assert left["orig_p"].tolist() == [n for n in range(1, 41) if n % 4] + list(range(4, 41, 4))
+    assert left["conversation"].tolist() == [n for n in range(50) if n >= 40 or (n + 1) % 4]
+
+
 def test_what_silence_ended_can_be_drained() -> None:
     packets = [ether(0x0800, ipv4(17, udp(1, 2, b"x")))] * 2
     block = block_of(packets, time=[0, 10**12])

@@ -26,6 +26,9 @@ MAX_ROWS = 1_200_000
 FIRST_ROWS = 1 << 13
 """Rows to begin with: most captures have fewer conversations, and a small table stays in cache."""
 
+_MOVED_ROWS = 1 << 14
+"""Rows copied at a time when the table closes up: a copy of the whole would double it."""
+
 Columns = dict[str, "NDArray[Any]"]
 
 
@@ -174,10 +177,16 @@ class ConversationTable:
 
     def drain_finished(self) -> Columns:
         """Like :meth:`drain`, with the conversations that are over taken out of the table."""
-        over = self.table[: len(self), k.STATE] & k.OVER != 0
-        if over.any():
-            self._remove(over)
+        self._take_out_finished()
         return self.drain()
+
+    def finished_pieces(self, size: int) -> Iterator[Columns]:
+        """What :meth:`drain_finished` gives, ``size`` at a time."""
+        self._take_out_finished()
+        gone, self._gone = self._gone, []
+        for rows in gone:
+            for at in range(0, len(rows), size):
+                yield _columns(rows[at : at + size])
 
     def rows(self) -> Columns:
         """Every conversation not drained yet, one entry each, in the order of their numbers.
@@ -247,10 +256,17 @@ class ConversationTable:
     def _remove(self, leaving: NDArray[np.bool_]) -> None:
         used = self.table[: len(self)]
         self._gone.append(used[leaving])
-        kept = used[~leaving]
-        self.table[: len(kept)] = kept
+        kept = np.flatnonzero(~leaving)
+        for at in range(0, len(kept), _MOVED_ROWS):  # rows only move forward: none is lost
+            chosen = kept[at : at + _MOVED_ROWS]
+            self.table[at : at + len(chosen)] = self.table[chosen]
         self._counters[k.USED] = len(kept)
         self._index()
+
+    def _take_out_finished(self) -> None:
+        over = self.table[: len(self), k.STATE] & k.OVER != 0
+        if over.any():
+            self._remove(over)
 
 
 def _carriers(columns: PacketColumns, carried: NDArray[np.int64]) -> PacketColumns:
