@@ -1,5 +1,8 @@
 """The plant lies within what the bench published (T-3 to T-7); no row is allowed to be absent."""
 
+import math
+
+import msgspec
 import pytest
 
 from wardwatch.twin import calibration
@@ -41,3 +44,29 @@ def test_hold_out_0_1_ml_h_lowered_50_cm_is_named_and_missed() -> None:
     # Neff 2002 found 28.5 ± 5.0 min; that syringe had half of this one's compliance.
     minutes, _ = calibration.lowered("bd-60", 0.1, 50)
     assert 50 < minutes < 60
+
+
+@pytest.mark.parametrize("name", ["bd-10", "bd-60"])
+def test_t2_the_trumpet_narrows_and_ends_within_2_percent(name: str) -> None:
+    found = calibration.trumpet(name, 5)
+    assert [minutes for minutes, _, _ in found] == [2, 5, 11, 19, 31]
+    spans = [high - low for _, high, low in found]
+    assert spans == sorted(spans, reverse=True)
+    assert all(low < 0 < high for _, high, low in found)
+    assert max(found[0][1], -found[0][2]) <= 10
+    assert max(found[-1][1], -found[-1][2]) <= 2
+
+
+def test_t2_what_passes_is_what_the_plant_lets_pass() -> None:
+    m = p.mechanics("bd-60")
+    omega = 2 * math.pi / calibration.SCREW_S
+    passed = abs(calibration._passed(m, m.damping(5), omega))
+    # The same, played: the drive's speed in steps of a second, all of it after the start-up.
+    one = p.run(p.driven(p.loaded(m, missing=0.0), m, 5), m, 7200)
+    flows = []
+    for second in range(720):
+        speed = m.speed(5) * (1 + 0.04 * math.sin(omega * (second + 0.5)))
+        one = p.run(msgspec.structs.replace(one, speed=speed), m, 1)
+        flows.append(p.flow(one, m) / (5 / 3.6) - 1)
+    assert max(flows[360:]) == pytest.approx(0.04 * passed, rel=0.01)
+    assert 0.2 < passed < 0.9

@@ -309,6 +309,7 @@ def _head(
     end: socket.socket, fault: str, seconds: float, log: Path, write: int, priority: bool
 ) -> None:
     no_network, real_time = _leave_network(), priority and _real_time()
+    virtual(seconds)  # profiles are read and code is warm before the clock runs
     gc.freeze()
     gc.disable()
     opened = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
