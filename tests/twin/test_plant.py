@@ -146,6 +146,18 @@ def test_a_mode_ends_where_it_is_said_to_end(name: str, acts: list) -> None:
         assert end.force == pytest.approx(m.fc + m.a * end.pressure, abs=1e-6)
 
 
+@pytest.mark.parametrize("occluded", [False, True])
+@pytest.mark.parametrize("vein", [0.0, 60.0])
+def test_a_plunger_starts_to_slide_when_the_drive_has_wound_up(occluded: bool, vein: float) -> None:
+    one = p.driven(p.loaded(BIG, missing=BIG.slack), BIG, 5)
+    one = msgspec.structs.replace(one, occluded=occluded, vein=vein)
+    seconds = p.until(one, BIG)
+    lack = BIG.slack * BIG.k / BIG.area + (0.0 if occluded else BIG.a * vein)
+    assert seconds == pytest.approx(lack / (BIG.k * BIG.speed(5)), rel=1e-6)
+    assert p.run(one, BIG, seconds * 0.999).mode is Mode.STUCK
+    assert p.run(one, BIG, seconds * 1.001).mode is Mode.SLIDING
+
+
 def test_a_pump_lowered_far_halts_its_plunger_until_the_drive_has_caught_up() -> None:
     one = p.run(p.driven(p.loaded(BIG, missing=0.0), BIG, 5), BIG, 7200)
     one = msgspec.structs.replace(one, vein=100.0)
