@@ -6,6 +6,7 @@ their own, ``.cache/bench-venv``. Only ``make bench`` comes here; what cannot be
 
 from __future__ import annotations
 
+import getpass
 import os
 import re
 import shutil
@@ -97,7 +98,7 @@ def wanted(capture: Path, small: Path, work: Path, folder: Path) -> list[Peer]:
     python = str(folder / "bin" / "python")
     return [
         Peer(
-            "tcpdump -w", ("tcpdump", "-r", file, "-w", "/dev/null"), "copies packets",
+            "tcpdump -w", ("tcpdump", "-Z", getpass.getuser(), "-r", file, "-w", "/dev/null"), "copies packets",
             ("tcpdump", "--version"),
         ),
         Peer("capinfos -c", ("capinfos", "-c", file), "counts packets", ("capinfos", "--version")),
