@@ -333,6 +333,20 @@ def test_a_line_without_end_and_a_silent_data_port_end_the_talk_only() -> None:
     on_wire(module("1.1.2"), play)
 
 
+def test_conversations_beyond_the_bound_are_closed_unheard(monkeypatch) -> None:
+    monkeypatch.setattr(comms, "PEERS", 1)
+
+    async def play(server: Server) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.ports[3210])
+        writer.write(b"one\r\n")
+        assert (await reader.readline()).startswith(b"{M")
+        assert await said(server, 2200) == b""
+        writer.close()
+        await writer.wait_closed()
+
+    on_wire(module("1.1.2"), play)
+
+
 @pytest.mark.parametrize(
     "host", ["0.0.0.0", "", "::", "::1", "192.168.0.1", "localhost", "128.0.0.1"]
 )

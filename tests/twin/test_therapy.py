@@ -173,6 +173,18 @@ def test_t9_pressure_is_never_above_20_psi(syringe: str, seed: int) -> None:
                 assert h._plant_at(pump.state.core, pump.t).pressure <= 1034.3
 
 
+def test_t9_a_motor_that_fails_just_below_the_limit_pushes_no_further() -> None:
+    pump = Pump().runs(h.Order(1000 * ML, limit_mmhg=1034))(h.Clamp(occluded=True))
+    while pump.state.core.cause != "limit":
+        pump(h.Wait(), h.deadline(pump.state))
+    pump(h.Wait(), h.deadline(pump.state) - S // 100)(h.MotorFault())
+    before = h._plant_at(pump.state.core, pump.t).pressure
+    assert before > 1000
+    assert h._plant_at(pump.wait(HOUR).state.core, pump.t).pressure == pytest.approx(before)
+    assert pump.alarms >= {Alarm.MOTOR_NOT_RUNNING}
+    assert pump.state.core.back_ul > 0
+
+
 def test_t9_the_limit_is_set_between_2_and_20_psi() -> None:
     for limit, taken in ((103, False), (103.5, True), (1034, True), (1035, False)):
         assert (Pump().ready(h.Order(ML, limit_mmhg=limit)).phase is Phase.READY) is taken
@@ -390,6 +402,16 @@ def test_t27_an_unsigned_library_is_refused_or_a_labelled_violation() -> None:
         assert pump.said("i2_violation") is not verifies
 
 
+def test_t27_a_library_of_another_version_than_it_was_offered_as_is_refused() -> None:
+    pump = Pump().runs(h.Order(5 * ML))
+    package = msgspec.json.encode(LIBRARY)
+    for event in frames_of(LIBRARY, pump.state.rules)[:-1]:
+        pump(event)
+    body = h.offer(pump.state.rules, Kind.LIBRARY_COMMIT, 8, package)
+    pump(h.Received(Frame(Kind.LIBRARY_COMMIT, 0, body)))
+    assert (pump.state.comms.pending, pump.state.comms.refused) == (None, 1)
+
+
 def test_t27_an_unsound_library_is_refused_though_signed() -> None:
     pump = Pump().runs(h.Order(5 * ML))
     for event in frames_of(h.Library(7, (ENTRY, ENTRY)), pump.state.rules):
@@ -435,6 +457,12 @@ def test_s11_an_unsigned_firmware_offer_is_refused_or_a_labelled_violation() -> 
         assert pump.state.comms.violations == (not verifies)
         pump(h.PowerOff())(h.PowerOn())
         assert pump.state.core.firmware == (1 if verifies else 9)
+    pump = Pump(h.Rules(verifies=False)).runs(h.Order(5 * ML))
+    for version in range(1, 50):
+        body = h.offer(h.Rules(), Kind.FIRMWARE_OFFER, version, b"firmware")
+        pump(h.Received(Frame(Kind.FIRMWARE_OFFER, version, body)))
+    assert pump.state.comms.violations == 49
+    assert sum("i2_violation" in record.text for record in pump.log()) == 1
     signed = h.offer(h.Rules(key=KEY), Kind.FIRMWARE_OFFER, 2, b"firmware")
     pump = Pump().runs(h.Order(5 * ML))(h.Received(Frame(Kind.FIRMWARE_OFFER, 0, signed)))
     assert (pump.state.comms.violations, pump.state.comms.firmware) == (0, 2)
@@ -487,6 +515,7 @@ def test_t28_the_log_is_chained_and_every_change_of_it_shows() -> None:
     assert not h.chained([*log[:3], *log[4:]])
     assert not h.chained([*log[:3], log[4], log[3], *log[5:]])
     assert not h.chained([msgspec.structs.replace(log[0], at=1), *log[1:]])
+    assert not h.chained([msgspec.structs.replace(log[0], number=1), *log[1:]])
 
 
 def test_t28_30_days_are_kept_in_the_chain() -> None:

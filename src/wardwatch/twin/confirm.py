@@ -57,7 +57,9 @@ class Outcome(msgspec.Struct, frozen=True):
     """Most steps made at once: what was late is caught up, which a real motor could not (T-24)."""
     delivered_equal: bool
     alarms_equal: bool
+    records: int
     log_whole: bool
+    """Of the log as it stands on disk: every record, and the chain closed."""
     kills: int
     good: int
     dropped: int
@@ -165,6 +167,7 @@ class Head:
             burst=self.burst,
             delivered_equal=therapy.delivered_pl(self.state, end) == truth.delivered_pl,
             alarms_equal=tuple(self.sounds) == truth.sounds,
+            records=self.state.records,
             log_whole=therapy.chained(self.records),
             kills=0,
             good=counts.good,
@@ -282,7 +285,9 @@ def confirm(fault: str, seconds: float, log: Path, *, priority: bool = False) ->
         _ended(head)
         head_end.close()
         comms_end.close()
-    return msgspec.structs.replace(outcome, kills=kills)
+    disk = logged(log)
+    whole = outcome.log_whole and therapy.chained(disk) and len(disk) == outcome.records
+    return msgspec.structs.replace(outcome, kills=kills, log_whole=whole)
 
 
 def killed_head(seconds: float, log: Path) -> list[Record]:
