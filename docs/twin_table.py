@@ -95,6 +95,7 @@ ELSEWHERE = {
     "C-18": ("tests/twin/test_messages.py", "test_rtcs_discover_has_thirteen_pads_in_the_middle_and_one_before_the_end"),
     "S-14": ("tests/twin/test_attacks.py", "test_an_oversize_option_is_one_constant_byte_over_the_bound"),
     "S-16": ("tests/twin/test_comms.py", "test_s1_to_s8_none_of_them_shows_in_a_fixed_version"),
+    "S-19": ("tests/advise/test_own.py", "test_a_record_bears_the_score_of_the_text"),
     "F-8": ("tests/twin/test_scenario.py", "test_labels_name_each_packet_of_an_event_once"),
 }  # fmt: skip
 """Tests written before they could name a requirement."""
@@ -113,6 +114,7 @@ PARTS = {
     "C-18": "bytes of the messages; the timers of RFC 2131 are open",
     "S-1": "1,500 inputs in the suite",
     "S-13": "credentials differ by instance; no scan of the repository for known strings",
+    "S-19": "the product's own record of the advisory, not the twin's",
     "S-9": "real processes: volume and alarms judged, lateness reported only",
 }  # fmt: skip
 """What a requirement's tests leave out."""
@@ -204,7 +206,8 @@ def requirements() -> str:
 def tests() -> dict[str, list[tuple[str, str]]]:
     """Tests by the requirement in their name: ``test_t9_…``, ``test_s1_to_s8_…``."""
     found: dict[str, list[tuple[str, str]]] = {}
-    for path in sorted((ROOT / "tests" / "twin").glob("test_*.py")):
+    others = {ROOT / path for path, _ in ELSEWHERE.values()}
+    for path in sorted({*(ROOT / "tests" / "twin").glob("test_*.py"), *others}):
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 continue
@@ -213,7 +216,7 @@ def tests() -> dict[str, list[tuple[str, str]]]:
                 if other == where:
                     found.setdefault(number, []).append(where)
             match = re.match(r"test_([tcsf])(\d+)(?:_to_\1(\d+))?_", node.name)
-            if match:
+            if match and "twin" in path.parts:
                 letter, first, last = match[1].upper(), int(match[2]), int(match[3] or match[2])
                 for n in range(first, last + 1):
                     found.setdefault(f"{letter}-{n}", []).append(where)
