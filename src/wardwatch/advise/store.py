@@ -82,19 +82,26 @@ def import_paths(
     With ``key`` (an OpenPGP certificate) every document needs a valid signature by it.
     Raises :class:`~wardwatch.errors.OutputError` where the folder cannot be written.
     """
+    return import_found(folder, gather(paths), key, fingerprint)
+
+
+def import_found(
+    folder: Path, found: Iterable[Found], key: Path | None = None, fingerprint: str = ""
+) -> Imported:
+    """The same for files already read, whatever they came from."""
     from wardwatch.advise.signatures import verifier
 
     check = verifier(key, fingerprint) if key is not None else None
-    taken, refused = _take(gather(paths), check)
+    taken, refused = _take(found, check)
     cards = _cards(folder)
     shelved: list[Shelved] = []
     try:
         (folder / "documents").mkdir(parents=True, exist_ok=True)
         shelved.extend(_shelve(folder, cards, item) for item in taken)
-        _write(folder / "index.json", msgspec.json.format(msgspec.json.encode(sorted(cards.values(), key=lambda c: c.id))))  # fmt: skip
+        write_whole(folder / "index.json", msgspec.json.format(msgspec.json.encode(sorted(cards.values(), key=lambda c: c.id))))  # fmt: skip
     except OSError as error:
         raise OutputError(
-            str(folder), f"cannot be written ({error.strerror})", "name a folder of your own"
+            f"{folder}: cannot be written ({error.strerror}); name a folder of your own"
         ) from error
     return Imported(tuple(shelved), tuple(refused), _remarks(key))
 
@@ -118,6 +125,26 @@ def shelved_documents(folder: Path) -> tuple[tuple[Document, ...], tuple[Refused
         except AdvisoryError as error:
             refused.append((card.file, str(error)))
     return tuple(documents), tuple(refused)
+
+
+def shelved_hashes(folder: Path) -> frozenset[str]:
+    """SHA-512 of every document of a shelf that is whole, of its bytes as they are now."""
+    return frozenset(c.sha512 for c in _cards(folder).values() if _whole(folder, c))
+
+
+def write_whole(path: Path, raw: bytes) -> None:
+    """Write a file whole or not at all."""
+    aside = path.with_name(f".{path.name}.part")
+    aside.write_bytes(raw)
+    os.replace(aside, path)  # noqa: PTH105 -- the atomic one
+
+
+def _whole(folder: Path, card: _Kept) -> bool:
+    try:
+        raw = (folder / "documents" / card.file).read_bytes()
+    except OSError:
+        return False
+    return hashlib.sha512(raw).hexdigest() == card.sha512
 
 
 def _take(
@@ -195,20 +222,15 @@ def _shelve(folder: Path, cards: dict[str, _Kept], item: _Taken) -> Shelved:
             remark = f"other bytes under the same revision {document.revision}"
         elif change == "replaced" and document.current < old.current:
             change, remark = "kept", f"older ({document.current}) than the one on the shelf ({old.current})"  # fmt: skip
+        elif change == "same" and not _whole(folder, old):
+            change, remark = "replaced", "its copy on the shelf was damaged"
     if change in ("new", "replaced"):
         # The name is made of the id's safe characters and the hash: a hostile id chooses no path.
         safe = re.sub(r"[^a-z0-9-]+", "-", document.id.casefold())[:80].strip("-")
         file = f"{safe}-{document.sha512[:12]}.json"
-        _write(folder / "documents" / file, item.raw)
+        write_whole(folder / "documents" / file, item.raw)
         cards[document.id] = _Kept(document.id, file, document.sha512, document.revision, document.current, document.source, item.signed_by)  # fmt: skip
     return Shelved(document.id, document.source, document.sha512, document.revision, change, item.hash_checked, item.signed_by, remark)  # fmt: skip
-
-
-def _write(path: Path, raw: bytes) -> None:
-    """Whole or not at all."""
-    aside = path.with_name(f".{path.name}.part")
-    aside.write_bytes(raw)
-    os.replace(aside, path)  # noqa: PTH105 -- the atomic one
 
 
 def _remarks(key: Path | None) -> tuple[str, ...]:

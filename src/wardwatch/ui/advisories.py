@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from wardwatch.advise.assets import Answer
     from wardwatch.advise.csaf import Document
     from wardwatch.advise.listing import Listed
+    from wardwatch.advise.store import Shelved
 
 app = typer.Typer(
     name="advisories",
@@ -37,6 +38,17 @@ Shelf = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of tables.")]
 
+Key = Annotated[
+    Path | None,
+    typer.Option(
+        help="The publisher's OpenPGP certificate: every document then needs a good signature (.asc)."
+    ),
+]
+Fingerprint = Annotated[
+    str,
+    typer.Option(help="The key's fingerprint as you learned it by another way; pins the key."),
+]
+
 
 @app.command("import")
 def take(
@@ -47,16 +59,8 @@ def take(
         ),
     ],
     shelf: Shelf = None,
-    key: Annotated[
-        Path | None,
-        typer.Option(
-            help="The publisher's OpenPGP certificate: every document then needs a good signature (.asc)."
-        ),
-    ] = None,
-    fingerprint: Annotated[
-        str,
-        typer.Option(help="The key's fingerprint as you learned it by another way; pins the key."),
-    ] = "",
+    key: Key = None,
+    fingerprint: Fingerprint = "",
     as_json: AsJson = False,
 ) -> None:
     """Take advisories onto the shelf, their bytes unchanged.
@@ -65,7 +69,6 @@ def take(
     harms no other. Exit status 0: all were taken; 1: some were refused.
     """  # fmt: skip
     from wardwatch.advise.store import import_paths
-    from wardwatch.ui.cli import printable
 
     done = import_paths(_folder(shelf), paths, key, fingerprint)
     if as_json:
@@ -77,18 +80,75 @@ def take(
             }
         )
     else:
-        counts: dict[str, int] = {}
-        for item in done.shelved:
-            counts[item.change] = counts.get(item.change, 0) + 1
-            if item.remark:
-                typer.echo(printable(f"{item.id}: {item.remark}"))
-        said = ", ".join(f"{n} {change}" for change, n in counts.items()) or "nothing taken"
-        typer.echo(f"{said}; {len(done.refused)} refused")
-        for name, why in done.refused:
-            typer.echo(printable(f"refused {name}: {why}"))
-        for remark in done.remarks:
-            typer.echo(remark)
+        typer.echo(f"{_told(done.shelved)}; {len(done.refused)} refused")
+        _rest(done.refused, done.remarks)
     raise typer.Exit(1 if done.refused else 0)
+
+
+@app.command()
+def sync(
+    url: Annotated[
+        str,
+        typer.Argument(
+            metavar="URL",
+            help="A provider's provider-metadata.json, a ROLIE feed, or a folder (with / at its end).",
+        ),
+    ],
+    allow_network: Annotated[
+        bool,
+        typer.Option(
+            "--allow-network", help="Fetch. Without this nothing is asked of any network."
+        ),
+    ] = False,
+    shelf: Shelf = None,
+    key: Key = None,
+    fingerprint: Fingerprint = "",
+    recheck: Annotated[
+        bool,
+        typer.Option(
+            "--recheck", help="Ask also for documents whose date in the listing is known."
+        ),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Fetch what a provider has and the shelf has not: the one command that uses a network.
+
+    Only https, only the host you name, each document checked as by import; a run that was ended
+    goes on with the next. Exit status 0: all is there; 1: some were refused, or it stopped early;
+    2: not permitted.
+    """  # fmt: skip
+    from wardwatch.ui.cli import printable
+
+    folder = _folder(shelf)
+    if not allow_network:
+        said = f"would fetch {url} and what it lists from that host into {folder}: "
+        typer.echo(printable(said + "nothing was asked; --allow-network permits it"), err=True)
+        raise typer.Exit(2)
+    from wardwatch.advise.sync import sync as fetch
+    from wardwatch.ui.progress import progress_bar
+
+    with progress_bar("fetching", counts=True) as progress:
+        done = fetch(folder, url, key, fingerprint, recheck, progress)
+    if as_json:
+        _json(
+            {
+                "listed": done.listed,
+                "unchanged": done.unchanged,
+                "shelved": [_plain(item) for item in done.shelved],
+                "refused": [{"url": name, "why": why} for name, why in done.refused],
+                "remarks": list(done.remarks),
+                "stopped": done.stopped,
+            }
+        )
+    else:
+        typer.echo(
+            f"{done.listed} listed: {done.unchanged} unchanged, {_told(done.shelved)}; "
+            f"{len(done.refused)} refused"
+        )
+        _rest(done.refused, done.remarks)
+        if done.stopped:
+            typer.echo(f"stopped: {done.stopped}; run it again, and it goes on from here")
+    raise typer.Exit(1 if done.refused or done.stopped else 0)
 
 
 @app.command("list")
@@ -208,6 +268,27 @@ def match(
     else:
         _print(found, len(documents), warnings, SHOWN if not every else len(found))
     raise typer.Exit(1 if open_ else 0)
+
+
+def _told(shelved: Sequence[Shelved]) -> str:
+    """What was shelved, in numbers; a document that wants a word is named first."""
+    from wardwatch.ui.cli import printable
+
+    counts: dict[str, int] = {}
+    for item in shelved:
+        counts[item.change] = counts.get(item.change, 0) + 1
+        if item.remark:
+            typer.echo(printable(f"{item.id}: {item.remark}"))
+    return ", ".join(f"{n} {change}" for change, n in counts.items()) or "nothing taken"
+
+
+def _rest(refused: Sequence[tuple[str, str]], remarks: Sequence[str]) -> None:
+    from wardwatch.ui.cli import printable
+
+    for name, why in refused:
+        typer.echo(printable(f"refused {name}: {why}"))
+    for remark in remarks:
+        typer.echo(remark)
 
 
 def _folder(shelf: Path | None) -> Path:

@@ -11,18 +11,28 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def progress_bar(label: str) -> Iterator[Callable[[int, int], None] | None]:
-    """Yield a callable ``(done, total or -1)`` that draws a bar, or ``None`` without a terminal."""
+def progress_bar(label: str, counts: bool = False) -> Iterator[Callable[[int, int], None] | None]:
+    """Yield a callable ``(done, total or -1)`` that draws a bar, or ``None`` without a terminal.
+
+    What is done is bytes, or with ``counts`` a number of things.
+    """
     if not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        DownloadColumn(),
+        MofNCompleteColumn() if counts else DownloadColumn(),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
