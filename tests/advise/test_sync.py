@@ -170,7 +170,8 @@ def test_a_feed_names_documents_and_their_hashes(provider, tmp_path):
 
 
 def test_metadata_lead_to_feeds_and_folders_each_document_once(two, tmp_path):
-    two.feed("/feed.json", two.entry("/d/2020/a.json", hash="/d/2020/a.json.sha512"))
+    two.paper("/c.json", advisory="C-1")
+    two.feed("/feed.json", two.entry("/d/2020/a.json", hash="/d/2020/a.json.sha512"), two.entry("/c.json"))  # fmt: skip
     two.pages["/provider-metadata.json"] = json.dumps(
         {
             "role": "csaf_provider",
@@ -182,7 +183,7 @@ def test_metadata_lead_to_feeds_and_folders_each_document_once(two, tmp_path):
         }
     ).encode()
     done = sync(tmp_path, f"{two.url}/provider-metadata.json")
-    assert (done.listed, ids(tmp_path)) == (2, ["A-1", "B-1"])
+    assert (done.listed, ids(tmp_path)) == (3, ["A-1", "B-1", "C-1"])
     assert [(url, "is not on" in why) for url, why in done.refused] == [("http://127.0.0.2/elsewhere/", True)]  # fmt: skip
     assert two.documents().count("/d/2020/a.json") == 1
 
@@ -258,6 +259,7 @@ def test_a_redirect_stays_on_its_host(two, tmp_path):
 def test_redirects_end(two, tmp_path):
     two.places["/d/2020/a.json"] = "a.json"
     assert "more than 5 times" in sync(tmp_path, f"{two.url}/d/").refused[0][1]
+    assert two.documents().count("/d/2020/a.json") == 6
 
 
 def test_a_run_that_is_ended_keeps_what_arrived_and_fetches_only_the_rest(two, tmp_path):
@@ -318,6 +320,27 @@ def test_a_provider_that_is_down_is_left_alone_and_later_asked_again(provider, t
     assert len(provider.documents()) == 5
     provider.status.clear()
     assert len(sync(tmp_path, f"{provider.url}/d/").shelved) == 9
+
+
+def test_more_listings_than_a_provider_has_are_none(two, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "MAX_LISTINGS", 1)
+    two.pages["/p.json"] = json.dumps({"distributions": [{"directory_url": f"{two.url}/{d}/"} for d in "de"]}).encode()  # fmt: skip
+    with pytest.raises(AdvisoryError, match="more than 1 listings"):
+        sync(tmp_path, f"{two.url}/p.json")
+    assert two.asked == ["/p.json"]
+
+
+def test_an_answer_that_drips_is_given_up(two, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "ONE_ANSWER", -1.0)
+    with pytest.raises(AdvisoryError, match="took more than"):
+        sync(tmp_path, f"{two.url}/d/")
+
+
+def test_documents_are_shelved_in_batches_while_the_run_goes_on(two, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "BATCH", 1)
+    seen = []
+    sync(tmp_path, f"{two.url}/d/", progress=lambda *_: seen.append((tmp_path / "sync.json").exists() and ids(tmp_path)))  # fmt: skip
+    assert seen == [False, ["B-1"]]
 
 
 def test_packed_answers_and_headers_of_another_mind_are_refused(two, tmp_path):
