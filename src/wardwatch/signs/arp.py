@@ -84,7 +84,21 @@ def claims(scene: Scene, still_s: float) -> tuple[str, list[Any]]:
                     (h.ip, h.mac) IN (SELECT (ip, mac) FROM named)
                     OR (h.leased AND NOT coalesce(k.leased, false))
                     OR coalesce(a.wants, 0) < coalesce(b.wants, 0)
-                    OR (coalesce(a.wants, 0) = coalesce(b.wants, 0) AND h.first_ts < s.first_ts)))
+                    OR (coalesce(a.wants, 0) = coalesce(b.wants, 0) AND h.first_ts < s.first_ts))),
+        passing AS (
+            -- whose packets went by, without those that claim their address themselves: an end
+            -- station's own address that moved is a move, not a path
+            SELECT segment, ip, mac, first_ts, last_ts FROM bindings
+            WHERE source = 'ip' AND (segment, ip) NOT IN (SELECT (segment, ip) FROM said)),
+        carriers AS (
+            SELECT segment, mac, min(first_ts) AS since FROM passing GROUP BY segment, mac),
+        moved AS (
+            SELECT DISTINCT b.segment, b.mac, b.first_ts, a.mac AS before
+            FROM passing b JOIN passing a ON a.segment = b.segment AND a.ip = b.ip
+                AND a.mac <> b.mac AND a.last_ts < b.first_ts
+            WHERE NOT regexp_matches(a.mac, '{VIRTUAL}')
+                AND (a.mac, b.mac) NOT IN (
+                    SELECT (m.address, n.address) FROM owners m JOIN owners n USING (device)))
         SELECT s.capture, s.packet, s.ts, s.segment, s.actor AS actor_mac, '' AS actor_ip,
             p.holder AS target_mac, s.ip AS target_ip,
             CASE WHEN p.neighbours THEN 1 ELSE 0 END AS strength, 0 AS weight,
@@ -104,28 +118,20 @@ def claims(scene: Scene, still_s: float) -> tuple[str, list[Any]]:
                     AND t.first_ts <= s.ts + {still} AND t.last_ts > s.ts)))
         UNION ALL
         -- the traffic moves: what another MAC carried before the claim, this one carries after it
-        SELECT DISTINCT s.capture, s.packet, s.ts, s.segment, s.actor, '', a.mac, s.ip,
-            CASE WHEN (s.segment, s.ip, a.mac) IN (
+        SELECT DISTINCT s.capture, s.packet, s.ts, s.segment, s.actor, '', v.before, s.ip,
+            CASE WHEN (s.segment, s.ip, v.before) IN (
                     SELECT (segment, ip, mac) FROM holders)
-                OR (s.ip, a.mac) IN (SELECT (ip, mac) FROM named) THEN 0 ELSE 1 END,
+                OR (s.ip, v.before) IN (SELECT (ip, mac) FROM named) THEN 0 ELSE 1 END,
             1, 'traffic moved',
             'said that ' || s.ip || ' is at ' || s.mac || ', and then carried traffic that '
-                || a.mac || ' had carried before'
+                || v.before || ' had carried before'
         FROM said s
-        JOIN bindings b ON b.segment = s.segment AND b.mac = s.mac AND b.source = 'ip'
-            AND b.first_ts BETWEEN s.ts AND s.ts + {still}
-        JOIN bindings a ON a.segment = b.segment AND a.ip = b.ip AND a.source = 'ip'
-            AND a.mac <> b.mac AND a.last_ts < b.first_ts
-        WHERE NOT regexp_matches(a.mac, '{VIRTUAL}')
-            AND s.mac NOT IN (SELECT mac FROM friends)
+        JOIN moved v ON v.segment = s.segment AND v.mac = s.mac
+            AND v.first_ts BETWEEN s.ts AND s.ts + {still}
+        LEFT JOIN carriers c ON c.segment = s.segment AND c.mac = s.mac
+        WHERE s.mac NOT IN (SELECT mac FROM friends)
             AND (s.segment, s.mac) NOT IN (SELECT (segment, src_mac) FROM redundancy)
-            -- an end station's own address that moved is a move, not a path
-            AND (b.segment, b.ip) NOT IN (SELECT (segment, ip) FROM said)
-            AND (a.mac, b.mac) NOT IN (
-                SELECT (m.address, n.address) FROM owners m JOIN owners n USING (device))
-            AND NOT EXISTS (
-                SELECT 1 FROM bindings o WHERE o.segment = s.segment AND o.mac = s.mac
-                    AND o.source = 'ip' AND o.first_ts < s.ts
-                    AND (o.segment, o.ip) NOT IN (SELECT (segment, ip) FROM said))
+            -- it carried nothing for others before it spoke
+            AND coalesce(c.since >= s.ts, true)
     """
     return sql, [*owners(scene.devices), friends(scene), *columns]
