@@ -1,12 +1,19 @@
 """Fetching from a provider: only what was named, each document checked, nothing asked twice."""
 
+import datetime as dt
 import hashlib
 import json
+import ssl
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from tests.advise.papers import raw
 from typer.testing import CliRunner
 
@@ -75,10 +82,12 @@ def handler(provider):
 
 
 @contextmanager
-def serving():
+def serving(tls=None):
     provider = Provider()
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler(provider))
-    provider.url = f"http://127.0.0.1:{server.server_port}"
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    provider.url = f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
@@ -260,6 +269,43 @@ def test_redirects_end(two, tmp_path):
     two.places["/d/2020/a.json"] = "a.json"
     assert "more than 5 times" in sync(tmp_path, f"{two.url}/d/").refused[0][1]
     assert two.documents().count("/d/2020/a.json") == 6
+
+
+def test_only_a_certificate_that_the_machine_trusts_is_believed(tmp_path, monkeypatch):
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate(tmp_path))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with serving(tls) as provider:
+        provider.paper("/d/a.json")
+        provider.pages["/d/index.txt"] = b"a.json"
+        with pytest.raises(AdvisoryError, match="CERTIFICATE_VERIFY_FAILED"):
+            sync(tmp_path / "s", f"{provider.url}/d/")
+        assert provider.asked == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "tls.pem"))
+        assert len(sync(tmp_path / "s", f"{provider.url}/d/").shelved) == 1
+
+
+def certificate(folder):
+    """A key and its own certificate for 127.0.0.1, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+    now = dt.datetime.now(dt.UTC)
+    cert = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), False
+        )
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    path = folder / "tls.pem"
+    path.write_bytes(
+        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        + cert.public_bytes(pem)
+    )
+    return path
 
 
 def test_a_run_that_is_ended_keeps_what_arrived_and_fetches_only_the_rest(two, tmp_path):
