@@ -84,6 +84,9 @@ def test_a_document_changed_on_the_shelf_is_refused(tmp_path):
     documents, refused = shelved_documents(shelf)
     assert documents == ()
     assert "has changed" in refused[0][1]
+    (done,) = import_paths(shelf, [tmp_path / "in"]).shelved
+    assert "was damaged" in done.remark
+    assert shelved_documents(shelf)[1] == ()
 
 
 def test_an_index_that_leads_out_or_is_none_is_refused(tmp_path):
@@ -100,5 +103,5 @@ def test_an_index_that_leads_out_or_is_none_is_refused(tmp_path):
 
 def test_a_shelf_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "shelf").write_text("a file")
-    with pytest.raises(OutputError):
+    with pytest.raises(OutputError, match=r"x: cannot be written \(Not a directory\); name"):
         import_paths(tmp_path / "shelf" / "x", [put(tmp_path / "in")])

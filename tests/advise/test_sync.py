@@ -18,7 +18,8 @@ from tests.advise.papers import raw
 from typer.testing import CliRunner
 
 from wardwatch.advise import sync as module
-from wardwatch.advise.store import shelved_documents
+from wardwatch.advise.archives import Found
+from wardwatch.advise.store import import_found, shelved_documents
 from wardwatch.advise.sync import sync
 from wardwatch.errors import AdvisoryError, UsageError
 from wardwatch.ui.cli import app
@@ -140,6 +141,13 @@ def test_a_new_date_asks_for_the_hash_and_other_bytes_are_fetched(two, tmp_path)
     assert "same revision" in done.shelved[0].remark
 
 
+def test_a_document_older_than_the_shelf_has_is_asked_for_once(two, tmp_path):
+    newer = raw(advisory="A-1", revision="2", current="2024-01-01")
+    import_found(tmp_path, [Found("a.json", newer)])
+    assert [s.change for s in sync(tmp_path, f"{two.url}/d/").shelved] == ["new", "kept"]
+    assert sync(tmp_path, f"{two.url}/d/").unchanged == 2
+
+
 def test_recheck_finds_other_bytes_under_a_known_date(two, tmp_path):
     sync(tmp_path, f"{two.url}/d/")
     two.paper("/d/2020/a.json", advisory="A-1", cves=("CVE-2020-0009",))
@@ -240,6 +248,7 @@ def test_no_entry_leads_out_of_its_folder(two, tmp_path, name):
     two.folder((name, "2020-01-01"), ("2021/b.json", "2021-01-01"))
     done = sync(tmp_path, f"{two.url}/d/")
     assert len(done.refused) == 1
+    assert not any("x." in path for path in two.asked)
     assert two.documents() == ["/d/2021/b.json"]
 
 

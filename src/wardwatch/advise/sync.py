@@ -425,7 +425,7 @@ class _Run:
             if not name:
                 continue
             # A name within the folder; "/x", "//host/x", "https://host/x" and "../x" lead out.
-            if ":" in name or any(p in ("", ".", "..") for p in name.split("/")):  # fmt: skip
+            if any(p in ("", ".", "..") for p in name.split("/")):  # fmt: skip
                 self._refused.append((name[:MAX_URL], f"leads out of {url}"))
                 continue
             yield _Offer(url + quote(name, safe="/%+-_.~"), dates.get(name, ""))
