@@ -10,7 +10,7 @@ demo: setup
 	$(BIN)/wardwatch demo --out out/demo
 
 test: setup-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 lint: setup-dev
 	$(BIN)/ruff check src tests bench docs

@@ -13,6 +13,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from docs import twin_table
+
 ROOT = Path(__file__).parents[1]
 NOTE = "<!-- Made by `make docs`; edit the source, not this file. -->\n\n"
 
@@ -164,6 +166,7 @@ def readme() -> str:
 
 
 DOCUMENTS = {
+    "docs/twin.md": twin_table.document,
     "docs/commands.md": commands,
     "docs/tables.md": tables,
     "docs/checks.md": checks,

@@ -29,13 +29,6 @@ def seeds_of_the_commit(count: int) -> list[int]:
 SEEDS = [*range(1, 11), *seeds_of_the_commit(10)]
 
 
-@pytest.fixture(scope="session", autouse=True)
-def say_the_seeds(request: pytest.FixtureRequest) -> None:
-    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is not None:
-        reporter.write_line(f"seeds from the commit's hash: {SEEDS[10:]}")
-
-
 def wrong(truth: Truth, result) -> list[str]:
     return differences(
         truth,

@@ -78,7 +78,29 @@ def row_of(block, c, i):
     payload = (start - int(block.offset[i]), int(c.payload_len[i]), int(c.payload_claimed[i]))
     plain = {
         name: int(getattr(c, name)[i])
-        for name in ["has_mac", "src_mac", "dst_mac", "vlan", "tunnel_id", "ethertype", "net", "proto", "ttl", "ip_id", "ip_bytes", "fragment", "src_port", "dst_port", "flags", "seq", "ack", "window", "extensions", "wlan_subtype", "wlan_freq"]
+        for name in [
+            "has_mac",
+            "src_mac",
+            "dst_mac",
+            "vlan",
+            "tunnel_id",
+            "ethertype",
+            "net",
+            "proto",
+            "ttl",
+            "ip_id",
+            "ip_bytes",
+            "fragment",
+            "src_port",
+            "dst_port",
+            "flags",
+            "seq",
+            "ack",
+            "window",
+            "extensions",
+            "wlan_subtype",
+            "wlan_freq",
+        ]
     }
     carrier = None
     if c.carried[i]:

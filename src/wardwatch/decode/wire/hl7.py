@@ -58,7 +58,8 @@ def parse(payload: bytes) -> tuple[Message | None, tuple[Anomaly, ...]]:
     encoding = fields[1] if len(fields) > 1 else b""
     delimiters = between + encoding
     if len(encoding) < 2 or len(set(delimiters)) != len(delimiters) or _WORDS.search(delimiters):
-        anomalies.append(Anomaly(DELIMITERS, ByteSpan(3, 4 + len(encoding)), 4, len(encoding)))
+        stop = min(4 + len(encoding), len(header))
+        anomalies.append(Anomaly(DELIMITERS, ByteSpan(3, stop), 4, len(encoding)))
     component = encoding[:1] or b"^"
     repetition = encoding[1:2] or b"~"
     if not _at(fields, 8):
