@@ -239,6 +239,11 @@ def _processes(figures: list[Figure]) -> list[str]:
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for f in figures:
+        if f.failed:  # what did not do its work has no figure
+            lines.append(
+                f"| {f.case.name}{f.failed} | {f.case.version} | {f.case.does} | – | – | – | – | – | – |"
+            )
+            continue
         rate = f"{f.rate / 1_000:,.0f}" if f.case.packets else ""
         to_floor = f"{base.rate / f.rate:,.1f}" if base and f.case.packets else ""
         to_audit = f"{whole.rate / f.rate:,.2f}" if f.case.packets else ""
