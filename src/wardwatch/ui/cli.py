@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -61,7 +62,7 @@ def main() -> None:
         sys.stderr.write("wardwatch: stopped\n")
         sys.exit(2)
     except BrokenPipeError:
-        sys.stderr.close()  # the reader went away; nothing more can be said to it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # it went away: say no more
         sys.exit(2)
 
 

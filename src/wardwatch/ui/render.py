@@ -12,7 +12,7 @@ import msgspec
 
 from wardwatch.errors import OutputError
 from wardwatch.model.device import Confidence
-from wardwatch.model.judgement import MEASURES, TECHNIQUES, Certainty, State
+from wardwatch.model.judgement import MEASURES, TECHNIQUES, State
 from wardwatch.model.values import utc_text
 from wardwatch.ui import picture
 from wardwatch.ui.report import certainty_order, device_name, packets_text
@@ -94,7 +94,12 @@ def console() -> Console:
     """A terminal that never takes markup, links or emoji from what it prints."""
     from rich.console import Console
 
-    return Console(markup=False, highlight=False, emoji=False)
+    class Plain(Console):
+        def on_broken_pipe(self) -> None:
+            """The reader went away: not done (2). Rich's own 1 would mean a finding."""
+            raise BrokenPipeError
+
+    return Plain(markup=False, highlight=False, emoji=False)
 
 
 def print_summary(report: Report, out: Path | None) -> None:
@@ -258,12 +263,3 @@ def print_preflight(rows: Sequence[Readiness]) -> None:
         word = Text("yes", style="green") if row.good else Text("no", style="yellow")
         table.add_row(titles.get(row.measure, row.measure), word, shown(row.why), shown(row.how))
     screen.print(table)
-
-
-def certainty_words(certainty: Certainty) -> str:
-    """What a certainty means, in a few words."""
-    return {
-        Certainty.CONFIRMED: "shown by packets",
-        Certainty.SUSPECT: "suspect: confirm first",
-        Certainty.NOTICE: "a hazard: its target is not known to be a pump",
-    }[certainty]
