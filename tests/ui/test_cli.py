@@ -162,13 +162,14 @@ def test_control_characters_of_a_file_name_are_shown_not_obeyed(tmp_path: Path, 
     assert b"\x1b" not in ran.stderr
 
 
-def test_a_reader_that_goes_away_is_no_finding(tmp_path: Path, state) -> None:
+@pytest.mark.parametrize("more", [[], ["--json"]], ids=["tables", "json"])
+def test_a_reader_that_goes_away_is_no_finding(more: list[str], tmp_path: Path, state) -> None:
     (tmp_path / "a.pcap").write_bytes(arp_capture())
     reading, writing = os.pipe()
     os.close(reading)
     keep = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "NUMBA_CACHE_DIR")}
     ran = subprocess.run(
-        [sys.executable, "-m", "wardwatch.ui.cli", "audit", str(tmp_path / "a.pcap")],
+        [sys.executable, "-m", "wardwatch.ui.cli", "audit", str(tmp_path / "a.pcap"), *more],
         stdout=writing,
         stderr=subprocess.PIPE,
         check=False,

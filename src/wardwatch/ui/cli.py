@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -62,8 +62,21 @@ def main() -> None:
         sys.stderr.write("wardwatch: stopped\n")
         sys.exit(2)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # it went away: say no more
-        sys.exit(2)
+        _reader_went_away()
+
+
+def say(text: str) -> None:
+    """Write to standard output at once; a reader that went away means not done (2), no finding."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _reader_went_away()
+
+
+def _reader_went_away() -> NoReturn:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more can be said
+    sys.exit(2)
 
 
 def printable(text: str) -> str:
@@ -113,7 +126,7 @@ def audit(
     if as_json:
         from wardwatch.ui.render import report_json
 
-        sys.stdout.write(report_json(report) + "\n")
+        say(report_json(report) + "\n")
     else:
         from wardwatch.ui.render import print_summary
 
@@ -148,11 +161,11 @@ def evidence(
     for refusal in seen.refused:
         typer.echo(f"wardwatch: {printable(str(refusal))}", err=True)
     if table is None and as_json:
-        sys.stdout.write(table_json(seen.tables, None, limit) + "\n")
+        say(table_json(seen.tables, None, limit) + "\n")
     elif table is None:
         print_counts(seen.tables, out)
     elif as_json:
-        sys.stdout.write(table_json(seen.tables, table, limit) + "\n")
+        say(table_json(seen.tables, table, limit) + "\n")
     else:
         print_table(seen.tables, table, limit)
     raise typer.Exit(3 if seen.damaged or seen.refused else 0)
@@ -170,7 +183,7 @@ def preflight(captures: Captures, as_json: AsJson = False) -> None:
         seen = observe(captures, progress=progress)
     rows = judge(seen.tables)
     if as_json:
-        sys.stdout.write(preflight_json(rows) + "\n")
+        say(preflight_json(rows) + "\n")
     else:
         print_preflight(rows)
     raise typer.Exit(0 if any(row.good for row in rows) else 3)
@@ -188,7 +201,7 @@ def learn(captures: Captures, inventory: ListFile = None) -> None:
     listed, _ = read_list(inventory) if inventory is not None else ((), ())
     with progress_bar("reading") as progress:
         seen = observe(captures, progress=progress)
-    sys.stdout.write(propose(seen.tables, identify(seen.tables, listed)))
+    say(propose(seen.tables, identify(seen.tables, listed)))
     if sys.stdout.isatty():
         typer.echo("nothing above counts until you fill in confirmed_by and confirmed_on", err=True)
 
@@ -203,7 +216,7 @@ def explain(
     """Say what a measure asks, what a technique looks for, what a table and its columns mean."""
     from wardwatch.ui.explain import explain_json, explain_text
 
-    sys.stdout.write(explain_json(name) if as_json else explain_text(name))
+    say(explain_json(name) if as_json else explain_text(name))
 
 
 @app.command()
