@@ -49,6 +49,8 @@ class Firmware(msgspec.Struct, frozen=True):
     telnet: tuple[str, ...]
     notices: tuple[str, ...] = ()
     """What is still open in it: fixed is not safe."""
+    assumed: tuple[str, ...] = ()
+    """What of this profile no source gives."""
 
 
 @cache

@@ -11,7 +11,7 @@ import typer
 
 import wardwatch
 from wardwatch.errors import UsageError, WardwatchError
-from wardwatch.ui import advisories, statement
+from wardwatch.ui import advisories, statement, twin
 
 if TYPE_CHECKING:
     from wardwatch.model.report import Report
@@ -240,6 +240,7 @@ def demo(
 
 statement.add(app)
 app.add_typer(advisories.app)
+app.add_typer(twin.app)
 
 
 def _write_report(result: object, out: Path | None) -> Report:
