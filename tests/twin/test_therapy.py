@@ -549,6 +549,7 @@ def random_event(draws: random.Random) -> h.Event:
             lambda: h.Prime(draws.randrange(3 * ML)),
             lambda: h.Silence(draws.randrange(-1, 13)),
             lambda: h.MotorFault(draws.random() < 0.5),
+            h.Stalled,
             lambda: h.Battery(draws.choice([0, 20, 300, 300, 300])),
             lambda: h.Clamp(draws.random() < 0.5),
             lambda: h.Vein(draws.choice([-1e9, -50.0, 0.0, 95.0, 1e9, float("nan")])),

@@ -3,7 +3,7 @@
 A weakness is a predicate over what was heard, and a label for what the published pump then does.
 Nothing is parsed unsafely, nothing after the predicate is interpreted, and of a payload only its
 length and hash are kept (domain/pump.md §4.1). Credentials are made anew for every instance. It
-listens on loopback and nowhere else. Not a medical device.
+listens on loopback or in a namespace of its own. Not a medical device.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-import ipaddress
 import secrets
 import tomllib
 from functools import cache
@@ -22,6 +21,7 @@ import msgspec
 
 from wardwatch.model.values import NS
 from wardwatch.twin import messages
+from wardwatch.twin.ground import OutsideError, permitted
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -382,30 +382,12 @@ class Telnet:
 # Sockets ---------------------------------------------------------------------------------------
 
 
-class OutsideError(ValueError):
-    """An address that is not of this machine's loopback was asked for."""
-
-    def __init__(self, host: str) -> None:
-        super().__init__(f"the twin listens on 127.0.0.0/8 only, not on {host}")
-        self.host = host
-
-
-def loopback(host: str) -> str:
-    """The address, if it may be listened on (S-12)."""
-    try:
-        if ipaddress.IPv4Address(host) in ipaddress.IPv4Network("127.0.0.0/8"):
-            return host
-    except ValueError:
-        pass
-    raise OutsideError(host)
-
-
 class Server:
-    """The module's listeners on loopback; sessions share one module and its labels."""
+    """The module's listeners; sessions share one module and its labels."""
 
     def __init__(self, module: Module, host: str = "127.0.0.1") -> None:
         self.module = module
-        self.host = loopback(host)
+        self.host = permitted(host)
         self.ports: dict[int, int] = {}
         """Real port of each published one."""
         self.peers = 0
@@ -495,11 +477,11 @@ class Server:
                 return
 
     async def _move(self, transfer: Transfer, peer: str) -> bytes:
-        """The second connection, to the peer of the first and only on loopback."""
+        """The second connection, to the peer of the first and to nobody else."""
         try:
-            opened = asyncio.open_connection(loopback(peer), transfer.port)
+            opened = asyncio.open_connection(permitted(peer), transfer.port)
             reader, writer = await asyncio.wait_for(opened, IDLE_S)
-        except (OSError, TimeoutError):
+        except (OSError, TimeoutError, OutsideError):
             return b"425 No data connection\r\n"
         try:
             if transfer.takes:

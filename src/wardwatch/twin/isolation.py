@@ -111,6 +111,7 @@ def script(number: int) -> Script:
             therapy.Bolus(rate // 200 + 1, m.fastest_nl_h // 2),
             therapy.Rate(rate // 2),
             therapy.MotorFault(),
+            therapy.Stalled(),
             therapy.Battery(20),
         ]
         found.append((t, draws.choice(acts)))

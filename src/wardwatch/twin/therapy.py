@@ -263,6 +263,10 @@ class MotorFault(msgspec.Struct, frozen=True):
     rate: bool = False
 
 
+class Stalled(msgspec.Struct, frozen=True):
+    """The watchdog found the head's loop standing still, and stopped the motor (T-24)."""
+
+
 class Battery(msgspec.Struct, frozen=True):
     """Minutes left."""
 
@@ -293,7 +297,8 @@ class Wait(msgspec.Struct, frozen=True):
 
 Event = (
     PowerOn | PowerOff | Load | Unload | Programme | Confirm | Start | Stop | Rate | Bolus | Prime
-    | Key | Clear | Silence | NewPatient | MotorFault | Battery | Clamp | Vein | Received | Wait
+    | Key | Clear | Silence | NewPatient | MotorFault | Stalled | Battery | Clamp | Vein | Received
+    | Wait
 )  # fmt: skip
 
 
@@ -932,6 +937,11 @@ def _motor_fault(out: _Out, event: MotorFault, t: int) -> None:
     out.alarm(t, Alarm.MOTOR_RATE if event.rate else Alarm.MOTOR_NOT_RUNNING)
 
 
+def _stalled(out: _Out, event: Stalled, t: int) -> None:
+    _ = event
+    out.alarm(t, Alarm.FAILURE)
+
+
 def _battery(out: _Out, event: Battery, t: int) -> None:
     if event.minutes <= 0:
         out.alarm(t, Alarm.BATTERY_DEPLETED)
@@ -1060,6 +1070,7 @@ _EVENTS: dict[type, tuple[frozenset[Phase], Callable[..., None]]] = {
     Silence: (_WELL, _silence),
     NewPatient: (_STILL, _new_patient),
     MotorFault: (DELIVERS, _motor_fault),
+    Stalled: (DELIVERS, _stalled),
     Battery: (_WELL, _battery),
     Clamp: (ALWAYS, _clamp),
     Vein: (ALWAYS, _vein),

@@ -1,0 +1,141 @@
+"""TLS: an authority made for one run, and the two ways a pump of the class treats a certificate.
+
+What verifies does so by chain, name and date, over TLS 1.2 or later (S-15). What does not (profiles
+before 1.6.1) goes on with anybody, up to TLS 1.2 so that a capture shows the chain; whether the
+chain would have stood is still found out, for the label of CVE-2017-12721. Keys are made anew.
+"""
+
+from __future__ import annotations
+
+import ssl
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+
+DAYS = 30
+
+
+class Pair(msgspec.Struct, frozen=True):
+    """A certificate and its key, PEM."""
+
+    certificate: bytes
+    key: bytes
+
+    def stored(self, folder: Path, name: str) -> Path:
+        """One file with both, for a server's context; only its owner may read it."""
+        path = folder / f"{name}.pem"
+        path.touch(mode=0o600)
+        path.write_bytes(self.certificate + self.key)
+        return path
+
+
+class Authority:
+    """Somebody who signs: the ward's own, or an impostor who calls himself the same."""
+
+    def __init__(self, name: str = "Ward Private Root") -> None:
+        from cryptography.hazmat.primitives.asymmetric import ec
+
+        self.name = name
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self.root = _signed(name, name, self._key, self._key, _span(), ca=True)
+
+    def issue(self, host: str, *, expired: bool = False) -> Pair:
+        """A certificate for a host name, good for a month, or good until a month ago."""
+        from cryptography.hazmat.primitives import serialization as form
+        from cryptography.hazmat.primitives.asymmetric import ec
+
+        key = ec.generate_private_key(ec.SECP256R1())
+        span = _span(-2 * DAYS) if expired else _span()
+        text = key.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, form.NoEncryption())
+        return Pair(_signed(host, self.name, key, self._key, span), text)
+
+
+def server_context(pair: Path) -> ssl.SSLContext:
+    """What a pump server listens with."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(pair)
+    return context
+
+
+def client_context(roots: Path, *, verifies: bool) -> ssl.SSLContext:
+    """What a pump connects with."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if verifies:
+        context.load_verify_locations(roots)
+        return context
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def proven(der: bytes, roots: Path, host: str) -> bool:
+    """Whether a certificate stands for a host: by chain, name and date."""
+    from cryptography import x509
+    from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
+
+    store = Store(x509.load_pem_x509_certificates(roots.read_bytes()))
+    try:
+        leaf = x509.load_der_x509_certificate(der)
+        PolicyBuilder().store(store).build_server_verifier(x509.DNSName(host)).verify(leaf, [])
+    except (VerificationError, ValueError):
+        return False
+    return True
+
+
+def _span(shift_days: int = 0) -> tuple[datetime, datetime]:
+    begin = datetime.now(UTC) - timedelta(days=1) + timedelta(days=shift_days)
+    return begin, begin + timedelta(days=DAYS)
+
+
+def _signed(
+    subject: str,
+    issuer: str,
+    key: EllipticCurvePrivateKey,
+    signer: EllipticCurvePrivateKey,
+    span: tuple[datetime, datetime],
+    *,
+    ca: bool = False,
+) -> bytes:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.serialization import Encoding
+    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+    def named(text: str) -> x509.Name:
+        return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+    use = x509.KeyUsage(
+        digital_signature=not ca, key_cert_sign=ca, crl_sign=ca, content_commitment=False,
+        key_encipherment=False, data_encipherment=False, key_agreement=False, encipher_only=False,
+        decipher_only=False,
+    )  # fmt: skip
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(named(subject))
+        .issuer_name(named(issuer))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(span[0])
+        .not_valid_after(span[1])
+        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+        .add_extension(use, critical=True)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False
+        )
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    )
+    if not ca:
+        names = x509.SubjectAlternativeName([x509.DNSName(subject)])
+        builder = builder.add_extension(names, critical=False).add_extension(
+            x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False
+        )
+    return builder.sign(signer, SHA256()).public_bytes(Encoding.PEM)
