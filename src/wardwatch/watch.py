@@ -31,6 +31,8 @@ class Audit(msgspec.Struct, frozen=True):
     site: Site
     assumed: tuple[str, ...]
     """What was assumed for lack of a confirmed site file, and what could not be read, a sentence each."""
+    shelved: int = 0
+    """How many advisories the devices were held against."""
     key_note: str = ""
     """Where the key of secrets came from, when it is good for this run only."""
     packets: int = 0
@@ -66,6 +68,7 @@ def audit(
     *,
     site: str | Path | Site | None = None,
     inventory: str | Path | None = None,
+    shelf: str | Path | None = None,
     out: str | Path | None = None,
     key_file: str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -73,7 +76,8 @@ def audit(
     """Read captures and answer: which devices, which advisories, which measures, who attacks.
 
     ``site`` is a ``site.toml`` (or the value read from one), ``inventory`` the hospital's own
-    list as CSV, ``out`` a folder whose ``evidence/`` receives the tables as Parquet (without it
+    list as CSV, ``shelf`` the folder of the advisories the hospital imported (without it, our own
+    records of the infusion pumps stand alone), ``out`` a folder whose ``evidence/`` receives the tables as Parquet (without it
     they live in a temporary folder as long as the value does). ``progress`` is called with
     (bytes read, bytes in all or -1).
 
@@ -99,18 +103,20 @@ def audit(
     devices = identify(seen.tables, listed)
     end = seen.tables.ask("SELECT max(last_ts) AS t FROM captures WHERE packets > 0")[0].t
     scene = Scene(tables=seen.tables, devices=devices, site=stated, now=end or 0)
-    advisories, matches = advise(devices)
+    advised = advise(devices, Path(shelf) if shelf is not None else None)
     return Audit(
         tables=seen.tables,
         devices=devices,
-        advisories=advisories,
-        matches=matches,
+        advisories=advised.advisories,
+        matches=advised.matches,
+        shelved=advised.documents,
         verdicts=verify(scene),
         findings=detect(scene),
         site=stated,
         assumed=(
             *_assumptions(stated, given=site is not None),
             *complaints,
+            *advised.remarks,
             *(str(refusal) for refusal in seen.refused),
         ),
         key_note=seen.key_note,

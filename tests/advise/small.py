@@ -72,7 +72,8 @@ def sign_off(justification="component_not_present", cve="CVE-2017-12725", **chan
 
 def audited(*verdicts, devices=None, findings=(), attestations=(), site=None, end=T0 + HOUR_NS, matches=None) -> Audit:  # fmt: skip
     devices = (pump(),) if devices is None else tuple(devices)
-    advisories, found = advise(devices)
+    advised = advise(devices)
+    found = advised.matches
     return Audit(
         tables=Tables.of(
             captures=[
@@ -80,7 +81,7 @@ def audited(*verdicts, devices=None, findings=(), attestations=(), site=None, en
             ]
         ),
         devices=devices,
-        advisories=advisories,
+        advisories=advised.advisories,
         matches=found if matches is None else matches(found),
         verdicts=verdicts,
         findings=tuple(findings),

@@ -11,7 +11,7 @@ from wardwatch.advise.statements import statements
 from wardwatch.model.advisory import Exposure
 
 OWN = Library(s for record in own_records() for s in statements(record))
-WORDS = {Exposure.AFFECTED: "affected", Exposure.NOT_AFFECTED: "not", Exposure.UNKNOWN: "unknown", None: "none"}  # fmt: skip
+WORDS = {Exposure.AFFECTED: "affected", Exposure.NOT_AFFECTED: "not", Exposure.UNKNOWN: "unknown", Exposure.CONDITIONAL: "conditional", None: "none"}  # fmt: skip
 
 
 def library(*products, **said):
@@ -93,7 +93,7 @@ def test_cves_of_a_component_hang_on_its_version_until_it_is_given():
         return {c.cve[-5:]: WORDS[c.exposure] for c in of.cves}, {c.condition for c in of.cves}
 
     bare, conditions = cves("Baxter", "Sigma Spectrum", "6.05.14")
-    assert bare == dict.fromkeys(("12039", "12040"), "affected") | dict.fromkeys(("12041", "12043", "12045", "12047"), "unknown")  # fmt: skip
+    assert bare == dict.fromkeys(("12039", "12040"), "affected") | dict.fromkeys(("12041", "12043", "12045", "12047"), "conditional")  # fmt: skip
     assert "the version of the Wireless Battery Module" in conditions
     with_part, _ = cves("Baxter", "Sigma Spectrum", "6.05.14", "WBM v16")
     assert with_part["12041"] == "affected"

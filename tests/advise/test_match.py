@@ -1,9 +1,13 @@
 import csv
 
+import msgspec
 import pytest
+from tests.advise.papers import raw
 from tests.shared import SHARED, needs_shared
 
 from wardwatch.advise import advise
+from wardwatch.advise.match import assets_of
+from wardwatch.advise.store import import_paths
 from wardwatch.inventory.register import join
 from wardwatch.model.advisory import Exposure
 from wardwatch.model.device import Confidence, Device, Identity, Listed
@@ -19,15 +23,15 @@ def pump(version="", source="", **changes):
 
 
 def match(device):
-    advisories, matches = advise([device])
-    assert [a.id for a in advisories] == ["ICSMA-17-250-02A"] * len(matches)
-    return matches[0] if matches else None
+    advised = advise([device])
+    assert [a.id for a in advised.advisories] == ["ICSMA-17-250-02A"] * len(advised.matches)
+    return advised.matches[0] if advised.matches else None
 
 
 def test_a_version_seen_on_the_wire_is_affected_and_says_so():
     found = match(pump("1.6.0", "wire"))
     assert found.exposure is Exposure.AFFECTED
-    assert found.reason == "Version 1.6.0 (seen on the wire), and the advisory names 1.6."
+    assert found.reason == "Version 1.6.0 (seen on the wire) is among the affected: 1.6."
     assert len(found.cves) == 8
 
 
@@ -87,7 +91,6 @@ def test_a_pump_of_the_maker_without_a_model_may_be_one():
         {"family": "cadd", "model": "CADD"},
         {"family": "", "model": "CADD-Solis"},
         {"family": "", "model": "", "manufacturer": ""},
-        {"family": "", "model": "", "manufacturer": "Baxter"},
         {"family": "", "model": "", "kind": "printer"},
     ],
 )
@@ -104,8 +107,90 @@ def test_a_listed_and_unseen_pump_is_matched_by_its_listed_version():
     assert (found.device, found.exposure) == ("list-4", Exposure.AFFECTED)
 
 
+ALARIS = {"manufacturer": "BD", "model": "Alaris PC unit", "family": "alaris-pcu"}
+SPACE = {"manufacturer": "B. Braun", "model": "Space", "family": "space"}
+
+
+def matches(device, shelf=None):
+    return {m.advisory: m for m in advise([device], shelf).matches}
+
+
+def test_a_version_of_the_wire_reaches_every_advisory_of_our_own():
+    row = Listed(row=2, manufacturer="CareFusion", model="Alaris PCU Model 8015")
+    found = matches(pump("9.33", "wire", identity=ALARIS, listed=row))
+    assert {a for a, m in found.items() if m.exposure is Exposure.AFFECTED} == {
+        "ICSMA-17-017-02", "ICSMA-20-170-06", "ICSMA-20-317-01", "ICSMA-23-194-01",
+    }  # fmt: skip
+    one = found["ICSMA-23-194-01"]
+    assert (one.version, one.version_source) == ("9.33", "wire")
+    assert "seen on the wire" in one.reason
+    assert one.text and one.origin and one.basis == "product family"
+
+
+def test_each_cve_has_its_own_answer_and_a_condition_is_named():
+    row = Listed(row=2, manufacturer="Baxter", model="Sigma Spectrum 35700BAX2", version="8.00.01")
+    said = {"manufacturer": "Baxter", "model": "Spectrum", "family": "spectrum"}
+    found = matches(pump("8.00.01", "list", identity=said, listed=row))["ICSMA-20-170-04"]
+    assert found.exposure is Exposure.AFFECTED
+    by_cve = {a.cve: a for a in found.answers}
+    assert by_cve["CVE-2020-12039"].exposure is Exposure.AFFECTED
+    assert by_cve["CVE-2020-12047"].exposure is Exposure.CONDITIONAL
+    assert "Wireless Battery Module" in by_cve["CVE-2020-12047"].condition
+    with_part = msgspec.structs.replace(row, component="WBM v16")
+    told = matches(pump("8.00.01", "list", identity=said, listed=with_part))["ICSMA-20-170-04"]
+    assert {a.cve: a.exposure for a in told.answers}["CVE-2020-12047"] is Exposure.NOT_AFFECTED
+    assert "CVE-2020-12047" not in told.cves
+
+
+def test_an_imported_document_takes_the_place_of_our_record_and_adds_to_the_shelf(tmp_path):
+    made = raw(
+        products=(("Smiths Medical", "Medfusion 4000", "<= 1.6.5", "Medfusion 4000: 1.6.5 and prior"),),
+        cves=("CVE-2099-0001",),
+        advisory="ICSMA-99-001-01",
+    )  # fmt: skip
+    (tmp_path / "a.json").write_bytes(made)
+    import_paths(tmp_path / "shelf", [tmp_path / "a.json"])
+    advised = advise([pump("1.6.1", "wire")], tmp_path / "shelf")
+    assert advised.documents == 28
+    assert {m.advisory: m.exposure for m in advised.matches} == {
+        "ICSMA-17-250-02A": Exposure.NOT_AFFECTED,
+        "ICSMA-99-001-01": Exposure.AFFECTED,
+    }
+    assert [a.sha512 != "" for a in advised.advisories] == [False, True]
+    assert advise([pump("1.6.1", "wire")], tmp_path / "none").documents == 27
+
+
+def test_a_document_changed_on_the_shelf_is_told_and_does_not_speak(tmp_path):
+    made = raw(products=(("Smiths Medical", "Medfusion 4000", "vers:all/*", "Medfusion 4000"),))
+    (tmp_path / "a.json").write_bytes(made)
+    import_paths(tmp_path / "shelf", [tmp_path / "a.json"])
+    (kept,) = (tmp_path / "shelf" / "documents").iterdir()
+    kept.write_bytes(b"{}")
+    advised = advise([pump("1.6.1", "wire")], tmp_path / "shelf")
+    assert [m.advisory for m in advised.matches] == ["ICSMA-17-250-02A"]
+    assert "has changed since it was imported" in advised.remarks[0]
+
+
+def test_a_version_the_finder_analysed_is_affected_and_a_finer_one_unknown():
+    assert match(pump("1.1.2", "wire")).exposure is Exposure.AFFECTED
+    assert "sgayou" in match(pump("1.1.2", "wire")).origin
+    assert match(pump("1.1.3", "wire")).exposure is Exposure.UNKNOWN
+
+
+def test_the_lists_words_say_more_than_our_word_for_a_family():
+    row = Listed(row=3, manufacturer="B. Braun", model="SpaceStation with SpaceCom 2")
+    found = matches(pump("012U000061", "wire", identity=SPACE, listed=row))
+    assert found["ICSMA-20-296-02"].exposure is Exposure.AFFECTED
+
+
+def test_a_list_that_means_another_thing_does_not_speak_for_what_was_seen():
+    row = Listed(row=3, manufacturer="HP", model="LaserJet 4000")
+    assert assets_of(pump("1.5", "wire", listed=row))[0].model == "Medfusion 4000"
+
+
 def test_no_device_no_advisory():
-    assert advise([]) == ((), ())
+    advised = advise([])
+    assert (advised.advisories, advised.matches, advised.remarks) == ((), (), ())
 
 
 @needs_shared

@@ -45,9 +45,23 @@ def test_a_version_that_is_not_known_is_to_be_read():
 
 def test_no_fixed_version_means_the_advisorys_measures():
     audit = audited()
-    advisories = tuple(msgspec.structs.replace(a, fixed_version="") for a in audit.advisories)
-    (task,) = priority(msgspec.structs.replace(audit, advisories=advisories))
+    (own,) = audit.advisories
+    silent = msgspec.structs.replace(
+        own,
+        fixed_version="",
+        remediations=tuple(r for r in own.remediations if r.category != "vendor_fix"),
+    )
+    (task,) = priority(msgspec.structs.replace(audit, advisories=(silent,)))
     assert task.do.startswith("Put the advisory's measures in place with clinical sign-off")
+
+
+def test_a_fix_without_one_version_is_asked_of_the_maker():
+    audit = audited()
+    (own,) = audit.advisories
+    (task,) = priority(
+        msgspec.structs.replace(audit, advisories=(msgspec.structs.replace(own, fixed_version=""),))
+    )
+    assert task.do.startswith("Ask the maker which release fixes it")
 
 
 def test_the_reasons_come_in_the_order_in_which_the_questions_count():
@@ -202,4 +216,5 @@ def test_the_demos_attacked_pumps_come_before_the_others():
     attacked = [bool(task.attacked) for task in tasks]
     assert any(attacked)
     assert attacked == sorted(attacked, reverse=True)
-    assert {task.decision for task in priority(demo_audits.clean())} == {Decision.SCHEDULED}
+    of_medfusion = [t for t in priority(demo_audits.clean()) if t.advisory == "ICSMA-17-250-02A"]
+    assert {task.decision for task in of_medfusion} == {Decision.SCHEDULED}

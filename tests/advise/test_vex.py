@@ -29,7 +29,7 @@ from wardwatch.advise.vex import (
 )
 from wardwatch.errors import AdvisoryError, UsageError
 from wardwatch.inventory.site_file import parse_site
-from wardwatch.model.advisory import Exposure
+from wardwatch.model.advisory import CveMatch, Exposure
 from wardwatch.model.judgement import MEASURES, State
 from wardwatch.model.site import Site
 from wardwatch.model.values import HOUR_NS
@@ -107,7 +107,17 @@ def test_not_affected_without_a_fixed_version_or_a_signature_is_not_stated():
 
 def test_a_weakness_the_match_leaves_open_is_under_investigation():
     def some(found):
-        return tuple(msgspec.structs.replace(m, cves=("CVE-2017-12718",)) for m in found)
+        return tuple(
+            msgspec.structs.replace(
+                m,
+                answers=tuple(
+                    a if a.cve == "CVE-2017-12718"
+                    else CveMatch(a.cve, Exposure.CONDITIONAL, "FTP is enabled", "It hangs on FTP.")
+                    for a in m.answers
+                ),
+            )
+            for m in found
+        )  # fmt: skip
 
     document = statement(audited(matches=some), **BY)
     assert status_of(document, "CVE-2017-12718") == "known_affected"
@@ -282,7 +292,14 @@ def test_of_two_advisories_on_one_weakness_the_graver_word_stands(turned):
     (own,), (match,) = audit.advisories, audit.matches
     other = msgspec.structs.replace(own, id="OTHER", fixed_version="1.7.0")
     graver = msgspec.structs.replace(
-        match, advisory="OTHER", exposure=Exposure.AFFECTED, cves=("CVE-2017-12718",)
+        match,
+        advisory="OTHER",
+        exposure=Exposure.AFFECTED,
+        fixed_by="",
+        answers=(
+            CveMatch("CVE-2017-12718", Exposure.AFFECTED),
+            CveMatch("CVE-2017-12720", Exposure.UNKNOWN),
+        ),
     )
     matches = (graver, match) if turned else (match, graver)
     document = statement(

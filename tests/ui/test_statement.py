@@ -63,8 +63,14 @@ def test_priority_speaks_to_machines(day):
     told = wardwatch("priority", *day, "--json")
     assert told.returncode == 1
     machine = json.loads(told.stdout)
-    assert [task["rank"] for task in machine] == list(range(1, 9))
-    assert {task["decision"] for task in machine} == {"scheduled"}
+    assert [task["rank"] for task in machine] == list(range(1, 11))
+    of_medfusion = [task for task in machine if task["advisory"] == "ICSMA-17-250-02A"]
+    assert {task["decision"] for task in of_medfusion} == {"scheduled"}
+    assert len(of_medfusion) == 8
+    assert {task["advisory"] for task in machine if task["status"] == "unknown"} == {
+        "ICSMA-20-170-06",
+        "ICSMA-21-294-01",
+    }
 
 
 def test_priority_with_nothing_to_work_on_says_so(tmp_path):
@@ -99,7 +105,7 @@ def test_the_machine_form_says_what_was_assumed():
 
 
 def test_the_table_prints_hostile_words_and_only_so_many_reasons(capsys):
-    many = [pump(name=f"dev-{n}", model="Pump\x1b[2J") for n in range(MOST_REASONS + 2)]
+    many = [pump(name=f"dev-{n}", model="Medfusion 4000 \x1b[2J") for n in range(MOST_REASONS + 2)]
     print_tasks(priority(audited(devices=many)))
     said = capsys.readouterr().out
     assert "\x1b" not in said

@@ -16,7 +16,7 @@ import msgspec
 
 from wardwatch.advise.families import branded, families_of
 from wardwatch.advise.knowledge import families
-from wardwatch.advise.makers import answers, makers_in, makers_of, since
+from wardwatch.advise.makers import answering, answers, makers_in, makers_of, since
 from wardwatch.advise.naming import Name, name_of, plain, words_of
 from wardwatch.advise.ranges import (
     Order,
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
     from wardwatch.advise.statements import Statement
 
+ITS_VERSION = "its version"
+"""The condition of what only the version would settle."""
 SOURCES = {"wire": "seen on the wire", "list": "by the hospital's list", "typed": "as typed"}
 """Where a version came from, in words."""
 
@@ -77,6 +79,7 @@ class CveAnswer(msgspec.Struct, frozen=True):
 
     cve: str
     exposure: Exposure
+    """``CONDITIONAL`` where it hangs on a fact other than the version."""
     condition: str = ""
     """The fact it hangs on; "" where it hangs on none."""
     reason: str = ""
@@ -100,6 +103,33 @@ class Answer(msgspec.Struct, frozen=True):
     version_source: str
     condition: str
     cves: tuple[CveAnswer, ...]
+    fixed_by: str = ""
+    """The fixed release that the version is at or after, where "not affected" rests on it."""
+
+
+class Met(msgspec.Struct, frozen=True):
+    """What a device can be met by in the names of a document."""
+
+    makers: frozenset[str]
+    families: frozenset[str]
+    core: frozenset[str]
+    full: frozenset[str]
+    codes: frozenset[str]
+    tight: str
+
+
+def met_by(asset: Asset) -> Met:
+    """What a device can be met by: no document that :class:`Library` would answer from lies outside."""
+    device = _Device(asset)
+    name = device.name
+    return Met(
+        makers=answering(device.makers),
+        families=device.families | device.branded,
+        core=name.core,
+        full=name.full,
+        codes=name.codes,
+        tight=name.tight,
+    )
 
 
 class Library:
@@ -314,7 +344,7 @@ class Library:
             return answer(Exposure.AFFECTED, reason, _scoped(s, own, reason))
         if own is None:
             said = f' ("{device.asset.version.strip()}" is none)' if device.asset.version.strip() else ""  # fmt: skip
-            return answer(Exposure.UNKNOWN, f"No version is known{said}; affected is {_words(s)}.", condition="its version")  # fmt: skip
+            return answer(Exposure.UNKNOWN, f"No version is known{said}; affected is {_words(s)}.", condition=ITS_VERSION)  # fmt: skip
         came = SOURCES.get(device.asset.version_source, "of unknown origin")
         head = f"Version {own.text} ({came})"
         for versions, case in s.cases:
@@ -331,7 +361,7 @@ class Library:
             return answer(Exposure.UNKNOWN, f"{head} is listed as affected and named as the fix: ask the maker.")  # fmt: skip
         if True in reached and not exactly:
             fix = s.fixed[reached.index(True)].text
-            return self._outside(fit, answer, f"{head} is at or after the named fix {fix}")
+            return self._outside(fit, answer, f"{head} is at or after the named fix {fix}", fix)
         found, said = place(own, where)
         if s.other is not None and place(own, s.other)[0] is not found:
             return answer(Exposure.UNKNOWN, f"{head}: {s.doubt}.")
@@ -348,7 +378,9 @@ class Library:
                 return answer(Exposure.UNKNOWN, f"{head} is after the affected ({_words(s)}), and before {gap}, which the text seems to name as the fix.")  # fmt: skip
             if s.residual:
                 return answer(Exposure.UNKNOWN, f'{head} is outside of the affected ({said}), but the text says: "{s.residual}"')  # fmt: skip
-            return self._outside(fit, answer, f"{head} is outside of the affected: {said}")
+            return self._outside(
+                fit, answer, f"{head} is outside of the affected: {said}", _first_good(own, where)
+            )
         why = {
             Place.FINER: f"is finer than the stated {said}",
             Place.UNLISTED: f"is not in the list ({_words(s)}), which says nothing of others",
@@ -356,10 +388,10 @@ class Library:
         }[found]
         return answer(Exposure.UNKNOWN, f"{head} {why}. {s.why}".strip())
 
-    def _outside(self, fit: Fit, answer: _Say, reason: str) -> Answer:
+    def _outside(self, fit: Fit, answer: _Say, reason: str, fix: str) -> Answer:
         if fit < Fit.EXACT:
             return answer(Exposure.UNKNOWN, f"{reason}, but the product is known by its likeness only.")  # fmt: skip
-        return answer(Exposure.NOT_AFFECTED, f"{reason}.")
+        return msgspec.structs.replace(answer(Exposure.NOT_AFFECTED, f"{reason}."), fixed_by=fix)
 
 
 class _Device:
@@ -497,6 +529,12 @@ def _beyond(own: Version, where: Range) -> bool:
     )
 
 
+def _first_good(own: Version, where: Range) -> str:
+    """The bound of "before X" that a version is at or after: X is the first good release; "" none."""
+    ends = [t.version for terms in where.alternatives for t in terms if t.sign == "<" and t.version]
+    return ends[-1].text if ends and all(reaches(own, end) for end in ends) else ""
+
+
 def _near(given: frozenset[str], wanted: frozenset[str]) -> bool:
     return len(given) * 3 >= len(wanted) * 2
 
@@ -514,6 +552,8 @@ def _all(s: Statement, exposure: Exposure, reason: str, condition: str) -> tuple
     if exposure is Exposure.AFFECTED:
         return _scoped(s, None, reason)
     own = dict.fromkeys((*s.cves, *(cve for maybe in s.maybe for cve in maybe.cves)))
+    if exposure is Exposure.UNKNOWN and condition not in ("", ITS_VERSION):
+        exposure = Exposure.CONDITIONAL
     return tuple(CveAnswer(cve, exposure, condition, reason) for cve in own)
 
 
@@ -526,7 +566,7 @@ def _scoped(s: Statement, own: Version | None, reason: str) -> tuple[CveAnswer, 
             if cve not in cves:
                 continue
             if own is None:
-                exposure, condition = Exposure.UNKNOWN, "its version"
+                exposure, condition = Exposure.UNKNOWN, ITS_VERSION
                 continue
             spot, _ = place(own, where)
             why = f'The text of this CVE says "{where.text}".'
@@ -537,14 +577,19 @@ def _scoped(s: Statement, own: Version | None, reason: str) -> tuple[CveAnswer, 
         found.append(CveAnswer(cve, exposure, condition, why))
     for maybe in s.maybe:
         found += [
-            CveAnswer(cve, Exposure.UNKNOWN, maybe.fact, f"It hangs on {maybe.fact}.")
+            CveAnswer(cve, Exposure.CONDITIONAL, maybe.fact, f"It hangs on {maybe.fact}.")
             for cve in maybe.cves
             if cve not in s.cves
         ]
     return tuple(found)
 
 
-_WORST = {Exposure.NOT_AFFECTED: 0, Exposure.UNKNOWN: 1, Exposure.AFFECTED: 2}
+_WORST = {
+    Exposure.NOT_AFFECTED: 0,
+    Exposure.CONDITIONAL: 1,
+    Exposure.UNKNOWN: 1,
+    Exposure.AFFECTED: 2,
+}
 
 
 def overall(answers_: Iterable[Answer]) -> Exposure | None:

@@ -90,6 +90,8 @@ class Document(msgspec.Struct, frozen=True):
     """Name of the file, within its archive where there is one."""
     leaves: tuple[Leaf, ...]
     flaws: tuple[Flaw, ...]
+    url: str = ""
+    """Where its publisher shows it, by the ``self`` references; "" not said."""
 
 
 def read_document(raw: bytes, source: str) -> Document:
@@ -134,6 +136,7 @@ def read_document(raw: bytes, source: str) -> Document:
         source=source,
         leaves=tuple(reader.leaves(tree)),
         flaws=tuple(reader.flaw(v) for v in reader.tables(data, "vulnerabilities")),
+        url=reader.url(head),
     )
 
 
@@ -190,6 +193,16 @@ class _Reader:
         if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
             raise _refused(self.source, f"has {key!r} that is no list of texts")
         return tuple(value)
+
+    def url(self, head: dict[str, Any]) -> str:
+        """The page of the document, else its file; only what a page may link to."""
+        own = [
+            self.text(r, "url")[:500]
+            for r in self.tables(head, "references")
+            if self.text(r, "category") == "self"
+        ]
+        own = [url for url in own if url.startswith(("https://", "http://")) and " " not in url]
+        return next((url for url in own if not url.endswith(".json")), own[0] if own else "")
 
     def leaves(self, tree: dict[str, Any]) -> Iterator[Leaf]:
         hosts: dict[str, list[str]] = {}

@@ -50,6 +50,13 @@ def answers(listed: frozenset[str], named: frozenset[str]) -> bool:
 
 
 @cache
+def answering(listed: frozenset[str]) -> frozenset[str]:
+    """The makers of a list, and all whom they may answer for or who answer for them."""
+    bonds = _bonds()
+    return listed | {o for m, o in bonds if m in listed} | {m for m, o in bonds if o in listed}
+
+
+@cache
 def _bonds() -> tuple[tuple[str, str], ...]:
     """Makers of which one answers for the other, or sells under its name."""
     return tuple(

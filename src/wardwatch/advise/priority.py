@@ -194,16 +194,33 @@ def _do(match: Match, advisory: Advisory, lead: Weighed, attacked: tuple[str, ..
         else ""
     )
     if match.exposure is Exposure.UNKNOWN:
-        step = f"read the version on the device {when}, and treat it as affected until then"
+        step = f"{_to_learn(match)} {when}, and treat it as affected until then"
     elif advisory.fixed_version:
         step = (
             f"ask the maker for {advisory.fixed_version} or later and plan it with clinical sign-off, "
             f"{when}; until then keep the measures that hold and mend the broken ones"
         )
+    elif any(remedy.category == "vendor_fix" for remedy in advisory.remediations):
+        step = (
+            f"ask the maker which release fixes it and plan it with clinical sign-off, {when} "
+            "(the document speaks of a fix, and names no one version for every product); until then "
+            "keep the measures that hold and mend the broken ones"
+        )
     else:
         step = f"put the advisory's measures in place with clinical sign-off, {when}; no fixed version is named"
     said = first + step
     return said[:1].upper() + said[1:]
+
+
+def _to_learn(match: Match) -> str:
+    """What would settle an open answer."""
+    if match.condition == "its model":
+        return "read model and version on the device"
+    if match.condition and match.condition != "its version":
+        return f"find out whether this is so: {match.condition}"
+    if match.version:
+        return "ask the maker how its version stands to the advisory"
+    return "read the version on the device"
 
 
 def _reasons(lead: Weighed, count: int, attacked: tuple[str, ...]) -> list[str]:

@@ -123,7 +123,7 @@ def _read(
     if cves is None:
         cves = tuple(dict.fromkeys(cve for product_id in own for cve in marked.get(product_id, ())))
         cves = cves or tuple(flaw.cve for flaw in document.flaws)
-    words = [leaf.name for leaf in document.leaves if leaf.product_id in own]
+    words = [_wording(leaf) for leaf in document.leaves if leaf.product_id in own]
     # A corpus may lack a CVE of ours; an invented one must not come of it.
     known = {flaw.cve for flaw in document.flaws}
     return Statement(
@@ -179,7 +179,7 @@ def _plain(
         title, excluded = product, ""
         if found := _EXCEPT.match(product):
             title, excluded = found[1], found[2]
-        text = "; ".join(dict.fromkeys(leaf.name for leaf in own))[:600]
+        text = "; ".join(dict.fromkeys(_wording(leaf) for leaf in own))[:600]
         bare = [_bare(leaf.version) for leaf in own]
         affected = parse_range(" | ".join(dict.fromkeys(version for version, _ in bare)))
         proviso = bare[0][1] if len(own) == 1 else ""
@@ -223,6 +223,11 @@ def _plain(
             text=text,
             origin="branch and leaf name",
         )  # fmt: skip
+
+
+def _wording(leaf: Leaf) -> str:
+    """A leaf's own name, with its branch's versions where the name is the product's alone."""
+    return leaf.name if leaf.name != leaf.product else f"{leaf.name} {leaf.version}".strip()
 
 
 def _bare(version: str) -> tuple[str, str]:

@@ -49,8 +49,8 @@ class Imported(msgspec.Struct, frozen=True):
     remarks: tuple[str, ...] = ()
 
 
-class _Kept(msgspec.Struct, frozen=True):
-    """The card of a shelved document."""
+class Card(msgspec.Struct, frozen=True):
+    """What the index of a shelf says of one document."""
 
     id: str
     file: str
@@ -93,16 +93,19 @@ def import_found(
 
     check = verifier(key, fingerprint) if key is not None else None
     taken, refused = _take(found, check)
-    cards = _cards(folder)
+    kept = cards(folder)
     shelved: list[Shelved] = []
     try:
         (folder / "documents").mkdir(parents=True, exist_ok=True)
-        shelved.extend(_shelve(folder, cards, item) for item in taken)
-        write_whole(folder / "index.json", msgspec.json.format(msgspec.json.encode(sorted(cards.values(), key=lambda c: c.id))))  # fmt: skip
+        shelved.extend(_shelve(folder, kept, item) for item in taken)
+        write_whole(folder / "index.json", msgspec.json.format(msgspec.json.encode(sorted(kept.values(), key=lambda c: c.id))))  # fmt: skip
     except OSError as error:
         raise OutputError(
             f"{folder}: cannot be written ({error.strerror}); name a folder of your own"
         ) from error
+    from wardwatch.advise.names import refresh
+
+    refresh(folder, [item.document for item in taken])
     return Imported(tuple(shelved), tuple(refused), _remarks(key))
 
 
@@ -110,26 +113,32 @@ def shelved_documents(folder: Path) -> tuple[tuple[Document, ...], tuple[Refused
     """The documents of a shelf; one whose bytes have changed since the import is refused."""
     documents: list[Document] = []
     refused: list[Refused] = []
-    for card in sorted(_cards(folder).values(), key=lambda c: c.id):
-        path = folder / "documents" / card.file
+    for card in sorted(cards(folder).values(), key=lambda c: c.id):
         try:
-            raw = path.read_bytes()
-        except OSError as error:
-            refused.append((card.file, f"cannot be read ({error.strerror})"))
-            continue
-        if hashlib.sha512(raw).hexdigest() != card.sha512:
-            refused.append((card.file, "has changed since it was imported: import it anew"))
-            continue
-        try:
-            documents.append(read_document(raw, card.source))
+            documents.append(shelved_document(folder, card))
         except AdvisoryError as error:
             refused.append((card.file, str(error)))
     return tuple(documents), tuple(refused)
 
 
+def shelved_document(folder: Path, card: Card) -> Document:
+    """One document of a shelf.
+
+    Raises :class:`~wardwatch.errors.AdvisoryError` where it is gone, or its bytes are not those
+    that were imported.
+    """
+    try:
+        raw = (folder / "documents" / card.file).read_bytes()
+    except OSError as error:
+        raise AdvisoryError(card.file, f"cannot be read ({error.strerror})", "import it anew") from error  # fmt: skip
+    if hashlib.sha512(raw).hexdigest() != card.sha512:
+        raise AdvisoryError(card.file, "has changed since it was imported", "import it anew")
+    return read_document(raw, card.source)
+
+
 def shelved_hashes(folder: Path) -> frozenset[str]:
     """SHA-512 of every document of a shelf that is whole, of its bytes as they are now."""
-    return frozenset(c.sha512 for c in _cards(folder).values() if _whole(folder, c))
+    return frozenset(c.sha512 for c in cards(folder).values() if _whole(folder, c))
 
 
 def write_whole(path: Path, raw: bytes) -> None:
@@ -139,7 +148,7 @@ def write_whole(path: Path, raw: bytes) -> None:
     os.replace(aside, path)  # noqa: PTH105 -- the atomic one
 
 
-def _whole(folder: Path, card: _Kept) -> bool:
+def _whole(folder: Path, card: Card) -> bool:
     try:
         raw = (folder / "documents" / card.file).read_bytes()
     except OSError:
@@ -198,12 +207,16 @@ def _schema_problem(raw: bytes) -> str:
     return problem(raw)
 
 
-def _cards(folder: Path) -> dict[str, _Kept]:
+def cards(folder: Path) -> dict[str, Card]:
+    """The index of a shelf, by id; empty where there is no shelf.
+
+    Raises :class:`~wardwatch.errors.AdvisoryError` where it is damaged.
+    """
     path = folder / "index.json"
     if not path.exists():
         return {}
     try:
-        cards = msgspec.json.decode(path.read_bytes(), type=tuple[_Kept, ...])
+        cards = msgspec.json.decode(path.read_bytes(), type=tuple[Card, ...])
     except (OSError, msgspec.DecodeError) as error:
         raise AdvisoryError(str(path), f"is no index of a shelf ({error})", "remove it, and import again") from error  # fmt: skip
     for card in cards:
@@ -212,9 +225,9 @@ def _cards(folder: Path) -> dict[str, _Kept]:
     return {card.id: card for card in cards}
 
 
-def _shelve(folder: Path, cards: dict[str, _Kept], item: _Taken) -> Shelved:
+def _shelve(folder: Path, kept: dict[str, Card], item: _Taken) -> Shelved:
     document = item.document
-    old = cards.get(document.id)
+    old = kept.get(document.id)
     change, remark = "new", ""
     if old is not None:
         change = "same" if old.sha512 == document.sha512 else "replaced"
@@ -229,7 +242,7 @@ def _shelve(folder: Path, cards: dict[str, _Kept], item: _Taken) -> Shelved:
         safe = re.sub(r"[^a-z0-9-]+", "-", document.id.casefold())[:80].strip("-")
         file = f"{safe}-{document.sha512[:12]}.json"
         write_whole(folder / "documents" / file, item.raw)
-        cards[document.id] = _Kept(document.id, file, document.sha512, document.revision, document.current, document.source, item.signed_by)  # fmt: skip
+        kept[document.id] = Card(document.id, file, document.sha512, document.revision, document.current, document.source, item.signed_by)  # fmt: skip
     return Shelved(document.id, document.source, document.sha512, document.revision, change, item.hash_checked, item.signed_by, remark)  # fmt: skip
 
 

@@ -25,7 +25,6 @@ import msgspec
 import wardwatch
 from wardwatch.advise.environment import Audited, Standing, scored, surroundings
 from wardwatch.advise.ssvc import by_radio, seen_here
-from wardwatch.advise.versions import version
 from wardwatch.errors import AdvisoryError, UsageError
 from wardwatch.model.advisory import Advisory, Exposure, Match, Vulnerability
 from wardwatch.model.judgement import MEASURES, State, Verdict
@@ -59,6 +58,9 @@ BEARS_ON = {
     "attested_passwords": ("CVE-2017-12723",),
 }
 """Measures that stand in the way of some weaknesses only; the rest bear on all an advisory names."""
+
+SEPARATES = ("segmentation_in_use", "segmentation_enforced", "vlan_separation")
+"""Measures that keep strangers of other networks away, whatever the weakness is."""
 
 CWE_NAMES = {
     "CWE-120": "Buffer Copy without Checking Size of Input ('Classic Buffer Overflow')",
@@ -338,6 +340,8 @@ class _Statement:
             device, advisory = self.devices[match.device], self.advisories[match.advisory]
             for flaw in advisory.vulnerabilities:
                 told = self._status(device, advisory, match, flaw)
+                if told is None:
+                    continue
                 of_cve = self.said.setdefault(flaw.cve, {})
                 other = of_cve.get(device.id)
                 if other is None or _graver(told, other):
@@ -346,24 +350,21 @@ class _Statement:
 
     def _status(
         self, device: Device, advisory: Advisory, match: Match, flaw: Vulnerability
-    ) -> _Said:
+    ) -> _Said | None:
         signed = self._sign_off(device, flaw.cve)
         if signed is not None:
             return _Said(NOT_AFFECTED, signed.statement, advisory, flaw, signed)
-        if match.exposure is Exposure.AFFECTED and flaw.cve in match.cves:
-            return _Said(AFFECTED, match.reason, advisory, flaw)
-        if match.exposure is Exposure.NOT_AFFECTED and _is_fixed(device, advisory):
+        answer = next((a for a in match.answers if a.cve == flaw.cve), None)
+        if answer is None:  # the document ties this weakness to other products of its own
+            return None
+        why = answer.reason or match.reason
+        if answer.exposure is Exposure.AFFECTED:
+            return _Said(AFFECTED, why, advisory, flaw)
+        if answer.exposure is Exposure.NOT_AFFECTED and match.fixed_by:
             return _Said(FIXED, match.reason, advisory, flaw)
-        if match.exposure is Exposure.AFFECTED:
-            why = f"{match.reason} Whether {flaw.cve} is in it depends on a fact nobody has stated."
-            return _Said(INVESTIGATED, why, advisory, flaw)
-        if match.exposure is Exposure.NOT_AFFECTED:
-            why = (
-                f"{match.reason} Neither a fixed version nor a person's sign-off shows more, so it is "
-                "not stated here."
-            )
-            return _Said(INVESTIGATED, why, advisory, flaw)
-        return _Said(INVESTIGATED, match.reason, advisory, flaw)
+        if answer.exposure is Exposure.NOT_AFFECTED:
+            why = f"{why} Neither a fixed version nor a person's sign-off shows more, so it is not stated here."
+        return _Said(INVESTIGATED, why, advisory, flaw)
 
     def _sign_off(self, device: Device, cve: str) -> Attestation | None:
         """A standing line in which a named person signs that a weakness cannot be used here."""
@@ -406,12 +407,16 @@ class _Statement:
     def branches(self) -> list[dict[str, Any]]:
         """Manufacturer, model, version, device: one product for each device, so measures can differ."""
         tree: dict[str, dict[str, dict[str, list[dict[str, Any]]]]] = {}
-        advised = {match.device: match.advisory for match in self.audit.matches}
+        advised = {match.device: match for match in self.audit.matches}
         for name in self.concerned:
             device = self.devices[name]
             identity = device.identity
             vendor = shown(identity.manufacturer) or "unknown manufacturer"
-            model = shown(identity.model) or self.advisories[advised[name]].product
+            model = (
+                shown(identity.model)
+                or shown(advised[name].product)
+                or self.advisories[advised[name].advisory].product
+            )
             text = shown(identity.version)
             stated = "" if any(word in text.casefold() for word in RANGE_WORDS) else text
             leaf = {
@@ -583,11 +588,19 @@ class _Statement:
 
 
 def bears_on(measure: str, cve: str, advisory: Advisory) -> bool:
-    """Whether a measure stands in the way of a weakness: the advisory recommends it, and it fits."""
+    """Whether a measure stands in the way of a weakness.
+
+    Of our own records: the advisory recommends it, and it fits. A document ties no measure to its
+    weaknesses in a form that can be read; there only the separation of networks counts, and only
+    against what is reached over a network from afar (``AV:N``): a neighbour is inside the segment.
+    """
     narrow = BEARS_ON.get(measure)
     if narrow is not None and any(flaw.cve in narrow for flaw in advisory.vulnerabilities):
         return cve in narrow
-    return any(remedy.measure == measure for remedy in advisory.remediations)
+    if any(remedy.measure for remedy in advisory.remediations):
+        return any(remedy.measure == measure for remedy in advisory.remediations)
+    vector = next((flaw.vector for flaw in advisory.vulnerabilities if flaw.cve == cve), "")
+    return measure in SEPARATES and "/AV:N/" in vector and not by_radio(cve)
 
 
 def mitigation(verdict: Verdict) -> str:
@@ -630,12 +643,6 @@ def shown(text: str) -> str:
     """Text from outside: control characters spelled out, and never longer than a page."""
     spelled = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     return spelled.strip()[:MAX_TEXT]
-
-
-def _is_fixed(device: Device, advisory: Advisory) -> bool:
-    """Whether its version is the fixed one or later."""
-    own, fixed = version(device.identity.version), version(advisory.fixed_version)
-    return own is not None and fixed is not None and own >= fixed
 
 
 def _graver(one: _Said, other: _Said) -> bool:

@@ -43,6 +43,8 @@ HEADERS: dict[str, tuple[str, ...]] = {
     "ip": ("ip", "ipaddress", "ipaddr", "ipv4", "ipv4address", "ipadresse", "adresseip", "direccionip", "indirizzoip"),
     "asset": ("asset", "assetnumber", "assettag", "assetid", "assetno", "tag", "inventorynumber", "inventarnummer",
               "inventarnr", "inventaire", "inventario", "equipmentid", "controlnumber", "cmmsid", "id"),
+    "component": ("component", "components", "componentnote", "module", "modules", "accessory", "accessories",
+                  "option", "options"),
 }  # fmt: skip
 """What people call the columns, without case, accents, blanks and signs; the first that fits counts."""
 

@@ -68,6 +68,8 @@ class Listed(msgspec.Struct, frozen=True):
     ward: str = ""
     ip: str = ""
     asset: str = ""
+    component: str = ""
+    """A component and its version as the list has it: "WBM 20D31"."""
 
 
 class Device(msgspec.Struct, frozen=True):

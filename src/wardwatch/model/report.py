@@ -101,6 +101,20 @@ class Moment(msgspec.Struct, frozen=True):
     """Certainty of the finding it marks."""
 
 
+class AdvisoryRow(msgspec.Struct, frozen=True):
+    """One advisory for one look: how many devices stand how to it."""
+
+    advisory: str
+    title: str
+    affected: int
+    unknown: int
+    not_affected: int
+    cves: int
+    """CVEs that apply, or may, to any device here."""
+    worst: float
+    """The highest base score among those; -1 where none is given."""
+
+
 class Summary(msgspec.Struct, frozen=True):
     """Counts for one look."""
 
@@ -117,6 +131,12 @@ class Summary(msgspec.Struct, frozen=True):
     pumps_seen: int
     pumps_listed_unseen: int
     pumps_maybe: int
+    devices_affected: int = 0
+    """Devices that at least one advisory says are affected."""
+    devices_unknown: int = 0
+    """Devices that none says are affected, and at least one may."""
+    devices_not_affected: int = 0
+    """Devices that advisories concern, none of which affects them."""
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -158,6 +178,10 @@ class Report(msgspec.Struct, frozen=True):
     key_note: str
     anomalies: int
     """Named departures from standards in decoded packets (table ``anomalies``)."""
+    advisory_rows: tuple[AdvisoryRow, ...] = ()
+    """The advisories that concern a device or may, the gravest first."""
+    shelved: int = 0
+    """How many advisories the devices were held against."""
 
 
 def schema() -> dict[str, object]:

@@ -70,7 +70,7 @@ def take(
     """  # fmt: skip
     from wardwatch.advise.store import import_paths
 
-    done = import_paths(_folder(shelf), paths, key, fingerprint)
+    done = import_paths(shelf_folder(shelf), paths, key, fingerprint)
     if as_json:
         _json(
             {
@@ -119,7 +119,7 @@ def sync(
     """  # fmt: skip
     from wardwatch.ui.cli import printable
 
-    folder = _folder(shelf)
+    folder = shelf_folder(shelf)
     if not allow_network:
         said = f"would fetch {url} and what it lists from that host into {folder}: "
         typer.echo(printable(said + "nothing was asked; --allow-network permits it"), err=True)
@@ -291,9 +291,10 @@ def _rest(refused: Sequence[tuple[str, str]], remarks: Sequence[str]) -> None:
         typer.echo(remark)
 
 
-def _folder(shelf: Path | None) -> Path:
-    if shelf is not None:
-        return shelf
+def shelf_folder(named: Path | None) -> Path:
+    """The folder of the shelf: the one named, else this user's own."""
+    if named is not None:
+        return named
     data = os.environ.get("XDG_DATA_HOME", "")
     return (Path(data) if data else Path.home() / ".local" / "share") / "wardwatch" / "advisories"
 
@@ -304,7 +305,7 @@ def _documents(shelf: Path | None) -> tuple[Document, ...]:
     from wardwatch.advise.store import shelved_documents
     from wardwatch.ui.cli import printable
 
-    imported, refused = shelved_documents(_folder(shelf))
+    imported, refused = shelved_documents(shelf_folder(shelf))
     for name, why in refused:
         sys.stderr.write(printable(f"refused {name}: {why}") + "\n")
     known = {document.id for document in imported}

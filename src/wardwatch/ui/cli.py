@@ -49,6 +49,13 @@ ListFile = Annotated[
         help="The hospital's own list of devices, CSV: MAC or serial, model, version, ward.",
     ),
 ]
+ShelfFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--shelf",
+        help="Folder of the advisories you imported (by default where `wardwatch advisories import` puts them).",
+    ),
+]
 
 
 def main() -> None:
@@ -63,6 +70,17 @@ def main() -> None:
         sys.exit(2)
     except BrokenPipeError:
         _reader_went_away()
+
+
+def shelf_of(named: Path | None) -> Path:
+    """The shelf that was named, which then must be there, or this user's own."""
+    from wardwatch.ui.advisories import shelf_folder
+
+    if named is not None and not (named / "index.json").exists():
+        raise UsageError(
+            f"{named}: no shelf of advisories; make one with `wardwatch advisories import --shelf {named} PATH`"
+        )
+    return shelf_folder(named)
 
 
 def say(text: str) -> None:
@@ -99,6 +117,7 @@ def audit(
     captures: Captures,
     site: SiteFile = None,
     inventory: ListFile = None,
+    shelf: ShelfFolder = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -120,7 +139,13 @@ def audit(
     _not_beside_the_key(out, key_file)
     with progress_bar("reading") as progress:
         result = run(
-            captures, site=site, inventory=inventory, out=out, key_file=key_file, progress=progress
+            captures,
+            site=site,
+            inventory=inventory,
+            shelf=shelf_of(shelf),
+            out=out,
+            key_file=key_file,
+            progress=progress,
         )
     report = _write_report(result, out)
     if as_json:

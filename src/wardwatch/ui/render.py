@@ -14,8 +14,9 @@ from wardwatch.errors import OutputError
 from wardwatch.model.device import Confidence
 from wardwatch.model.judgement import MEASURES, TECHNIQUES, State
 from wardwatch.model.values import utc_text
-from wardwatch.ui import picture
-from wardwatch.ui.report import certainty_order, device_name, packets_text
+from wardwatch.ui import advised, picture
+from wardwatch.ui.advised import device_name
+from wardwatch.ui.report import certainty_order, packets_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,6 +82,7 @@ def page(report: Report) -> str:
         others=[d for d in report.devices if not d.is_pump],
         probable=Confidence.PROBABLE,
         talk=picture.talk(report.groups, report.links),
+        advised=advised.gathered(report),
         timeline=picture.timeline(report.first_ts, report.last_ts, report.moments),
     )
 
@@ -167,6 +169,7 @@ def print_summary(report: Report, out: Path | None) -> None:
         if len(report.findings) > 12:
             screen.print(f" and {len(report.findings) - 12} more")
         screen.print(" what they mean: wardwatch explain NAME", style="dim")
+    _print_advisories(screen, report)
     screen.print(
         f" {summary.pumps_seen} pumps seen, {summary.pumps_maybe} maybe, {summary.pumps_listed_unseen} listed but "
         f"unseen; {summary.devices} devices; {summary.not_observable} verdicts not observable from here"
@@ -179,6 +182,40 @@ def print_summary(report: Report, out: Path | None) -> None:
         screen.print(" For the page and the tables: add --out DIR", style="dim")
     else:
         screen.print(Text(f" page: {out / 'report.html'}"))
+
+
+ADVISORIES = 8
+"""Advisories on the one screen; the page has all."""
+
+
+def _print_advisories(screen: Console, report: Report) -> None:
+    """How devices stand to advisories, a line an advisory."""
+    from rich.table import Table
+    from rich.text import Text
+
+    if not report.advisory_rows:
+        screen.print(
+            f" no advisory of the {report.shelved} on the shelf concerns a device seen or listed"
+        )
+        return
+    table = Table(box=None, pad_edge=True, header_style="bold")
+    for head in ("advisory", "affected", "unknown", "not affected", "CVEs", "worst"):
+        table.add_column(head, justify="left" if head == "advisory" else "right")
+    for row in report.advisory_rows[:ADVISORIES]:
+        cells = ((row.affected, "bold red"), (row.unknown, "yellow"), (row.not_affected, ""))
+        table.add_row(
+            shown(row.advisory)[:40],
+            *(Text(str(n), style=style) if n else Text("·", style="dim") for n, style in cells),
+            str(row.cves) if row.cves else "·",
+            f"{row.worst:.1f}" if row.worst >= 0 else "·",
+        )
+    screen.print(table)
+    if len(report.advisory_rows) > ADVISORIES:
+        screen.print(f" and {len(report.advisory_rows) - ADVISORIES} more advisories on the page")
+    screen.print(
+        f" of {report.shelved} advisories on the shelf; not affected is not safe: see the page",
+        style="dim",
+    )
 
 
 def print_counts(tables: Tables, out: Path | None) -> None:

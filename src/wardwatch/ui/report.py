@@ -7,9 +7,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import wardwatch
 from wardwatch.model import report as form
+from wardwatch.model.advisory import Exposure
 from wardwatch.model.device import Confidence
 from wardwatch.model.judgement import MEASURES, TECHNIQUES, Certainty, State
 from wardwatch.model.values import NS, UNKNOWN_TIME, duration_text, utc_text
+from wardwatch.ui import advised
+from wardwatch.ui.advised import device_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -86,6 +89,8 @@ def build(audit: Audit) -> form.Report:
         report_to=audit.site.report_to or REPORT_TO,
         key_note=audit.key_note,
         anomalies=audit.tables.ask("SELECT count(*) AS n FROM anomalies")[0].n,
+        advisory_rows=advised.rows(audit.advisories, audit.matches),
+        shelved=audit.shelved,
     )
 
 
@@ -105,6 +110,7 @@ def _summary(audit: Audit) -> form.Summary:
     states = [v.state for v in audit.verdicts]
     pumps = [d for d in audit.devices if d.is_pump]
     sure = [d for d in pumps if d.confidence >= Confidence.PROBABLE]
+    stands = advised.standing(audit.matches)
     return form.Summary(
         findings=len(audit.findings),
         confirmed=sum(f.certainty is Certainty.CONFIRMED for f in audit.findings),
@@ -119,6 +125,9 @@ def _summary(audit: Audit) -> form.Summary:
         pumps_seen=sum(d.seen for d in sure),
         pumps_listed_unseen=sum(not d.seen for d in pumps),
         pumps_maybe=sum(d.seen and d.confidence < Confidence.PROBABLE for d in pumps),
+        devices_affected=stands[Exposure.AFFECTED],
+        devices_unknown=stands[Exposure.UNKNOWN],
+        devices_not_affected=stands[Exposure.NOT_AFFECTED],
     )
 
 
@@ -390,11 +399,3 @@ def certainty_order(finding: Finding) -> tuple[int, bool, bool, int]:
     """Sort key: the surest first, known devices and the advisory's weaknesses before others."""
     order = {Certainty.CONFIRMED: 0, Certainty.SUSPECT: 1, Certainty.NOTICE: 2}
     return order[finding.certainty], not finding.known_device, not finding.cves, finding.first_ts
-
-
-def device_name(device: Device) -> str:
-    """A device in a few words: what it is, as far as known."""
-    identity = device.identity
-    words = [identity.manufacturer, identity.model]
-    name = " ".join(w for w in words if w) or identity.kind or "unknown device"
-    return f"{name} {identity.version}".strip()

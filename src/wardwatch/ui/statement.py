@@ -31,6 +31,13 @@ ListFile = Annotated[
     Path | None,
     typer.Option("--inventory", help="The hospital's own list of devices, CSV."),
 ]
+ShelfFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--shelf",
+        help="Folder of the advisories you imported (by default where `wardwatch advisories import` puts them).",
+    ),
+]
 
 
 def add(app: typer.Typer) -> None:
@@ -50,6 +57,7 @@ def vex(
     out: Annotated[Path, typer.Option(help="File for the statement, CSAF 2.0 JSON.")],
     site: SiteFile = None,
     inventory: ListFile = None,
+    shelf: ShelfFolder = None,
     supersedes: Annotated[
         Path | None,
         typer.Option(help="The statement before: its number and history are carried on."),
@@ -69,7 +77,7 @@ def vex(
 
     before = read_statement(supersedes) if supersedes is not None else None
     at = _instant(date)
-    result = _audited(captures, site, inventory)
+    result = _audited(captures, site, inventory, shelf)
     document = statement(result, publisher=publisher, namespace=namespace, previous=before, at=at)
     _write(out, render(document))
     tracking = document["document"]["tracking"]
@@ -81,6 +89,7 @@ def priority(
     captures: Captures,
     site: SiteFile = None,
     inventory: ListFile = None,
+    shelf: ShelfFolder = None,
     kev: Annotated[
         Path | None,
         typer.Option(
@@ -110,7 +119,7 @@ def priority(
 
     catalogue = read_kev(kev) if kev is not None else None
     scores = read_epss(epss) if epss is not None else None
-    result = _audited(captures, site, inventory)
+    result = _audited(captures, site, inventory, shelf)
     tasks = order(result, kev=catalogue, epss=scores)
     if as_json:
         sys.stdout.write(tasks_json(tasks) + "\n")
@@ -174,12 +183,17 @@ MOST_REASONS = 5
 """Lines whose reasons are printed: more push the table off the screen."""
 
 
-def _audited(captures: list[str], site: Path | None, inventory: Path | None) -> Audit:
+def _audited(
+    captures: list[str], site: Path | None, inventory: Path | None, shelf: Path | None
+) -> Audit:
+    from wardwatch.ui.cli import shelf_of
     from wardwatch.ui.progress import progress_bar
     from wardwatch.watch import audit
 
     with progress_bar("reading") as progress:
-        return audit(captures, site=site, inventory=inventory, progress=progress)
+        return audit(
+            captures, site=site, inventory=inventory, shelf=shelf_of(shelf), progress=progress
+        )
 
 
 def _instant(text: str) -> int | None:
