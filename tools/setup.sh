@@ -46,5 +46,7 @@ else
     debian ip iproute2 || true
     debian vsftpd vsftpd || true
     debian openssl openssl || true
+    debian node nodejs || true
+    debian npm npm || true
     touch .venv/.dev
 fi

@@ -2,6 +2,7 @@
 
 import sys
 
+import pysequoia
 import pytest
 from tests.advise.papers import raw
 
@@ -9,7 +10,6 @@ from wardwatch.advise.signatures import verifier
 from wardwatch.advise.store import import_paths
 from wardwatch.errors import AdvisoryError, UsageError
 
-pysequoia = pytest.importorskip("pysequoia")
 MINE = pysequoia.Tsk.generate("Publisher <psirt@example.org>")
 OTHER = pysequoia.Tsk.generate("Stranger <x@example.org>")
 

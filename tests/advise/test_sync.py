@@ -431,7 +431,8 @@ def test_a_record_of_earlier_runs_that_is_none_is_told(two, tmp_path):
 
 
 def test_a_pinned_key_needs_signatures_also_of_what_is_known(two, tmp_path):
-    pysequoia = pytest.importorskip("pysequoia")
+    import pysequoia
+
     tsk = pysequoia.Tsk.generate("Publisher <p@example.org>")
     key = tmp_path / "key.asc"
     key.write_bytes(bytes(tsk.extract_certificate()))

@@ -21,7 +21,7 @@ def verifier(key: Path, fingerprint: str = "") -> Callable[[bytes, bytes], str]:
         import pysequoia
     except ImportError as error:
         raise UsageError(
-            "checking signatures needs the package pysequoia: pip install 'wardwatch[signatures]'"
+            "checking signatures needs the package pysequoia, which is not here: pip install pysequoia"
         ) from error
     try:
         certificate = pysequoia.Cert.from_bytes(key.read_bytes())

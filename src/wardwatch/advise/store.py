@@ -253,5 +253,5 @@ def _remarks(key: Path | None) -> tuple[str, ...]:
     if key is None:
         remarks.append("signatures were not checked: pin the publisher's key with --key")
     if not available():
-        remarks.append("the CSAF schema was not checked (packages csaf and jsonschema-rs are absent); structure was")  # fmt: skip
+        remarks.append("the CSAF schema was not checked, structure was (the packages csaf and jsonschema-rs are not here: pip install csaf jsonschema-rs)")  # fmt: skip
     return tuple(remarks)

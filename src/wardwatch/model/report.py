@@ -131,11 +131,11 @@ class Summary(msgspec.Struct, frozen=True):
     pumps_seen: int
     pumps_listed_unseen: int
     pumps_maybe: int
-    devices_affected: int = 0
+    devices_affected: int
     """Devices that at least one advisory says are affected."""
-    devices_unknown: int = 0
+    devices_unknown: int
     """Devices that none says are affected, and at least one may."""
-    devices_not_affected: int = 0
+    devices_not_affected: int
     """Devices that advisories concern, none of which affects them."""
 
 
@@ -178,9 +178,9 @@ class Report(msgspec.Struct, frozen=True):
     key_note: str
     anomalies: int
     """Named departures from standards in decoded packets (table ``anomalies``)."""
-    advisory_rows: tuple[AdvisoryRow, ...] = ()
+    advisory_rows: tuple[AdvisoryRow, ...]
     """The advisories that concern a device or may, the gravest first."""
-    shelved: int = 0
+    shelved: int
     """How many advisories the devices were held against."""
 
 
