@@ -108,7 +108,7 @@ PARTS = {
     "T-21": "judged in virtual time only",
     "T-25": "the minutes left are told to the head; no battery is modelled",
     "T-28": "31 days of instants in one chain; ±10 ms of a real clock not tried",
-    "C-1": "loopback: a closed port there refuses, it is not silent",
+    "C-1": "by a packet filter in the pump's namespace (needs nftables); on loopback a closed port refuses",
     "C-5": "bytes of the message; 19 of the 27 suites are assumed",
     "C-8": "hl7apy knows no ORU_R40: the message is validated as ORU_R01, whose segments it has; numbers of the facets are general knowledge",
     "C-7": "the number of DELIV_STOP is general knowledge; phases of a bolus are read as those of an infusion",

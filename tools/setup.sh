@@ -48,5 +48,14 @@ else
     debian openssl openssl || true
     debian node nodejs || true
     debian npm npm || true
+    # A live ward of the twin, and the clients that are tried on it. (Debian's DHCP server starts
+    # no service before somebody has configured one.)
+    debian nft nftables || true
+    debian dnsmasq dnsmasq-base || true
+    debian dhcpd isc-dhcp-server || true
+    debian nmap nmap || true
+    debian ftp tnftp || true
+    debian telnet inetutils-telnet || true
+    debian curl curl || true
     touch .venv/.dev
 fi

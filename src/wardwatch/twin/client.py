@@ -90,7 +90,6 @@ class Client:
         self.on_certificate: Callable[[bool], bool] = lambda valid: valid
         """Told of each certificate whether it was proven; answers whether the session goes on."""
         self._wake = asyncio.Event()
-        self._fetched = 0
 
     def wake(self) -> None:
         """Something was put into the outbox."""
@@ -209,8 +208,8 @@ class Client:
         raise ConnectionError("the server went away")
 
     async def _offered(self, version: int) -> None:
-        """Fetch a package that is offered, once; a failure to do so is tried at the next offer."""
-        if version < 1 or version == self._fetched:
+        """Fetch a package that is offered; what fails, here or in the head, is offered again."""
+        if version < 1:
             return
         try:
             offered = await self._fetch(version)
@@ -218,7 +217,6 @@ class Client:
             self._notice(f"library {version} could not be fetched")
             return
         if offered is not None:
-            self._fetched = version
             self.on_library(offered)
 
     async def _fetch(self, version: int) -> Offered | None:

@@ -48,3 +48,8 @@ def here() -> int:
 def made(inode: int) -> None:
     """A namespace was made by us."""
     _OURS.add(inode)
+
+
+def ours() -> frozenset[int]:
+    """Inodes of the namespaces that were made here."""
+    return frozenset(_OURS)

@@ -1,0 +1,116 @@
+"""Namespaces of our own: stations hear each other, a filtered port is silent, nothing is left."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from wardwatch.twin import spaces
+
+WHY_NOT = spaces.possible() if hasattr(os, "fork") else "no fork on this system"
+needs_spaces = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
+HERE = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "src")}
+
+
+def python(script: str) -> list[str]:
+    """A script in a process of its own: this one stays where it is."""
+    ran = subprocess.run(
+        [sys.executable, "-c", script], env=HERE, capture_output=True, text=True, check=False,
+        timeout=60,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout.split("\n")[:-1]
+
+
+TWO = """
+import os, socket
+from wardwatch.twin import spaces
+from wardwatch.twin.spaces import Space, Switch
+switch, a, b = Switch(), Space("a"), Space("b")
+switch.plug(a, "00:1a:01:77:00:01", "10.77.0.1")
+port = switch.plug(b, "00:1a:01:77:00:02", "10.77.0.2")
+with b.entered():
+    listener = socket.create_server(("10.77.0.2", 3210))
+def tried(port):
+    with a.entered(), socket.socket() as one:
+        one.settimeout(1.0)
+        try:
+            one.connect(("10.77.0.2", port))
+            return "open"
+        except ConnectionRefusedError:
+            return "refused"
+        except OSError:
+            return "silent"
+"""
+
+
+@needs_spaces
+def test_stations_hear_each_other_and_a_pulled_cable_is_silence() -> None:
+    said = python(
+        TWO
+        + """
+print(tried(3210), tried(80))
+switch.pull(port)
+print(tried(3210))
+switch.pull(port, out=False)
+print(tried(3210))
+"""
+    )
+    assert said == ["open refused", "silent", "open"]
+
+
+@pytest.mark.skipif(bool(WHY_NOT) or not spaces.tool("nft"), reason=WHY_NOT or "needs nftables")
+def test_c1_a_port_that_is_not_open_is_silent_behind_the_filter() -> None:
+    said = python(
+        TWO
+        + """
+with b.entered():
+    spaces.silent(3210)
+print(tried(3210), tried(80))
+"""
+    )
+    assert said == ["open silent"]
+
+
+@needs_spaces
+def test_a_filter_is_set_in_a_namespace_of_ours_only() -> None:
+    said = python("""
+from wardwatch.twin import spaces
+try:
+    spaces.silent(3210)
+except spaces.SpaceError as error:
+    print(error)
+""")
+    assert said == ["a packet filter is set in a namespace of our own only"]
+
+
+@needs_spaces
+def test_namespaces_end_with_the_process_that_made_them_even_by_kill_9() -> None:
+    script = (
+        TWO
+        + """
+print(*(os.fstat(one.fd).st_ino for one in (a, b, switch.space)), flush=True)
+os.kill(os.getpid(), 9)
+"""
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script], env=HERE, capture_output=True, text=True, check=False
+    )
+    made = set(ran.stdout.split())
+    assert (ran.returncode, len(made)) == (-9, 3)
+    there = set()
+    for path in Path("/proc").glob("[0-9]*/ns/net"):
+        try:
+            there.add(str(path.stat().st_ino))
+        except OSError:
+            continue
+    assert not made & there
+
+
+def test_a_tool_that_fails_is_named() -> None:
+    with pytest.raises(spaces.SpaceError, match="no-such-tool could not be run"):
+        spaces.run(["no-such-tool"])
+    with pytest.raises(spaces.SpaceError, match="python"):
+        spaces.run([sys.executable, "-c", "raise SystemExit(3)"])
