@@ -1,15 +1,15 @@
-"""The one decorator that owns how kernels are compiled, and where their object code is kept.
+"""The decorators that own how kernels are compiled, and where their object code is kept.
 
 Kernels live in :mod:`wardwatch.decode.kernels` and :mod:`wardwatch.capture.records`. Each is a
-loop over arrays it was given: no allocation, no exceptions, plain byte shifts, so that its
-object code can be loaded without the compiler later. Where Numba is not to be had (musl,
-Intel macOS) the same functions run as plain Python: slow, and correct.
+loop over arrays it was given: no allocation, no exceptions, plain byte shifts. Numba compiles
+one when it is first called; its object code is kept, and later processes load it without
+importing Numba (:mod:`~wardwatch.compiled.store`). Where Numba is not to be had (musl, Intel
+macOS) the same functions run as plain Python: slow, and correct.
 """
 
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -59,19 +59,20 @@ def _usable(folder: Path) -> bool:
 
 
 def kernel(function: F) -> F:
-    """Compile ``function`` with our flags; ``.py_func`` stays as the plain Python."""
-    njit = _njit()
-    if njit is None:
-        plain = cast("Any", function)
-        plain.py_func = function
+    """Compile ``function`` when it is first called; ``.py_func`` stays as the plain Python."""
+    if PLAIN:
+        cast("Any", function).py_func = function
         return function
-    return cast(
-        "F", njit(cache=_CACHED, nogil=True, boundscheck=False, error_model="numpy")(function)
-    )
+    from wardwatch.compiled.border import Kernel
+
+    return cast("F", Kernel(function))
 
 
 def helper(function: F) -> F:
-    """Compile a function that kernels call."""
+    """A function that kernels call: compiled into them, plain where Python calls it.
+
+    Thus a kernel's ``.py_func`` runs without compiled code.
+    """
     return _helper(function, forceinline=False)
 
 
@@ -81,47 +82,7 @@ def hot(function: F) -> F:
 
 
 def _helper(function: F, *, forceinline: bool) -> F:
-    """Compiled where a kernel calls it, plain where Python does, as in a kernel's ``.py_func``.
-
-    Without wrappers for callers from Python or C, which are half of the time to compile.
-    """
-    plain = cast("Any", function)
-    plain.py_func = function
-    if _njit() is None:
-        return function
-    from numba.extending import register_jitable
-
-    options = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": forceinline}
-    register_jitable(nogil=True, boundscheck=False, error_model="numpy", **options)(function)
+    marked = cast("Any", function)
+    marked.py_func = function
+    marked.forceinline = forceinline
     return function
-
-
-_CACHED = False
-_NJIT: Callable[..., Any] | None = None
-_LOOKED = False
-
-
-def _njit() -> Callable[..., Any] | None:
-    """Numba's ``njit``, imported once and only when a kernel is first defined."""
-    global _CACHED, _NJIT, _LOOKED
-    if _LOOKED:
-        return _NJIT
-    _LOOKED = True
-    if PLAIN:
-        return None
-    folder = cache_folder()
-    if folder is not None:
-        os.environ["NUMBA_CACHE_DIR"] = str(folder)
-        _CACHED = True
-        try:
-            fresh = not any(folder.iterdir())
-        except OSError:
-            fresh = True
-        if fresh and sys.stderr.isatty():
-            sys.stderr.write("wardwatch: compiling its packet kernels for this machine, once …\n")
-    try:
-        from numba import njit
-    except ImportError:
-        return None
-    _NJIT = njit
-    return njit

@@ -1,0 +1,289 @@
+"""A kernel as Python calls it: arguments are checked at this border, then compiled code runs.
+
+Theory of operation: the first call tells the types of the arguments. For them object code is
+taken from the store or, once, built by Numba. Each call then writes the arguments into a
+*frame* of 64 bit words (an array as Numba passes it: address, shape, strides) and enters the
+code with its address; Python's lock is released meanwhile. An argument that is the same array
+as in the last call is already in the frame: most of a block's columns are.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+import re
+import sys
+import threading
+import weakref
+from operator import index
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from wardwatch.compiled import cache_folder, store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+ARRAY_WORDS = 5
+"""Words of an array besides its shape and strides; see ``build.ARRAY_FIELDS``."""
+LOW, HIGH = -(2**63), 2**63
+
+
+class Kind(NamedTuple):
+    """The type of an array argument, or of a tuple of arguments."""
+
+    dtype: np.dtype[Any] | None = None
+    ndim: int = 0
+    writable: bool = True
+    items: tuple[Type, ...] | None = None
+    named: type | None = None
+    """The class of a named tuple."""
+
+    @property
+    def told(self) -> str:
+        """As text, equal for equal types."""
+        if self.items is not None:
+            name = "" if self.named is None else ",".join(self.named._fields)  # type: ignore[attr-defined]
+            return f"{name}({' '.join(map(told, self.items))})"
+        assert self.dtype is not None
+        return f"{self.dtype.str}{self.ndim}{'' if self.writable else 'r'}"
+
+
+Type = str | Kind
+"""``"int"``, ``"bool"``, or a :class:`Kind`."""
+
+
+def told(kind: Type) -> str:
+    """A type as text."""
+    return kind if isinstance(kind, str) else kind.told
+
+
+class Kernel:
+    """A function over arrays, compiled when first called."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        """``function`` is what the kernel is; its object code follows from it."""
+        self.py_func = function
+        functools.update_wrapper(self, function)
+        self._entries: list[Entry] = []
+        self._by_types: dict[str, Entry] = {}
+        self._other: Callable[..., Any] | None = None
+        self._lock = threading.Lock()
+
+    def __call__(self, *args: Any) -> Any:
+        """Run it; ``TypeError`` for arguments that the code was not made for."""
+        if self._other is not None:
+            return self._other(*args)
+        for entry in self._entries:
+            frame = entry.fill(args)
+            if frame is not None:
+                return entry.enter(frame)
+        return self._first(args)
+
+    def _first(self, args: tuple[Any, ...]) -> Any:
+        """The first call with arguments of these types."""
+        types = tuple(_type_of(value) for value in args)
+        _check(self.py_func, types)
+        with self._lock:
+            entry = self._by_types.get(" ".join(map(told, types)))
+            if entry is None:
+                try:
+                    entry = Entry(self.py_func, types)
+                except (ImportError, store.Unkeepable) as error:
+                    other = _without(self.py_func, error)
+                    result = other(*args)
+                    self._other = other
+                    return result
+                self._by_types[" ".join(map(told, types))] = entry
+                self._entries.append(entry)
+        frame = entry.fill(args)
+        assert frame is not None
+        return entry.enter(frame)
+
+
+class Entry:
+    """Compiled code for one list of argument types."""
+
+    def __init__(self, function: Callable[..., Any], types: tuple[Type, ...]) -> None:
+        """Load the object code, or build it and keep it."""
+        self.name = function.__qualname__
+        self._flat: list[Type] = list(_flat(types))
+        self._nested = any(isinstance(t, Kind) and t.items is not None for t in types)
+        self._count = len(types)
+        self._at: list[int] = []
+        words = 1
+        for kind in self._flat:
+            self._at.append(words)
+            words += 1 if isinstance(kind, str) else ARRAY_WORDS + 2 * kind.ndim
+        self._words = words
+        self._frames = threading.local()
+        result, address = _code(function, types)
+        self._result = RESULTS[result]
+        self._enter = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)(address)
+
+    def fill(self, args: tuple[Any, ...]) -> _Frame | None:
+        """The arguments in a frame of this thread; ``None`` if they are of other types."""
+        frame: _Frame | None = getattr(self._frames, "frame", None)
+        if frame is None:
+            frame = self._frames.frame = _Frame(self._words, len(self._flat))
+        if len(args) != self._count:
+            return None
+        flat: Sequence[Any] = args
+        if self._nested:
+            flat = [v for a in args for v in (a if isinstance(a, tuple) else (a,))]
+        if len(flat) != len(self._flat):
+            return None
+        last, words = frame.last, frame.words
+        for i, value in enumerate(flat):
+            if last[i]() is value:
+                continue
+            kind = self._flat[i]
+            if isinstance(kind, str):
+                if isinstance(value, np.ndarray) or isinstance(value, bool) != (kind == "bool"):
+                    return None
+                try:
+                    number = index(value)
+                except TypeError:
+                    return None
+                if not LOW <= number < HIGH:
+                    return None
+                words[self._at[i]] = number
+                continue
+            if type(value) is not np.ndarray or value.dtype != kind.dtype:
+                return None
+            if value.ndim != kind.ndim:
+                return None
+            flags = value.flags
+            if kind.writable:
+                if not flags.carray:
+                    return None
+            elif flags.writeable or not flags.c_contiguous or not flags.aligned:
+                return None
+            at = self._at[i]
+            words[at + 2] = value.size
+            words[at + 3] = value.itemsize
+            words[at + 4] = value.ctypes.data
+            ndim = kind.ndim
+            words[at + 5 : at + 5 + ndim] = list(value.shape)
+            words[at + 5 + ndim : at + 5 + 2 * ndim] = list(value.strides)
+            last[i] = weakref.ref(value)
+        return frame
+
+    def enter(self, frame: _Frame) -> Any:
+        """Run the code on a filled frame."""
+        status = self._enter(frame.address)
+        # kernels whose code can raise are not built; a status would be a bug of ours
+        assert status == 0, f"{self.name} gave status {status}"
+        return self._result(frame.words[0])
+
+
+class _Frame:
+    """Words that the code reads its arguments from, and which arrays they tell of."""
+
+    def __init__(self, words: int, values: int) -> None:
+        self.words = (ctypes.c_int64 * words)()
+        self.address = ctypes.addressof(self.words)
+        # Weak, so that no capture's memory outlives its reader; `object()` is never a value
+        self.last: list[Callable[[], object]] = [object] * values
+
+
+def _flat(types: tuple[Type, ...]) -> Iterator[Type]:
+    """Types with tuples taken apart."""
+    for kind in types:
+        if isinstance(kind, Kind) and kind.items is not None:
+            yield from kind.items
+        else:
+            yield kind
+
+
+def _type_of(value: Any) -> Type:
+    """The type of an argument; ``TypeError`` for what no kernel takes."""
+    if isinstance(value, np.ndarray):
+        flags = value.flags
+        if type(value) is not np.ndarray or not flags.c_contiguous or not flags.aligned:
+            raise TypeError("kernels take arrays that lie in one piece (C-contiguous, aligned)")
+        if value.dtype.kind not in "iub" or not value.dtype.isnative:
+            raise TypeError(f"kernels take arrays of native integers, not {value.dtype}")
+        return Kind(value.dtype, value.ndim, flags.writeable)
+    if isinstance(value, tuple):
+        items = tuple(_type_of(item) for item in value)
+        if any(isinstance(item, Kind) and item.items is not None for item in items):
+            raise TypeError("kernels take no tuples of tuples")
+        named = type(value) if hasattr(value, "_fields") else None
+        return Kind(items=items, named=named)
+    if isinstance(value, bool):
+        return "bool"
+    try:
+        number = index(value)
+    except TypeError:
+        raise TypeError(f"kernels take integers and arrays, not {type(value).__name__}") from None
+    if not LOW <= number < HIGH:
+        raise TypeError(f"kernels take integers of 64 bits, not {number}")
+    return "int"
+
+
+_ARRAY = re.compile(r"NDArray\[np\.(\w+)\]")
+
+
+def _check(function: Callable[..., Any], types: tuple[Type, ...]) -> None:
+    """Raise ``TypeError`` where an argument is not what the kernel's annotations say."""
+    code = function.__code__
+    if len(types) != code.co_argcount:
+        raise TypeError(
+            f"{function.__qualname__} takes {code.co_argcount} arguments, not {len(types)}"
+        )
+    for name, kind in zip(code.co_varnames, types, strict=False):
+        said = str(function.__annotations__.get(name, ""))
+        array = _ARRAY.fullmatch(said)
+        is_array = isinstance(kind, Kind) and kind.items is None
+        if array is not None and not (is_array and kind.dtype == np.dtype(array[1])):  # type: ignore[union-attr]
+            raise TypeError(f"{function.__qualname__}: {name} is {told(kind)}, not {said}")
+        if said in ("int", "Int") and kind != "int":
+            raise TypeError(f"{function.__qualname__}: {name} is {told(kind)}, not an integer")
+
+
+RESULTS: dict[bytes, Callable[[int], Any]] = {b"n": lambda _: None, b"i": int, b"b": bool}
+"""What a kernel gives back, by the first octet of what is kept: nothing, an integer, a truth."""
+
+
+def _code(function: Callable[..., Any], types: tuple[Type, ...]) -> tuple[bytes, int]:
+    """What the code gives back and where it is, from the store or anew."""
+    described = " ".join(map(told, types))
+    key = store.key_of(function, described)
+    symbol = f"wardwatch_{function.__name__}_{key.hex()[:16]}"
+    folder = cache_folder()
+    path = None if folder is None else store.path_of(folder, function, key)
+    made = None if path is None else store.read(path, key)
+    if made is None:
+        _tell()
+        from wardwatch.compiled.build import build
+
+        made = build(function, types, symbol)
+        if path is not None:
+            store.keep(path, key, made)
+    return made[:1], store.link(made[1:], symbol)
+
+
+_told = False
+
+
+def _tell() -> None:
+    """Say, on a terminal and once, why the first run takes longer."""
+    global _told
+    if not _told and sys.stderr.isatty():
+        sys.stderr.write("wardwatch: compiling its packet kernels for this machine, once …\n")
+    _told = True
+
+
+def _without(function: Callable[..., Any], error: Exception) -> Callable[..., Any]:
+    """How to run a kernel whose object code cannot be had: Numba's own way, or plain Python."""
+    if isinstance(error, ImportError):
+        return function
+    folder = cache_folder()
+    if folder is not None:
+        os.environ["NUMBA_CACHE_DIR"] = str(folder)
+    from wardwatch.compiled.build import jitted
+
+    return jitted(function, cached=folder is not None)

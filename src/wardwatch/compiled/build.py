@@ -1,0 +1,254 @@
+"""Numba's part: a kernel and the types of its arguments in, object code out.
+
+Only this module imports Numba. Helpers are compiled to LLVM's language and no further; they are
+optimised once, as parts of the kernel that they were put into. What comes out has one entry, a
+function of one pointer: the *frame*, an array of 64 bit words that holds the result and the
+arguments as :mod:`wardwatch.compiled.border` lays them out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+from typing import TYPE_CHECKING, Any, cast
+
+from wardwatch.compiled.store import Unkeepable, helpers_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from wardwatch.compiled.border import Type
+
+FLAGS: dict[str, Any] = {"nogil": True, "boundscheck": False, "error_model": "numpy"}
+"""No bounds checks: kernels compare with the end themselves. NumPy's error model: a division by
+zero has a value, so that nothing raises."""
+_INNER = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+"""Wrappers for callers from Python or C are half of the time to compile."""
+
+ALLOWED = ("llvm.", "memset", "memcpy", "memmove")
+"""Functions that object code may call: LLVM's intrinsics and what they become. Anything else is
+Numba's runtime or Python's interpreter, which are not there when the code is loaded alone."""
+
+ARRAY_FIELDS = ("meminfo", "parent", "nitems", "itemsize", "data", "shape", "strides")
+"""How Numba passes an array; :mod:`wardwatch.compiled.border` fills words in this order."""
+
+_registered: set[Callable[..., Any]] = set()
+
+
+def build(function: Callable[..., Any], types: tuple[Type, ...], symbol: str) -> bytes:
+    """Object code of ``function`` for arguments of ``types``, entered at ``symbol``.
+
+    An octet that tells the result stands before it (``border.RESULTS``).
+    Raises ``ImportError`` without Numba, and :class:`Unkeepable` where the code needs Numba's
+    runtime (it allocates or may raise) or Numba cannot compile it at all.
+    """
+    import numba
+
+    njit: Any = numba.njit
+    try:
+        from numba.core.errors import NumbaError
+
+        _register(function)
+        dispatcher = njit(**FLAGS, **_INNER, _nrt=False)(function)  # nothing may be allocated
+        signature = tuple(_numba_type(t, function) for t in types)
+        with _light() as codegen:
+            try:
+                dispatcher.compile(signature)
+            except NumbaError as error:
+                raise Unkeepable(str(error)) from error
+            made = dispatcher.overloads[signature]
+            return _object(made, signature, symbol, codegen)
+    except (ImportError, AttributeError, KeyError) as error:
+        raise Unkeepable(f"Numba {numba.__version__} lacks a part: {error}") from error
+
+
+def jitted(function: Callable[..., Any], *, cached: bool) -> Callable[..., Any]:
+    """Numba's own callable, for kernels whose object code cannot be kept by us.
+
+    It raises ``TypeError`` for arguments that Numba cannot compile the kernel for.
+    """
+    from numba import njit
+    from numba.core.errors import NumbaError
+
+    _register(function)
+    compiled = njit(cache=cached, **FLAGS)(function)
+
+    def call(*args: Any) -> Any:
+        try:
+            return compiled(*args)
+        except NumbaError as error:
+            raise TypeError(f"{function.__qualname__}: {error}") from error
+
+    return call
+
+
+def _register(function: Callable[..., Any]) -> None:
+    """Tell Numba of the helpers in a kernel."""
+    from numba.extending import register_jitable
+
+    for each in helpers_of(function):
+        if each not in _registered:
+            inline = each.forceinline  # type: ignore[attr-defined]
+            register_jitable(**FLAGS, **_INNER, forceinline=inline)(each)
+            _registered.add(each)
+
+
+def _numba_type(kind: Type, function: Callable[..., Any]) -> Any:
+    """Numba's name of an argument type."""
+    from numba import types as numba_types
+    from numba.np.numpy_support import from_dtype
+
+    types: Any = numba_types
+    if isinstance(kind, str):
+        return {"int": types.int64, "bool": types.boolean}[kind]
+    if kind.items is not None:
+        items = tuple(_numba_type(item, function) for item in kind.items)
+        if kind.named is None:
+            return types.Tuple(items)
+        same = len(set(items)) == 1
+        return (
+            types.NamedUniTuple(items[0], len(items), kind.named)
+            if same
+            else types.NamedTuple(items, kind.named)
+        )
+    return types.Array(
+        from_dtype(cast("Any", kind.dtype)), kind.ndim, "C", readonly=not kind.writable
+    )
+
+
+@contextlib.contextmanager
+def _light() -> Iterator[Any]:
+    """Numba's code generator, stopped before it optimises and emits each helper on its own.
+
+    What is exchanged belongs to Numba's inside. Where a version lacks it, kernels are left to
+    Numba's own way, which takes longer to start.
+    """
+    from numba.core.codegen import JITCodeLibrary
+    from numba.core.compiler_lock import global_compiler_lock
+    from numba.core.registry import cpu_target
+    from numba.core.targetconfig import TargetConfig
+
+    library: Any = JITCodeLibrary
+
+    class Light(library):  # type: ignore[misc]
+        """Keeps LLVM's language and makes no machine code of it."""
+
+        def _optimize_functions(self, ll_module: Any) -> None:
+            ll_module.data_layout = self._codegen._data_layout
+
+        def _optimize_final_module(self) -> None:
+            pass
+
+        def _finalize_final_module(self) -> None:
+            self._finalize_dynamic_globals()
+            self._verify_declare_only_symbols()
+            self._finalized = True
+
+        def get_pointer_to_function(self, _name: str) -> int:
+            self._ensure_finalized()
+            return 0
+
+    config: Any = TargetConfig
+
+    def values(self: Any) -> dict[str, Any]:
+        # the same as Numba's, which asks a property for each option: a tenth of all the time
+        defaults: dict[str, Any] = {name: o.default for name, o in self.options.items()}
+        return {**defaults, **self._values}
+
+    with global_compiler_lock:
+        codegen = cpu_target.target_context.codegen()
+        kept, collecting = config.values, gc.isenabled()
+        gc.disable()  # millions of small objects, none of them garbage yet
+        codegen._library_class = Light
+        codegen.set_env = lambda _name, _env: None
+        config.values = values
+        try:
+            yield codegen
+        finally:
+            config.values = kept
+            del codegen._library_class, codegen.set_env
+            if collecting:
+                gc.enable()
+
+
+def _object(made: Any, signature: tuple[Any, ...], symbol: str, codegen: Any) -> bytes:
+    """Put the kernel behind its entry, optimise both, look at what is left, and emit it."""
+    import llvmlite.binding as llvm
+    from numba import types
+
+    if made.library._dynamic_globals:
+        raise Unkeepable("holds an address of this process")
+    module = llvm.parse_assembly(_entry(made, signature, symbol))
+    module.data_layout = codegen._data_layout
+    module.link_in(made.library._get_module_for_linking(), preserve=True)
+    for function in module.functions:
+        if not function.is_declaration and function.name != symbol:
+            function.linkage = "internal"
+    for variable in module.global_variables:
+        if not variable.is_declaration:
+            variable.linkage = "internal"
+    machine = codegen._tm
+    options = llvm.create_pipeline_tuning_options(speed_level=3)
+    options.loop_vectorization = options.slp_vectorization = True
+    builder = llvm.create_pass_builder(machine, options)
+    passes = builder.getModulePassManager()
+    passes.run(module, builder)
+    module.verify()
+    strange = sorted(
+        part.name
+        for parts in (module.functions, module.global_variables)
+        for part in parts
+        if (part.is_declaration and not part.name.startswith(ALLOWED))
+        or part.name.startswith("_ZN08NumbaEnv")
+    )
+    if strange:
+        raise Unkeepable(f"needs {', '.join(strange)}")
+    result = made.signature.return_type
+    told = b"n" if isinstance(result, types.NoneType) else b"b" if result == types.boolean else b"i"
+    return told + bytes(machine.emit_object(module))
+
+
+def _entry(made: Any, signature: tuple[Any, ...], symbol: str) -> str:
+    """LLVM text of ``int32 symbol(int64 *frame)``, which calls the kernel Numba's way.
+
+    Returns Numba's status: 0 is fine.
+    """
+    from llvmlite import ir
+    from numba import types as numba_types
+    from numba.core.registry import cpu_target
+
+    types: Any = numba_types
+    context: Any = cpu_target.target_context
+    if tuple(context.data_model_manager[types.uint8[::1]]._fields) != ARRAY_FIELDS:
+        raise Unkeepable("this version of Numba passes arrays in another way")
+    result = made.signature.return_type
+    if not isinstance(result, (types.NoneType, types.Integer, types.Boolean)):
+        raise Unkeepable(f"gives back {result}")
+    kind = context.call_conv.get_function_type(result, signature)
+    module = ir.Module(symbol)
+    module.triple = cpu_target.target_context.codegen()._create_empty_module("triple").triple
+    kernel = ir.Function(module, kind, made.fndesc.llvm_func_name)
+    word = ir.IntType(64)
+    entry = ir.Function(module, ir.FunctionType(ir.IntType(32), [word.as_pointer()]), symbol)
+    block = ir.IRBuilder(entry.append_basic_block())
+    frame = entry.args[0]
+    returned = block.alloca(kind.args[0].pointee)
+    raised = block.alloca(kind.args[1].pointee)
+    words = []
+    for at, wanted in enumerate(kind.args[2:]):
+        value = block.load(block.gep(frame, [ir.Constant(word, at + 1)]))
+        if isinstance(wanted, ir.PointerType):
+            words.append(block.inttoptr(value, wanted))
+        elif isinstance(wanted, ir.IntType):
+            words.append(block.trunc(value, wanted) if wanted.width < 64 else value)
+        else:
+            raise Unkeepable(f"takes {wanted}")
+    status = block.call(kernel, [returned, raised, *words])
+    if not isinstance(result, types.NoneType):
+        value = block.load(returned)
+        if value.type.width < 64:
+            signed = isinstance(result, types.Integer) and result.signed
+            value = block.sext(value, word) if signed else block.zext(value, word)
+        block.store(value, frame)
+    block.ret(status)
+    return str(module)

@@ -1,0 +1,264 @@
+"""Kernels' object code on disk: keyed to all it depends on, checked, and linked without Numba.
+
+A file holds one kernel for one list of argument types. Its name and its first bytes bear a key,
+the SHA-256 over everything that the machine code was made from: the byte code of the kernel and
+of every helper in it, the constants they see, the argument types, our own compiler flags, the
+versions of Python, NumPy, Numba and llvmlite, and this CPU's name and features. Any difference
+is another file, so nothing that is stale can be loaded. A digest tells damage. Who may write
+the file decides what runs: it must be ours, and nobody else's to write.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.util
+import opcode
+import os
+import stat
+import sys
+import tempfile
+from pathlib import Path
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+MAGIC = b"wardwatch object code 1\n"
+LARGEST = 16 << 20
+"""Octets of one file at most: our largest kernel has 0.2 MB."""
+KEPT = 4
+"""Files of one kernel: this machine's, and those of others (or other versions) that share a home."""
+
+_LOAD_GLOBAL = opcode.opmap["LOAD_GLOBAL"]
+_EXTENDED = opcode.opmap["EXTENDED_ARG"]
+_NAME_SHIFT = 1 if sys.version_info >= (3, 11) else 0  # the low bit says: push NULL
+
+
+class Unkeepable(Exception):
+    """Object code of this kernel is not kept, and why; it is compiled in each process."""
+
+
+def helpers_of(function: Callable[..., Any]) -> list[FunctionType]:
+    """Every helper that ``function`` calls, directly or not."""
+    found: dict[FunctionType, None] = {}
+    waiting = [cast("FunctionType", function)]
+    while waiting:
+        for _, value in _globals_of(waiting.pop()):
+            if _is_helper(value) and value not in found:
+                found[value] = None
+                waiting.append(value)
+    return list(found)
+
+
+def key_of(function: Callable[..., Any], types: str) -> bytes:
+    """32 octets that are equal only where the machine code would be; ``types`` of arguments.
+
+    Raises :class:`Unkeepable` where that cannot be told, ``ImportError`` without Numba.
+    """
+    digest = hashlib.sha256(MAGIC)
+    for said in (machine(), types):
+        digest.update(said.encode() + b"\0")
+    for each in (function, *sorted(helpers_of(function), key=lambda f: (f.__module__, f.__name__))):
+        digest.update(_fingerprint(cast("FunctionType", each)))
+    return digest.digest()
+
+
+def machine() -> str:
+    """The versions and the CPU that object code is good for."""
+    global _machine
+    if _machine is None:
+        import llvmlite
+        import llvmlite.binding as llvm
+
+        spec = importlib.util.find_spec("numba")  # does not import it
+        if spec is None or not spec.submodule_search_locations:
+            raise ImportError("numba")
+        numba = (Path(spec.submodule_search_locations[0]) / "_version.py").read_bytes()
+        variables = sorted(
+            f"{name}={value}"
+            for name, value in os.environ.items()
+            if name.startswith("NUMBA_") and name != "NUMBA_CACHE_DIR"
+        )
+        own = Path(__file__).with_name("build.py").read_bytes()
+        _machine = "\n".join(
+            (
+                f"{sys.implementation.cache_tag} {sys.version_info[:4]} {sys.byteorder} {sys.maxsize}",
+                np.__version__,
+                llvmlite.__version__,
+                f"{llvm.llvm_version_info} {llvm.get_process_triple()}",
+                llvm.get_host_cpu_name(),
+                llvm.get_host_cpu_features().flatten(),
+                hashlib.sha256(numba).hexdigest(),
+                hashlib.sha256(own).hexdigest(),
+                *variables,
+            )
+        )
+    return _machine
+
+
+_machine: str | None = None
+
+
+def path_of(folder: Path, function: Callable[..., Any], key: bytes) -> Path:
+    """Where object code under ``key`` is kept."""
+    return folder / f"{function.__module__}.{function.__name__}-{key.hex()[:32]}.code"
+
+
+def read(path: Path, key: bytes) -> bytes | None:
+    """Object code kept under ``key``; ``None`` where there is none that may be loaded."""
+    try:
+        handle = os.open(
+            path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+        )
+    except OSError:
+        return None
+    with os.fdopen(handle, "rb") as file:
+        about = os.fstat(handle)
+        if not stat.S_ISREG(about.st_mode) or about.st_size > LARGEST:
+            return None
+        if hasattr(os, "getuid") and (about.st_uid != os.getuid() or about.st_mode & 0o022):
+            return None
+        whole = file.read(LARGEST)
+    head = MAGIC + key
+    code = whole[len(head) + 32 :]
+    if not whole.startswith(head) or whole[len(head) : len(head) + 32] != _digest(key, code):
+        return None
+    return code
+
+
+def keep(path: Path, key: bytes, code: bytes) -> None:
+    """Write object code for later processes; a place that cannot be written is no fault."""
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)  # 0600
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(MAGIC + key + _digest(key, code) + code)
+            Path(name).replace(path)
+        except OSError:
+            Path(name).unlink()
+            raise
+        kin = path.parent.glob(path.name.rpartition("-")[0] + "-*.code")
+        for old in sorted(kin, key=lambda p: p.stat().st_mtime, reverse=True)[KEPT:]:
+            old.unlink()
+
+
+def link(code: bytes, symbol: str) -> int:
+    """Load object code into this process ⇒ the address of ``symbol``."""
+    global _engine
+    import llvmlite.binding as llvm
+
+    if _engine is None:
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+        target = llvm.Target.from_triple(llvm.get_process_triple())
+        # An engine is made of a module; ours is empty and only lends it the target's name
+        _engine = llvm.create_mcjit_compiler(
+            llvm.parse_assembly(""), target.create_target_machine(jit=True)
+        )
+    _engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+    _engine.finalize_object()
+    address = _engine.get_function_address(symbol)
+    if not address:
+        raise Unkeepable(f"{symbol} is not in its object code")
+    return int(address)
+
+
+_engine: Any = None
+
+
+def _digest(key: bytes, code: bytes) -> bytes:
+    return hashlib.sha256(key + code).digest()
+
+
+def _is_helper(value: object) -> bool:
+    return isinstance(value, FunctionType) and hasattr(value, "forceinline")
+
+
+def _fingerprint(function: FunctionType) -> bytes:
+    """Digest of a function's byte code and of every constant it sees."""
+    known = _fingerprints.get(function)
+    if known is None:
+        digest = hashlib.sha256()
+        for said in (
+            function.__module__,
+            function.__qualname__,
+            repr(function.__defaults__),
+            repr(getattr(function, "forceinline", None)),
+        ):
+            digest.update(said.encode() + b"\0")
+        for code in _codes(function.__code__):
+            digest.update(code.co_code)
+            digest.update(repr((code.co_names, code.co_varnames, code.co_argcount)).encode())
+            digest.update(
+                repr([(type(c), c) for c in code.co_consts if not isinstance(c, CodeType)]).encode()
+            )
+        for name, value in _globals_of(function):
+            digest.update(f"{name}={_told(name, value)}\0".encode())
+        known = _fingerprints[function] = digest.digest()
+    return known
+
+
+_fingerprints: dict[FunctionType, bytes] = {}
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    """A code object and those inside it (comprehensions)."""
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _codes(constant)
+
+
+def _globals_of(function: FunctionType) -> list[tuple[str, Any]]:
+    """The module's names that a function loads, in order, with their values."""
+    known = _seen.get(function)
+    if known is not None:
+        return known
+    names: set[str] = set()
+    for code in _codes(function.__code__):
+        raw = code.co_code
+        at = raw.find(_LOAD_GLOBAL)
+        while at >= 0:
+            if at % 2 == 0:
+                index = raw[at + 1]
+                back = at - 2
+                shift = 8
+                while back >= 0 and raw[back] == _EXTENDED:
+                    index |= raw[back + 1] << shift
+                    shift += 8
+                    back -= 2
+                names.add(code.co_names[index >> _NAME_SHIFT])
+            at = raw.find(_LOAD_GLOBAL, at + 1)
+    values = function.__globals__
+    found = [(name, values[name]) for name in sorted(names) if name in values]
+    cells = function.__closure__ or ()
+    found += [
+        (name, cell.cell_contents)
+        for name, cell in zip(function.__code__.co_freevars, cells, strict=True)
+    ]
+    _seen[function] = found
+    return found
+
+
+_seen: dict[FunctionType, list[tuple[str, Any]]] = {}
+
+
+def _told(name: str, value: Any) -> str:
+    """A constant as text that differs whenever it does; helpers are told by themselves."""
+    if _is_helper(value):
+        return f"{value.__module__}.{value.__qualname__}"
+    if isinstance(value, np.ndarray) and value.dtype.hasobject is False:
+        return f"{value.dtype.str} {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
+    if value is None or isinstance(value, bool | int | float | str | np.generic):
+        return f"{type(value).__name__} {value!r}"
+    if isinstance(value, tuple):
+        return f"({', '.join(_told(name, item) for item in value)})"
+    if isinstance(value, BuiltinFunctionType | type) or value is np:
+        return repr(value)
+    what = "module " + value.__name__ if isinstance(value, ModuleType) else type(value).__name__
+    raise Unkeepable(f"{name} is of a kind whose change could not be told: {what}")
