@@ -116,3 +116,45 @@ explain_text(None)
 print([m for m in ("numba", "duckdb", "pyarrow", "jinja2", "cryptography", "numpy") if m in sys.modules])
 """
     assert python(code).stdout == "[]\n"
+
+
+AUDIT = """
+import sys
+from pathlib import Path
+from wardwatch.watch import audit
+found = audit([sys.argv[1]], out=Path(sys.argv[2]))
+print(found.packets, "numba" in sys.modules)
+"""
+
+
+def test_kept_code_finds_what_plain_python_finds_and_needs_no_numba(tmp_path: Path) -> None:
+    """All tables of an audit, compiled code loaded from its folder against plain Python."""
+    from bench import mix
+
+    from wardwatch.observe.tables import Tables
+
+    whole, capture = tmp_path / "whole.pcap", tmp_path / "mix.pcap"
+    mix.write(whole, 1, 5)
+    raw = whole.read_bytes()
+    at = 24
+    for _ in range(400):
+        at += 16 + int.from_bytes(raw[at + 8 : at + 12], "little")
+    capture.write_bytes(raw[:at])
+
+    def audit(name: str, **environment: str) -> str:
+        program = [sys.executable, "-c", AUDIT, str(capture), str(tmp_path / name)]
+        base = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+        ran = subprocess.run(
+            program, capture_output=True, text=True, env={**base, **environment}, check=False
+        )
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout
+
+    cache = os.environ.get("NUMBA_CACHE_DIR", str(tmp_path / "kernels"))
+    audit("first", NUMBA_CACHE_DIR=cache)
+    assert audit("kept", NUMBA_CACHE_DIR=cache) == "400 False\n"
+    assert audit("plain", WARDWATCH_PLAIN="1") == "400 False\n"
+    kept, plain = (Tables(tmp_path / name / "evidence") for name in ("kept", "plain"))
+    for table in sorted(p.stem for p in (tmp_path / "kept" / "evidence").glob("*.parquet")):
+        assert kept.arrow(table).to_pylist() == plain.arrow(table).to_pylist(), table
+    assert len(kept.arrow("conversations")) > 5

@@ -137,7 +137,7 @@ class Entry:
             return None
         last, words = frame.last, frame.words
         for i, value in enumerate(flat):
-            if last[i]() is value:
+            if last[i]() is value and value is not None:  # a lost array's reference gives None
                 continue
             kind = self._flat[i]
             if isinstance(kind, str):

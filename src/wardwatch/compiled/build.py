@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import re
 from typing import TYPE_CHECKING, Any, cast
 
 from wardwatch.compiled.store import Unkeepable, helpers_of
@@ -181,6 +182,7 @@ def _object(made: Any, signature: tuple[Any, ...], symbol: str, codegen: Any) ->
     module = llvm.parse_assembly(_entry(made, signature, symbol))
     module.data_layout = codegen._data_layout
     module.link_in(made.library._get_module_for_linking(), preserve=True)
+    module.get_function(made.fndesc.llvm_func_name).add_function_attribute("alwaysinline")
     for function in module.functions:
         if not function.is_declaration and function.name != symbol:
             function.linkage = "internal"
@@ -203,6 +205,8 @@ def _object(made: Any, signature: tuple[Any, ...], symbol: str, codegen: Any) ->
     )
     if strange:
         raise Unkeepable(f"needs {', '.join(strange)}")
+    if re.search(r"\bret i32 (?!0\b)", str(module.get_function(symbol))):
+        raise Unkeepable("may raise: it gives back another status than 0")
     result = made.signature.return_type
     told = b"n" if isinstance(result, types.NoneType) else b"b" if result == types.boolean else b"i"
     return told + bytes(machine.emit_object(module))

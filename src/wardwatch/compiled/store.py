@@ -110,19 +110,22 @@ def path_of(folder: Path, function: Callable[..., Any], key: bytes) -> Path:
 
 def read(path: Path, key: bytes) -> bytes | None:
     """Object code kept under ``key``; ``None`` where there is none that may be loaded."""
+    flags = (getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY", "O_CLOEXEC"))
     try:
-        handle = os.open(
-            path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-        )
+        handle = os.open(path, os.O_RDONLY | sum(flags))
     except OSError:
         return None
-    with os.fdopen(handle, "rb") as file:
+    try:
         about = os.fstat(handle)
         if not stat.S_ISREG(about.st_mode) or about.st_size > LARGEST:
             return None
         if hasattr(os, "getuid") and (about.st_uid != os.getuid() or about.st_mode & 0o022):
             return None
-        whole = file.read(LARGEST)
+        whole = os.read(handle, LARGEST)
+    except OSError:
+        return None
+    finally:
+        os.close(handle)
     head = MAGIC + key
     code = whole[len(head) + 32 :]
     if not whole.startswith(head) or whole[len(head) : len(head) + 32] != _digest(key, code):
