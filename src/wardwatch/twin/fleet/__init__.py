@@ -1,0 +1,1 @@
+"""Fleet: a hospital's pumps by the thousand, as event lists and as captures."""
