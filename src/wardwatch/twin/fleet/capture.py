@@ -13,7 +13,7 @@ import json
 import platform
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 import msgspec
 import numpy as np
@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 
 CHUNK = 16_384
 """Packets filled at once: a buffer of some megabytes, warm in the cache."""
-STALE = 1 << 20
+ROOM = 1 << 20
+PUMP_HOUR_OCTETS = 110_000
+"""Measured with the shares of classes that are shipped, and a report a minute."""
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -64,6 +66,8 @@ class Packets:
         self.tables = scripts.tables(of.fleet.plan, self.pki)
         self.pumps = _pump_columns(of.fleet)
         self.shape = shape
+        self.done = 0
+        """Up to where the span has been played, ns."""
         self._state = np.zeros((of.fleet.pumps, k.STATE_COLUMNS), np.int64)
         self._later = np.zeros((0, k.PACKET_COLUMNS), np.int64)
         self._scratch = np.zeros(k.SCRATCH, np.uint8)
@@ -72,12 +76,12 @@ class Packets:
         self, window_ns: int = 0
     ) -> Iterator[tuple[Events, NDArray[np.int64], NDArray[np.int64]]]:
         """Events of a window, its packets (PACKET_COLUMNS), and the order in which they passed."""
-        end = 0
         for end, events in windows(self.life, window_ns):
             packets = np.concatenate([self._later, self._expanded(events)])
             order = np.argsort(packets[:, k.AT], kind="stable")
             cut = int(np.searchsorted(packets[order, k.AT], end))
             self._later = packets[order[cut:]]
+            self.done = end
             yield events, packets, order[:cut]
 
     def _expanded(self, events: Events) -> NDArray[np.int64]:
@@ -93,7 +97,7 @@ class Packets:
         """The records of these packets; each view is good until the next."""
         t = self.tables
         gateway = t.gateway
-        out = np.zeros(STALE, np.uint8)
+        out = np.zeros(ROOM, np.uint8)
         for first in range(0, len(order), CHUNK):
             rows = order[first : first + CHUNK]
             size = packets[rows, k.SIZE]
@@ -110,6 +114,11 @@ class Packets:
                 self._scratch, out,
             )  # fmt: skip
             yield out[:total].data
+
+
+def octets_about(plan: FleetPlan) -> int:
+    """What the capture of a plan will take on disk, within a quarter."""
+    return int(PUMP_HOUR_OCTETS * plan.pumps * plan.hours * (60 / plan.interval_s))
 
 
 def start_ns(plan: FleetPlan) -> int:
@@ -171,7 +180,6 @@ def _written(
     try:
         if file is not None:
             octets += _put(file, digest, _head(shape))
-        done = 0
         for events, packets, order in source.windows():
             counts += np.bincount(events.what, minlength=len(counts))
             listed.write(events)
@@ -180,28 +188,24 @@ def _written(
                     octets += _put(file, digest, piece)
                 told.write(packets, order)
             number += len(order)
-            done = int(events.at[-1]) if len(events.at) else done
             if progress is not None:
-                progress(done // NS, made.span // NS)
+                progress(source.done // NS, made.span // NS)
     finally:
         if file is not None:
             file.close()
         told.close()
         listed.close()
+    digests = {
+        name: (digest if part == capture else _digest(part)).hexdigest()
+        for name, part in paths.items()
+    }
+    kinds = {what.name.lower(): int(counts[what]) for what in What}
+    packets_in = number if with_packets else 0
     small = {
         "list.csv": list_csv(made.fleet),
         "site.toml": site_toml(made.fleet, source.pki),
     }
-    files = {}
-    for name, part in paths.items():
-        part.replace(folder / name)
-        whole = digest if part == capture else _digest(folder / name)
-        files[name] = whole.hexdigest()
-    for name, text in small.items():
-        (folder / name).write_text(text, "utf-8")
-        files[name] = hashlib.sha256(text.encode()).hexdigest()
-    kinds = {what.name.lower(): int(counts[what]) for what in What}
-    packets_in = number if with_packets else 0
+    digests |= {name: hashlib.sha256(text.encode()).hexdigest() for name, text in small.items()}
     manifest = {
         "what": "wardwatch twin: a fleet that never was",
         "generator": labels.GENERATOR,
@@ -213,19 +217,25 @@ def _written(
         "events": kinds,
         "alarms": alarm_causes(plan),
         "classes": _class_counts(made.fleet),
-        "files": files,
+        "files": digests,
     }
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
-    return Written(folder, packets_in, octets, kinds, files)
+    small["manifest.json"] = json.dumps(manifest, indent=1) + "\n"
+    for name, text in small.items():
+        paths[name] = folder / f".{name}.part"
+        parts.append(paths[name])
+        paths[name].write_text(text, "utf-8")
+    for name, part in paths.items():
+        part.replace(folder / name)
+    return Written(folder, packets_in, octets, kinds, digests)
 
 
-def _put(file: BinaryIO, digest: Any, piece: bytes | memoryview) -> int:
+def _put(file: BinaryIO, digest: hashlib._Hash, piece: bytes | memoryview) -> int:
     digest.update(piece)
     file.write(piece)
     return len(piece)
 
 
-def _digest(path: Path) -> Any:
+def _digest(path: Path) -> hashlib._Hash:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -111,6 +112,16 @@ class FleetPlan(msgspec.Struct, frozen=True, kw_only=True):
         for name, fine, allowed in asked:
             if not fine:
                 raise UsageError(f"{name} {getattr(self, name):g} of a fleet: it is {allowed}")
+        try:
+            told = datetime.fromisoformat(self.start)
+        except ValueError as error:
+            raise UsageError(
+                f"start {self.start!r} of a fleet: it is an instant in ISO 8601"
+            ) from error
+        if told.tzinfo is None or not 1971 <= told.year <= 2100:
+            raise UsageError(
+                f"start {self.start!r} of a fleet: it has an offset from UTC, as in +00:00"
+            )
 
     @property
     def interval_s(self) -> float:

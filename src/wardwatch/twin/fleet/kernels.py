@@ -100,7 +100,7 @@ def count_packets(
     templates: NDArray[np.int64],  # (templates, 5)
 ) -> int:
     """Packets that :func:`expand` will make."""
-    total = np.int64(0)
+    total = 0
     for e in range(events.shape[0]):
         kind = pumps[events[e, E_PUMP], KIND]
         what = events[e, E_WHAT]
@@ -126,7 +126,7 @@ def expand(
     out: NDArray[np.int64],  # (packets, PACKET_COLUMNS) out
 ) -> int:
     """Play the script of each event, one exchange of a pump after another ⇒ packets made."""
-    n = np.int64(0)
+    n = 0
     for e in range(events.shape[0]):
         pump = events[e, E_PUMP]
         what = events[e, E_WHAT]
@@ -158,10 +158,8 @@ def expand(
                 else:
                     template += lot % steps[s, CHOICE]
             length = templates[template, T_LEN] if template >= 0 else np.int64(0)
-            pieces = np.int64(1)
-            if form == BULK:
-                pieces = 3 * steps[s, REPEAT]
-            elif form == TCP and length > 0:
+            pieces = steps[s, REPEAT] * 3 if form == BULK else np.int64(1)
+            if form == TCP and length > 0:
                 pieces = (length + MSS - 1) // MSS
             for piece in range(pieces):
                 who, flags = steps[s, WHO], steps[s, FLAGS]
@@ -171,7 +169,7 @@ def expand(
                         who, flags, size = 1 - who, np.int64(16), np.int64(0)
                     t += 120_000
                 elif form == TCP:
-                    lo = piece * MSS
+                    lo = np.int64(piece * MSS)
                     size = min(length - lo, MSS)
                     if piece > 0:
                         t += 15_000

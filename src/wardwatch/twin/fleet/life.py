@@ -8,8 +8,9 @@ the processes begin days earlier, so that the span finds them in their stride.
 from __future__ import annotations
 
 import math
+from datetime import datetime
 from statistics import NormalDist
-from typing import TYPE_CHECKING
+from typing import cast
 
 import msgspec
 import numpy as np
@@ -18,9 +19,7 @@ from numpy.typing import NDArray
 from wardwatch.model.values import NS
 from wardwatch.twin.fleet import head, storm
 from wardwatch.twin.fleet.hospital import Fleet, FleetPlan, hospital
-
-if TYPE_CHECKING:
-    from wardwatch.twin.fleet.storm import Storm
+from wardwatch.twin.fleet.storm import Storm
 
 Ints = NDArray[np.int64]
 
@@ -35,6 +34,8 @@ CATCH_UP_NS = NS // 5
 """[A] Between two messages of a backlog."""
 BACKLOG_NS = 2 * NS
 """[A] From joining again to the first message of the backlog: what is live goes first."""
+QUIET_NS = 900 * NS
+"""[A] Around a power cut nothing else happens to the network of its pumps."""
 SILENT, STARTED, MOVED, CUT = range(4)
 """Why a pump was away; of overlapping causes the last counts."""
 
@@ -80,7 +81,8 @@ class Outages(msgspec.Struct, frozen=True):
 
     def joins(self) -> NDArray[np.bool_]:
         """Which of them end with a new connection."""
-        return (self.cause != SILENT) | (self.end - self.start >= int(KEPT_S * NS))
+        long = self.end - self.start >= int(KEPT_S * NS)
+        return cast("NDArray[np.bool_]", (self.cause != SILENT) | long)
 
     def holding(self, pump: Ints, at: Ints) -> Ints:
         """Index of the outage that holds each instant of a pump; -1 none."""
@@ -131,7 +133,7 @@ def life(fleet: Fleet) -> Life:
     infusions = _infusions(plan, span)
     moves = _moves(fleet, span)
     joined = (plan.draws("join").uniform(0, plan.interval_s, fleet.pumps) * NS).astype(np.int64)
-    cut, ready, storms = _power_cut(fleet)
+    cut, ready, storms = _power_cut(fleet, moves)
     outages = _outages(fleet, span, moves, joined, cut, ready)
     return Life(
         fleet=fleet, span=span, infusions=infusions, alarms=_alarms(plan, infusions, span),
@@ -200,7 +202,7 @@ def _infusions(plan: FleetPlan, span: int) -> Infusions:
 
 def _busy_hours(plan: FleetPlan, span: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Hours from before the span to long after it, and the busyness summed up to each."""
-    first_hour = int(plan.start[11:13])
+    first_hour = datetime.fromisoformat(plan.start).hour
     weights = np.array(hospital().day.hours)
     weights = weights / weights.mean()
     count = (BEFORE + 3 * span + 60 * DAY) // HOUR
@@ -252,17 +254,22 @@ def _moves(fleet: Fleet, span: int) -> Moves:
     return Moves(pump, at, at + (away * NS).astype(np.int64), area)
 
 
-def _power_cut(fleet: Fleet) -> tuple[Ints, Ints, Storm | None]:
+def _power_cut(fleet: Fleet, moves: Moves) -> tuple[Ints, Ints, Storm | None]:
     """Pumps without power, when each is back, and what DHCP clients among them say."""
     plan, home = fleet.plan, hospital()
     none = np.zeros(0, np.int64)
     if plan.cut_at_h < 0:
         return none, none, None
     draws = plan.draws("power")
-    # Whole care areas, one after another: what hangs on one supply.
-    cut = np.sort(np.argsort(fleet.area, kind="stable")[: plan.cut_pumps])
+    # Whole care areas, one after another: what hangs on one supply. Who is on the way does not.
+    off = int(plan.cut_at_h * HOUR)
+    around = (moves.back > off) & (moves.at < off + QUIET_NS)
+    there = np.ones(fleet.pumps, bool)
+    there[moves.pump[around]] = False
+    areas = np.argsort(fleet.area, kind="stable")
+    cut = np.sort(areas[there[areas]][: plan.cut_pumps])
     boot = np.exp(draws.normal(math.log(home["boot_median_s"]), home["boot_spread"], len(cut)))
-    ready = int(plan.cut_at_h * HOUR) + ((home["outage_s"] + boot) * NS).astype(np.int64)
+    ready = off + ((home["outage_s"] + boot) * NS).astype(np.int64)
     asks = fleet.dhcp[cut]
     if not asks.any():
         return cut, ready, None
@@ -283,7 +290,12 @@ def _outages(
     low, high = math.log(home["silence_shortest_s"]), math.log(home["silence_longest_s"])
     lasts = (np.exp(draws.uniform(low, high, len(quiet))) * NS).astype(np.int64)
     everyone = np.arange(fleet.pumps)
-    off = np.full(len(cut), int(max(plan.cut_at_h, 0) * HOUR))
+    cut_at = int(plan.cut_at_h * HOUR)
+    off = np.full(len(cut), cut_at)
+    # Nobody carries a pump about whose module restarts: no dead spot then.
+    near = (from_ns < cut_at + QUIET_NS) & (from_ns + lasts > cut_at - QUIET_NS)
+    stays = ~(near & np.isin(quiet, cut))
+    quiet, from_ns, lasts = quiet[stays], from_ns[stays], lasts[stays]
     parts = (
         (quiet, from_ns, from_ns + lasts, SILENT),
         (everyone, np.full(fleet.pumps, -NS), joined, STARTED),

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 Ints = NDArray[np.int64]
 
 MS = 1_000_000
-WINDOW_EVENTS = 200_000
+WINDOW_EVENTS = 60_000
 """Reports of one window, about."""
 ROUTER_S = 500
 """Between the advertisements of a router (RFC 4861 §6.2.1: 200 to 600 s)."""
