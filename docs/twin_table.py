@@ -211,7 +211,7 @@ def tests() -> dict[str, list[tuple[str, str]]]:
     found: dict[str, list[tuple[str, str]]] = {}
     others = {ROOT / path for path, _ in ELSEWHERE.values()}
     places = (
-        *(ROOT / "tests" / "twin").glob("test_*.py"),
+        *(ROOT / "tests" / "twin").rglob("test_*.py"),
         *(ROOT / "tests" / "live").glob("test_*.py"),
     )
     for path in sorted({*places, *others}):

@@ -1,11 +1,9 @@
 """What pumps say is honest: every mark is a patch, every record a record, every code arithmetic."""
 
-import re
-
 import numpy as np
 import pytest
 
-from wardwatch.twin import messages
+from wardwatch.twin import codes, messages, pcd
 from wardwatch.twin.certs import pki
 from wardwatch.twin.fleet import kernels as k
 from wardwatch.twin.fleet import scripts
@@ -44,7 +42,15 @@ def test_no_mark_is_left_in_what_is_said(tables):
     raw = tables.arena.tobytes()
     for mark in (scripts._MAC, scripts._IP, scripts._DOOR, scripts._RANDOM):
         assert mark not in raw
-    for mark in (scripts._EUI, scripts._HEX, scripts._NUMBER, scripts._STAMP, "1357.91", "2468.13"):
+    for mark in (
+        scripts._EUI,
+        scripts._HEX,
+        scripts._NUMBER,
+        scripts._STAMP,
+        "1357.91",
+        "2468.13",
+        "3579.24",
+    ):
         assert mark.encode() not in raw
 
 
@@ -85,45 +91,27 @@ def test_f2_a_piece_of_a_package_is_one_segment(tables):
     assert (bulk[:, k.REPEAT] * 2 * lengths).max() == pytest.approx(500_000, rel=0.02)
 
 
+@pytest.mark.parametrize("running", [False, True])
 @pytest.mark.parametrize(
     ("what", "structure"),
     [
-        (What.REPORT, "R01"),
-        (What.START, "R42"),
-        (What.STOP, "R42"),
-        (What.ALARM, "R40"),
-        (What.ALARM_END, "R40"),
+        (What.REPORT, "ORU^R01^ORU_R01"), (What.START, "ORU^R42^ORU_R01"),
+        (What.STOP, "ORU^R42^ORU_R01"), (What.ALARM, "ORU^R40^ORU_R40"),
+        (What.ALARM_END, "ORU^R40^ORU_R40"),
     ],
-)
-def test_messages_of_the_other_makers_are_hl7(what, structure):
-    raw = scripts.hl7(what, "PUMP", 2)
-    assert raw[:1] == b"\x0b"
-    assert raw[-2:] == b"\x1c\r"
-    rows = [row.split("|") for row in raw[1:-2].decode().strip("\r").split("\r")]
-    assert [row[0] for row in rows[:3]] == ["MSH", "PID", "OBR"]
-    assert rows[0][8] == f"ORU^{structure}^ORU_{structure}"
-    assert rows[0][11] == "2.6"
-    obx = [row for row in rows if row[0] == "OBX"]
-    assert [row[1] for row in obx] == [str(n) for n in range(1, len(obx) + 1)]
-    values = {row[3].split("^")[1]: row[5] for row in obx}
-    assert values["MDC_FLOW_FLUID_PUMP_CURRENT"] == "1357.91"
-    assert values["MDC_VOL_FLUID_DELIV_TOTAL"] == "2468.13"
-    # What is told was so at OBX-14; MSH-7 is when it is sent.
-    assert all(row[14].startswith(scripts._STAMP) for row in obx)
-    assert {row[11] for row in obx} <= {"R", "X"}
-
-
-def test_codes_of_messages_are_partition_times_65536_plus_code():
-    known = {69985: (1, 4449), 158014: (2, 26942), 157993: (2, 26921), 197288: (3, 680),
-             197292: (3, 684), 196940: (3, 332), 196616: (3, 8), 265266: (4, 3122), 263762: (4, 1618)}  # fmt: skip
-    texts = b"".join(
-        scripts.hl7(what, "PUMP", cause) for what in list(What)[11:16] for cause in range(4)
-    )
-    found = {int(code) for code in re.findall(rb"(\d{5,6})\^MDC_", texts)}
-    assert {197288, 197292, 196940, 196616} <= found
-    for code, (partition, term) in known.items():
-        assert partition * 65536 + term == code
-    assert found <= {*known, 70053, 68481}
+)  # fmt: skip
+def test_messages_of_the_other_makers_are_hl7_with_a_mark_for_every_value(what, structure, running):
+    raw = scripts.hl7(what, "PUMP", 2, running=running)
+    read = pcd.read(raw[1:-2])
+    assert read is not None
+    assert (read.kind, read.device) == (structure, scripts._EUI)
+    assert read.control == scripts._HEX + scripts._NUMBER
+    assert raw.count(scripts._STAMP.encode()) >= 3
+    if what is What.REPORT:
+        assert read.value(codes.FLOW_CURRENT) == ("1357.91" if running else "0")
+        assert read.value(codes.VTBI_LEFT) == "3579.24"
+    if what in (What.REPORT, What.START, What.STOP):
+        assert read.value(codes.VOLUME_TOTAL) == "2468.13"
 
 
 def test_only_the_one_class_asks_like_rtcs():

@@ -31,17 +31,18 @@ RAW, UDP, TCP, BULK = range(4)
 """A whole frame as its template says; a datagram; a segment; pairs of segments, each acknowledged."""
 ROUTED, SHOUTED, ANNOUNCED, HANDED = range(4)
 """Between pump and server over the router; from nobody to all; by the router to all; by the router."""
-DETAIL = -1
-"""A choice of templates by the event's detail; 1 and more: by lot among so many."""
+DETAIL, RUNNING = -1, -2
+"""Choices of templates: by the event's detail; the second one while an infusion runs; 1 and more: by
+lot among so many."""
 
 # Columns of a packet.
 (
     AT, SIZE, PUMP, P_FORM, P_WHO, P_MODE, P_PEER, P_CPORT, P_PORT, P_FLAGS, SEQ, ACK, IDENT,
-    P_TEMPLATE, LO, LEN, TOKEN, MADE, RATE, GIVEN, SECS, P_LABEL, SENT,
+    P_TEMPLATE, LO, LEN, TOKEN, MADE, RATE, GIVEN, DETAILED, P_LABEL, SENT,
 ) = range(23)  # fmt: skip
 PACKET_COLUMNS = 23
 """When, ns from the start; octets of the frame; … ; octets [LO, LO + LEN) of the template; a number
-that hangs on the event; stamp of the message; nL/h; nL; DHCP ``secs``; label; how it was sent."""
+that hangs on the event; stamp of the message; nL/h; nL; the event's detail; label; how it was sent."""
 
 # Columns of an event, as in ``timeline.Events``.
 E_AT, E_PUMP, E_WHAT, E_MADE, E_NUMBER, E_RATE, E_GIVEN, E_DETAIL, E_SENT = range(9)
@@ -58,16 +59,8 @@ its two connections."""
 
 # Where a value lies in the scratch row, which is where patches take it from.
 S_MAC, S_IP, S_GATEWAY, S_VLAN, S_XID, S_ID, S_SECS, S_RANDOM = 0, 6, 10, 14, 16, 20, 22, 24
-S_EUI, S_HEX, S_NUMBER, S_SENT, S_MADE, S_RATE, S_VOLUME, SCRATCH = (
-    88,
-    104,
-    116,
-    124,
-    138,
-    152,
-    159,
-    166,
-)
+S_EUI, S_HEX, S_NUMBER, S_SENT, S_MADE = 88, 104, 116, 124, 138
+S_RATE, S_VOLUME, S_LEFT, SCRATCH = 152, 159, 166, 173
 RANDOM_OCTETS = 64
 
 # Columns of a template and of a patch.
@@ -155,6 +148,8 @@ def expand(
             if template >= 0:
                 if steps[s, CHOICE] == DETAIL:
                     template += events[e, E_DETAIL]
+                elif steps[s, CHOICE] == RUNNING:
+                    template += np.int64(1 if events[e, E_RATE] > 0 else 0)
                 else:
                     template += lot % steps[s, CHOICE]
             length = templates[template, T_LEN] if template >= 0 else np.int64(0)
@@ -199,7 +194,7 @@ def expand(
                 out[n, MADE] = events[e, E_MADE]
                 out[n, RATE] = events[e, E_RATE]
                 out[n, GIVEN] = events[e, E_GIVEN]
-                out[n, SECS] = events[e, E_DETAIL]
+                out[n, DETAILED] = events[e, E_DETAIL]
                 out[n, P_LABEL] = steps[s, LABEL]
                 out[n, SENT] = events[e, E_SENT]
                 out[n, SEQ] = 0
@@ -292,7 +287,7 @@ def _scratch(
     _put16(out, S_VLAN, pump[VLAN])
     _put32(out, S_XID, packet[TOKEN])
     _put16(out, S_ID, packet[TOKEN] & 0xFFFF)
-    _put16(out, S_SECS, packet[SECS])
+    _put16(out, S_SECS, packet[DETAILED])
     lot = mixed(packet[SEQ] - packet[LO] + packet[PUMP])
     for word in range(RANDOM_OCTETS // 4):
         lot = mixed(lot + word)
@@ -307,7 +302,11 @@ def _scratch(
     _digits(out, S_NUMBER, 8, packet[TOKEN])
     _stamp(out, S_SENT, start + packet[AT])
     _stamp(out, S_MADE, start + packet[MADE])
-    for at, amount in ((S_RATE, packet[RATE]), (S_VOLUME, packet[GIVEN])):
+    for at, amount in (
+        (S_RATE, packet[RATE]),
+        (S_VOLUME, packet[GIVEN]),
+        (S_LEFT, packet[DETAILED]),
+    ):
         hundredths = amount // 10_000
         _digits(out, at, 4, hundredths // 100)
         out[at + 4] = 46

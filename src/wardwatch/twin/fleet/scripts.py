@@ -6,18 +6,21 @@ the marks become patches. What a class says is an assumption wherever its profil
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from wardwatch.twin import emit, messages
+from wardwatch.model.values import NS
+from wardwatch.twin import emit, messages, pcd, telling
 from wardwatch.twin.emit import ACK, FIN, PSH, SYN
 from wardwatch.twin.fleet import kernels as k
 from wardwatch.twin.fleet.hospital import Class, FleetPlan, hospital
 from wardwatch.twin.fleet.life import alarm_causes
 from wardwatch.twin.fleet.timeline import What
+from wardwatch.twin.therapy import PRIORITIES, Alarm, Phase
 
 if TYPE_CHECKING:
     from wardwatch.twin.certs import Pki
@@ -141,6 +144,7 @@ class _Maker:
             (_MAC, k.S_MAC), (_IP, k.S_IP), (_DOOR, k.S_GATEWAY), (_XID.to_bytes(4, "big"), k.S_XID),
             (_RANDOM, k.S_RANDOM), (_EUI.encode(), k.S_EUI), (_HEX.encode(), k.S_HEX),
             (_NUMBER.encode(), k.S_NUMBER), (b"1357.91", k.S_RATE), (b"2468.13", k.S_VOLUME),
+            (b"3579.24", k.S_LEFT),
         ):  # fmt: skip
             places = _places(raw, mark)
             found += [(place, source, len(mark)) for place in places]
@@ -301,13 +305,18 @@ class _Maker:
                 receipt = self.template(messages.receipt(int(_NUMBER)))
             else:
                 sender = one.told.model.upper().replace(" ", "_")
-                made = [self.template(hl7(what, sender, cause)) for cause in range(causes)]
-                said = made[0]
+                if what in (What.ALARM, What.ALARM_END):
+                    bodies = [hl7(what, sender, cause) for cause in range(causes)]
+                    choice = k.DETAIL
+                else:
+                    bodies = [hl7(what, sender, 0, running=runs) for runs in (False, True)]
+                    choice = k.RUNNING
+                first, *_ = [self.template(body) for body in bodies]
+                said = first
                 receipt = self.template(messages.hl7_ack(_HEX + _NUMBER, _STAMP + "+0000"))
-            cause = what in (What.ALARM, What.ALARM_END) and one.told.link == "hl7"
             exchange = [
-                self.segment(MS, 0, way, PSH | ACK, label, said, k.DETAIL if cause else choice),
-                self.segment(3 * MS, 1, way, PSH | ACK, "receipt", receipt, choice),
+                self.segment(MS, 0, way, PSH | ACK, label, said, choice),
+                self.segment(3 * MS, 1, way, PSH | ACK, "receipt", receipt, max(choice, 1)),
                 self.segment(MS, 0, way, ACK),
             ]
             if one.connects == "each":
@@ -389,44 +398,32 @@ class _Way(NamedTuple):
     slot: int
 
 
-def hl7(what: What, sender: str, cause: int) -> bytes:
-    """PCD-01 for reports, PCD-10 for infusion events, PCD-04 for alarms, marked for patches [A]."""
-    stamp, control = _STAMP + "+0000", _HEX + _NUMBER
+def hl7(what: What, sender: str, cause: int, *, running: bool = True) -> bytes:
+    """PCD-01 for reports, PCD-10 for infusion events, PCD-04 for alarms, with marks for patches."""
+    device = pcd.Device("", _EUI, sender)
+    at = int(datetime.strptime(_STAMP + "+0000", "%Y%m%d%H%M%S%z").timestamp()) * NS
+    control = _HEX + _NUMBER
+    phase = Phase.RUNNING if running else Phase.IDLE
+    # In nL and nL/h what the marks say in mL: 1357.91, 2468.13 and 3579.24.
+    rate, given, left = 1_357_910_000, 2_468_130_000, 3_579_240_000
     if what is What.REPORT:
-        raw = messages.pcd01(sender, _EUI, stamp, control)
-        assert raw.count(b"|5.0|") == raw.count(b"|12.5|") == 1
-        return raw.replace(b"|5.0|", b"|1357.91|").replace(b"|12.5|", b"|2468.13|")
-    alarm = what in (What.ALARM, What.ALARM_END)
-    trigger, profile, oid = ("R40", "004", "1.6.4.4") if alarm else ("R42", "010", "1.6.4.10")
-    event = {
-        What.START: "197288^MDC_EVT_PUMP_DELIV_START^MDC",
-        What.STOP: "197292^MDC_EVT_PUMP_DELIV_COMP^MDC",
-    }.get(what, _ALARM_CODES[cause % len(_ALARM_CODES)])
-    device = f"{_EUI}^^{_EUI}^EUI-64"
-    rows = [
-        f"MSH|^~\\&|{sender}^{_EUI}^EUI-64|WARD|GATEWAY|WARD|{stamp}||ORU^{trigger}^ORU_{trigger}"
-        f"|{control}|P|2.6|||NE|AL|||||IHE_PCD_{profile}^IHE PCD^1.3.6.1.4.1.19376.{oid}^ISO",
-        "PID|||",
-        f"OBR|1|{control}^{sender}^{_EUI}^EUI-64|{control}^{sender}^{_EUI}^EUI-64|{event}|||{stamp}",
-        f"OBX|1|CWE|{event}|1.0.0.0|{event}||||||R|||{stamp}||||{device}",
-        "OBX|2|NM|158014^MDC_FLOW_FLUID_PUMP_CURRENT^MDC|1.1.2.1|1357.91"
-        f"|265266^MDC_DIM_MILLI_L_PER_HR^MDC|||||R|||{stamp}||||{device}",
-        "OBX|3|NM|157993^MDC_VOL_FLUID_DELIV_TOTAL^MDC|1.1.2.2|2468.13"
-        f"|263762^MDC_DIM_MILLI_L^MDC|||||R|||{stamp}||||{device}",
-    ]
-    if alarm:
-        phase = "start" if what is What.ALARM else "end"
-        rows.append(f"OBX|4|ST|68481^MDC_ATTR_EVENT_PHASE^MDC|1.1.2.3|{phase}||||||R|||{stamp}")
-    return b"\x0b" + ("\r".join(rows) + "\r").encode() + b"\x1c\r"
+        one = telling.Status(0, phase, rate, given, left, 0, 1, 0, None)
+        return pcd.report(device, one, at, control)
+    if what in (What.START, What.STOP):
+        kind = telling.What.START if what is What.START else telling.What.COMPLETE
+        return pcd.event(
+            device, telling.Happened(kind, phase, False, rate, given, given), at, control
+        )
+    alarm = _ALARMS[cause % len(_ALARMS)]
+    on = what is What.ALARM
+    alarmed = telling.Alarmed(alarm, PRIORITIES[alarm], on, 0)
+    # The filler id is that of the alarm's start: here of pump and cause (C-8).
+    filler = f"{_HEX}-{cause}"
+    return pcd.alarm(device, alarmed, "start" if on else "end", filler, at, control)
 
 
-_ALARM_CODES = (
-    "197292^MDC_EVT_PUMP_DELIV_COMP^MDC",
-    "196616^MDC_EVT_ALARM^MDC",
-    "196940^MDC_EVT_FLUID_LINE_OCCL^MDC",
-    "196616^MDC_EVT_ALARM^MDC",
-)
-"""By the order of causes; what the note on pumps has no code for is a plain alarm."""
+_ALARMS = (Alarm.COMPLETE, Alarm.CALLBACK, Alarm.OCCLUSION, Alarm.DISLODGED)
+"""By the order of causes; what a head has no alarm for is the nearest one [A]."""
 
 
 def _places(raw: bytes, mark: bytes) -> list[int]:

@@ -91,7 +91,8 @@ class Events(NamedTuple):
     given: Ints
     """nL of it given when the message was made."""
     detail: Ints
-    """Cause of an alarm; ``secs`` of a DHCP message; version of a library."""
+    """nL left of the infusion, of its events and of reports; cause of an alarm; ``secs`` of a DHCP
+    message; version of a library; the new care area."""
     sent: Ints
     """ORDINARY, LIVE or BACKLOG."""
 
@@ -149,8 +150,9 @@ class _Timeline:
         made = joined([self._reports(end), _between(self.messages, start, end)])
         made = made.rows(np.lexsort((made.made, made.pump)))
         made = made._replace(number=self._numbers(made.pump))
-        rate, given = self._infusion(made.pump, made.made)
-        made = made._replace(rate=rate, given=given)
+        rate, given, left = self._infusion(made.pump, made.made)
+        detail = np.where(made.what <= What.STOP, left, made.detail)
+        made = made._replace(rate=rate, given=given, detail=detail)
         held = self.life.outages.holding(made.pump, made.made)
         back = self._back(made.rows(held >= 0), held[held >= 0], end)
         ready = joined([_between(self.acts, start, end), made.rows(held < 0), back, self.later])
@@ -185,8 +187,8 @@ class _Timeline:
         self.numbered += counts
         return numbers
 
-    def _infusion(self, pump: Ints, at: Ints) -> tuple[Ints, Ints]:
-        """Rate and displayed volume of the infusion that runs, or ends at this very instant."""
+    def _infusion(self, pump: Ints, at: Ints) -> tuple[Ints, Ints, Ints]:
+        """Rate, displayed volume and what is left of the infusion that runs, or ends just now."""
         all_of = self.life.infusions
         row = np.searchsorted(keyed(all_of.pump, all_of.start), keyed(pump, at), "right") - 1
         safe = np.maximum(row, 0)
@@ -194,7 +196,8 @@ class _Timeline:
         runs &= at >= all_of.start[safe]
         rate = np.where(runs, all_of.rate[safe], 0)
         passed = np.where(runs, at - all_of.start[safe], 0)
-        return rate, np.minimum(head.displayed(rate, passed), all_of.vtbi[safe])
+        given = np.minimum(head.displayed(rate, passed), all_of.vtbi[safe])
+        return rate, given, np.where(runs, all_of.vtbi[safe] - given, 0)
 
     def _back(self, held: Events, of: Ints, end: int) -> Events:
         """What waits for outages that end before ``end``, at the instants it is sent."""
