@@ -118,6 +118,15 @@ PARTS = {
     "S-1": "1,500 inputs in the suite",
     "S-13": "credentials differ by instance; no scan of the repository for known strings",
     "S-19": "the product's own record of the advisory, not the twin's",
+    "F-1": "an hour of 4,000 pumps in the suite; the day in the bench",
+    "F-3": "published rates are met; what an infusion or a rest is like otherwise is assumed",
+    "F-4": "how long a pump is away is assumed",
+    "F-5": "the encrypted and SOAP classes carry no stamp that can be read; HL7 does",
+    "F-6": "order and pace are assumed; a package is opaque octets",
+    "F-7": "what the server can do is assumed: 25 messages a second, 50 waiting",
+    "F-10": "shares are assumed; versions show in the list, not on the wire",
+    "F-11": "windows bounded in the suite; the day in the bench",
+    "F-12": "of every syringe, with loading dose, KVO, emptiness, occlusion and back-off",
     "S-9": "real processes: volume and alarms judged, lateness reported only",
 }  # fmt: skip
 """What a requirement's tests leave out."""

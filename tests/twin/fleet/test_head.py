@@ -97,9 +97,9 @@ def worst(count: int, seed: int) -> float:
     return most
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_f12_columns_deliver_what_the_scalar_head_delivers(seed):
-    assert worst(500, seed) <= 1e-9
+@pytest.mark.parametrize("seed", range(4))
+def test_f12_columns_deliver_what_the_scalar_head_delivers_in_10000_programmes(seed):
+    assert worst(2_500, seed) <= 1e-9
 
 
 def test_f12_random_programmes_pass_every_phase_and_alarm():
