@@ -24,7 +24,9 @@ def test_a_new_number_is_appended():
 
 
 def test_stages_tell_what_they_made():
-    assert events(20, 0.1, streamed=False)["events"] == events(20, 0.1, streamed=True)["events"] > 100
+    assert (
+        events(20, 0.1, streamed=False)["events"] == events(20, 0.1, streamed=True)["events"] > 100
+    )
     made = synthesis(20, 0.1)
     assert made["packets"] > 400
     assert made["octets"] > 100 * made["packets"]
