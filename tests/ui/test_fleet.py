@@ -88,4 +88,4 @@ def test_a_file_in_the_way_and_a_disk_too_small_are_said_at_once(tmp_path, monke
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**9, 10**9, 1_000_000))
     shown = asked("--pumps", "500", "--hours", "24", folder=tmp_path / "new")
     assert isinstance(shown.exception, OutputError)
-    assert "needs about 1.3 GB and 0.0 GB are free" in str(shown.exception)
+    assert "needs about 1.6 GB and 0.0 GB are free" in str(shown.exception)

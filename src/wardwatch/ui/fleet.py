@@ -86,7 +86,7 @@ def fleet(
 
     The network is a mirrored trunk of the pumps' VLANs; nothing is attacked. Rates are published
     ones where there are any, and the rest is declared as assumed (twin/fleet/hospital.toml).
-    manifest.json names every file with its SHA-256. A day of 4,000 pumps is about 10 GB.
+    manifest.json names every file with its SHA-256. A day of 4,000 pumps is about 13 GB.
     """
     from wardwatch.twin.fleet.capture import write
     from wardwatch.twin.fleet.hospital import FleetPlan

@@ -88,7 +88,7 @@ def mixed(x: N) -> N:
 def count_packets(
     events: NDArray[np.int64],  # (events, 9)
     pumps: NDArray[np.int64],  # (pumps, PUMP_COLUMNS)
-    scripts: NDArray[np.int64],  # (kinds, whats, 2)   first step and the one behind the last
+    scripts: NDArray[np.int64],  # (kinds, events, 2)   first step and the one behind the last
     steps: NDArray[np.int64],  # (steps, STEP_COLUMNS)
     templates: NDArray[np.int64],  # (templates, 5)
 ) -> int:
@@ -111,7 +111,7 @@ def count_packets(
 def expand(
     events: NDArray[np.int64],  # (events, 9)          by time
     pumps: NDArray[np.int64],  # (pumps, PUMP_COLUMNS)
-    scripts: NDArray[np.int64],  # (kinds, whats, 2)
+    scripts: NDArray[np.int64],  # (kinds, events, 2)
     steps: NDArray[np.int64],  # (steps, STEP_COLUMNS)
     templates: NDArray[np.int64],  # (templates, 5)
     state: NDArray[np.int64],  # (pumps, STATE_COLUMNS) in and out
