@@ -1,10 +1,11 @@
 """The decorators that own how kernels are compiled, and where their object code is kept.
 
-Kernels live in :mod:`wardwatch.decode.kernels` and :mod:`wardwatch.capture.records`. Each is a
-loop over arrays it was given: no allocation, no exceptions, plain byte shifts. Numba compiles
-one when it is first called; its object code is kept, and later processes load it without
-importing Numba (:mod:`~wardwatch.compiled.store`). Where Numba is not to be had (musl, Intel
-macOS) the same functions run as plain Python: slow, and correct.
+Kernels live in :mod:`wardwatch.decode.kernels`, :mod:`wardwatch.capture.records` and, for the
+twin's packets, :mod:`wardwatch.twin.fleet.kernels`. Each is a loop over arrays it was given: no
+allocation, no exceptions, plain byte shifts. Numba compiles one when it is first called; its
+object code is kept, and later processes load it without importing Numba
+(:mod:`~wardwatch.compiled.store`). Where Numba is not to be had (musl, Intel macOS) the same
+functions run as plain Python: slow, and correct.
 """
 
 from __future__ import annotations
