@@ -83,8 +83,9 @@ def profile(path: str) -> dict[str, float]:
     """Where the time goes, by stage, once everything is loaded."""
     from wardwatch.capture import source
     from wardwatch.decode.conversations import ConversationTable
-    from wardwatch.decode.kernels import duplicates, headers, stations
+    from wardwatch.decode.kernels import duplicates, headers, stations, young
     from wardwatch.observe import fast_rows, observer, tables
+    from wardwatch.observe import young as observe_young
     from wardwatch.observe.engine import observe
 
     watch = Watch()
@@ -95,7 +96,9 @@ def profile(path: str) -> dict[str, float]:
         (stations, "note_packets", "segments, stations"),
         (duplicates, "mark_copies", "copies of mirror and router"),
         (ConversationTable, "update", "conversations"),
-        (observer, "select_rows", "selection of messages"),
+        (observer, "select_messages", "selection of messages"),
+        (young, "next_row", "young conversations (TLS by kernel)"),
+        (observe_young.Young, "settle", "TLS in rows"),
         (observer.Observer, "_messages", "messages one by one (TCP, rare datagrams)"),
         (fast_rows.FastRows, "dns", "DNS, DHCP, ARP in bulk"),
         (fast_rows.FastRows, "dhcp", "DNS, DHCP, ARP in bulk"),

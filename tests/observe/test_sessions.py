@@ -101,12 +101,12 @@ def test_hostile_conversations_neither_raise_nor_grow(seed: int) -> None:
         chance.choice((lambda: None, talk.closes, talk.resets))()
     assert talk.rows("anomalies") is not None
     assert not talk.sessions._flows and talk.sessions._buffered == 0
-    assert talk.sessions._shared.pool.used == 0
+    assert talk.sessions.shared.pool.used == 0
 
 
 def test_without_a_listener_for_datagrams_dns_is_passed_over() -> None:
     talk = Talk(53)
-    talk.sessions = Sessions(talk.spool, talk.sessions._shared.secrets)
+    talk.sessions = Sessions(talk.spool, talk.sessions.shared.secrets)
     talk.opens().client(b"\0\x0c" + bytes(12))
     assert talk.sessions.interest(1) == FOLLOW
 

@@ -51,6 +51,8 @@ class ConversationTable:
         """``idle_ns``: silence that ends a conversation, for all or by IP protocol; 0 never."""
         self.evicted = 0
         """Conversations given up because the table was full."""
+        self.generation = 0
+        """Counts how often rows have moved: then ``row`` is to be asked anew."""
         self.row = np.zeros(0, np.int64)
         """Row of every packet of the last block, -1 none: what the selection kernel reads."""
         self._max = max(max_rows, 1)
@@ -211,6 +213,19 @@ class ConversationTable:
             piece[~left] = self.table[chosen[~left] - len(gone)]
             yield _columns(piece)
 
+    def seat(self, number: int) -> int:
+        """Where the kernel of young conversations keeps this one: its seat, 0 none."""
+        r = self._row(number)
+        return max(int(self.table[r, k.SEAT]), 0) if r >= 0 else 0
+
+    def stand_up(self, number: int) -> None:
+        """From now on Python reads this conversation."""
+        self._mark(number, k.SEAT, k.THEIRS)
+
+    def find(self, columns: PacketColumns, start: int, stop: int) -> None:
+        """Fill ``row`` anew for rows ``start`` to ``stop`` of a block: they have moved."""
+        self.row[start:stop] = self._rows_of(columns.conversation[start:stop])
+
     def _row(self, number: int) -> int:
         """Row of a conversation, -1 where it left: numbers ascend by row."""
         used = len(self)
@@ -254,6 +269,7 @@ class ConversationTable:
         self._remove(leaving)
 
     def _remove(self, leaving: NDArray[np.bool_]) -> None:
+        self.generation += 1
         used = self.table[: len(self)]
         self._gone.append(used[leaving])
         kept = np.flatnonzero(~leaving)
@@ -338,6 +354,7 @@ def _columns(rows: NDArray[np.int64]) -> Columns:
         "missed_bytes": rows[:, k.MISSED],
         "retransmissions": rows[:, k.RETRANSMITTED],
         "reordered": rows[:, k.REORDERED],
+        "seat": rows[:, k.SEAT],
         "one_way": (proto == 6) & one_sided & (rows[:, k.STATE] & k.SPOKE != 0),
     }
 

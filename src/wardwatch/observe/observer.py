@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +13,9 @@ from wardwatch.decode import columns as kinds
 from wardwatch.decode.columns import DECODED, MALFORMED, SKIPPED, PacketColumns
 from wardwatch.decode.conversations import ConversationTable
 from wardwatch.decode.fragments import Fragments, Key, Whole, reassembled
-from wardwatch.decode.kernels import headers
-from wardwatch.decode.kernels.select import select_rows
+from wardwatch.decode.kernels import headers, young
+from wardwatch.decode.kernels.select import select_messages
+from wardwatch.decode.kernels.young import tell
 from wardwatch.decode.stream import ACK, SYN
 from wardwatch.model.values import NS
 from wardwatch.observe import discovery
@@ -29,9 +29,10 @@ from wardwatch.observe.sessions import FOLLOW, IGNORE, Sessions
 from wardwatch.observe.text import ip_of, mac_of, printable
 from wardwatch.observe.vantage import Clock, Vantage, vantage_of_messages
 from wardwatch.observe.where import Where
+from wardwatch.observe.young import Young
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from wardwatch.model.block import CaptureFile, PacketBlock
     from wardwatch.observe.secrets import Secrets
     from wardwatch.observe.tables import Spool
+    from wardwatch.observe.young import Piece, Told
 
 DEVICE_PREFIXES = (0x001A01, 0x0003B1)
 """Prefixes of the advisory's manufacturer and of its successor: what their devices send or get is
@@ -58,7 +60,10 @@ OUTCOMES = {DECODED: "decoded", SKIPPED: "skipped", MALFORMED: "malformed"}
 class Observer:
     """Takes files one after the other and fills the tables of one run."""
 
-    def __init__(self, spool: Spool, secrets: Secrets, *, idle_s: float = 0.0) -> None:
+    def __init__(
+        self, spool: Spool, secrets: Secrets, *, idle_s: float = 0.0, seats: int = young.SEATS
+    ) -> None:
+        """``seats``: conversations that the kernel follows at once; 0 leaves all to Python."""
         self.packets = 0
         self.outcomes = [0, 0, 0]
         """Packets decoded, skipped, malformed."""
@@ -72,12 +77,14 @@ class Observer:
         self._datagrams = Datagrams(spool, secrets)
         self._datagrams.on_binding = self._bindings.note
         self._sessions = Sessions(spool, secrets, self._datagrams)
+        prefixes = np.array(DEVICE_PREFIXES, np.uint32)
+        self._young = Young(self._sessions.shared, self._vantage.names, prefixes, seats)
         self._fragments = Fragments()
         self._discovery = discovery.Discovery(spool)
         self._radio = Radio(self._datagrams)
         self._told_given_up = 0
         self._interest: dict[int, int] = {}
-        self._fast = FastRows(spool, np.array(DEVICE_PREFIXES, np.uint32))
+        self._fast = FastRows(spool, prefixes)
         self._bulk = (
             (kinds.KIND_DNS, self._fast.dns),
             (kinds.KIND_DHCP, self._fast.dhcp),
@@ -105,6 +112,8 @@ class Observer:
 
     def finish(self) -> None:
         """Write what stays open to the end of all files."""
+        for pieces in self._young.living():
+            self._reread(pieces)
         self._sessions.finish()
         self._fast.finish()
         self._datagrams.finish()
@@ -134,7 +143,7 @@ class Observer:
     def _messages(self, block: PacketBlock) -> None:
         """Messages that carry an answer: the ordinary in bulk, the others one by one."""
         columns = self._columns
-        rows = select_rows(block.n, columns, self._conversations, handshakes=False)
+        rows = select_messages(block.n, columns)
         kind = columns.kind[rows]
         wanted = kind != kinds.KIND_WIFI
         for number, bulk in self._bulk:
@@ -145,34 +154,42 @@ class Observer:
                 left = bulk(block, columns, own, segment, self._vantage.names)
                 wanted[chosen] = False
                 wanted[chosen[left]] = True
-        chosen = rows[wanted]
-        interest, talks = self._interest, columns.conversation[chosen]
-        if interest:
-            # What was ignored when the block began needs no citation; the rest may be within it.
-            kept = [talk < 0 or interest.get(talk) != IGNORE for talk in talks.tolist()]
-            chosen, talks = chosen[kept], talks[kept]
-        tcp = columns.kind[chosen] == kinds.KIND_TCP
-        told = _told(block, columns, chosen)
-        for i, talk, is_tcp, cite in zip(
-            chosen.tolist(), talks.tolist(), tcp.tolist(), told, strict=True
-        ):
-            if talk >= 0 and interest.get(talk) == IGNORE:
-                continue
-            where = _cited(self._segment_name(i), cite)
-            if is_tcp:
-                self._segment(block, columns, i, where)
+        asked = np.zeros(block.n, np.uint8)
+        asked[rows[wanted]] = 1
+
+        def read(i: int, told: Told, pieces: Sequence[Piece]) -> None:
+            self._reread(pieces)
+            where = _cited(self._vantage.names, told)
+            if columns.kind[i] == kinds.KIND_TCP:
+                self._segment(told, _payload(block, columns, i), where)
             else:
                 self._message(block, columns, i, where)
+
+        self._young.walk(
+            block, columns, asked, self._vantage.segment, self._conversations, read
+        )
+        for pieces in self._young.settle():
+            self._reread(pieces)
         for i in discovery.rows_of(columns, block.n).tolist():
-            where = _where(block, columns, i, self._segment_name(i))
-            self._discovery.read(_payload(block, columns, i), where)
-        self._radio.take(block, columns, lambda i: _where(block, columns, i, self._segment_name(i)))
+            self._discovery.read(_payload(block, columns, i), self._where(block, columns, i))
+        self._radio.take(block, columns, lambda i: self._where(block, columns, i))
+
+    def _reread(self, pieces: Sequence[Piece]) -> None:
+        """Segments of a conversation that the kernel gave up, from its first word."""
+        for piece in pieces:
+            self._segment(piece.told, piece.payload, _cited(self._vantage.names, piece.told))
+
+    def _where(self, block: PacketBlock, columns: PacketColumns, i: int) -> Where:
+        """The packet of row ``i`` as rows of tables will cite it."""
+        return _cited(self._vantage.names, tell(block, columns, i, int(self._vantage.segment[i])))
 
     def _message(self, block: PacketBlock, columns: PacketColumns, i: int, where: Where) -> None:
         """One packet that carries an answer."""
         kind = int(columns.kind[i])
         if kind == kinds.KIND_TCP:
-            self._segment(block, columns, i, where)
+            # from fragments: its conversation may be one that the kernel follows
+            self._reread(self._young.leave(self._conversations, where.conversation))
+            self._segment(tell(block, columns, i, 0), _payload(block, columns, i), where)
         elif kind == kinds.KIND_FRAGMENT:
             self._fragment(block, columns, i, where)
         else:
@@ -201,28 +218,27 @@ class Observer:
             return
         if int(decoded.kind[0]) not in (kinds.KIND_NONE, kinds.KIND_FRAGMENT, kinds.KIND_WIFI):
             inside = _segment_inside(columns, i, decoded, where.segment)
-            self._message(one, decoded, 0, _where(one, decoded, 0, inside))
+            self._message(one, decoded, 0, _cited((inside,), tell(one, decoded, 0, 0)))
 
-    def _segment(self, block: PacketBlock, c: PacketColumns, i: int, where: Where) -> None:
+    def _segment(self, told: Told, payload: bytes, where: Where) -> None:
         """One TCP segment of a conversation that somebody reads, or may come to read."""
         number = where.conversation
-        from_orig = bool(c.from_orig[i])
-        flags = int(c.flags[i])
+        from_orig = bool(told[young.FROM_ORIG])
+        flags = told[young.FLAGS]
         sessions = self._sessions
         before = self._interest.get(number)
         if before is None:
             before = self._interest[number] = -1
             self._begin(number, where, from_orig, flags)
-        claimed = int(c.payload_claimed[i])
         sessions.segment(
             number,
             from_orig,
-            int(c.seq[i]),
-            int(c.ack[i]),
+            told[young.SEQ],
+            told[young.ACK],
             flags,
-            _payload(block, c, i),
+            payload,
             where,
-            claimed,
+            told[young.CLAIMED],
         )
         interest = sessions.interest(number)
         if interest != before:
@@ -254,6 +270,8 @@ class Observer:
     def _write(self, columns: Columns) -> None:
         """Rows of conversations that have left the table."""
         sessions = self._sessions
+        for seat in columns["seat"][columns["seat"] > 0].tolist():
+            self._reread(self._young.vacate(seat))
         for number in columns["conversation"].tolist():
             if self._interest.pop(number, None) is not None:
                 sessions.close(number)
@@ -393,35 +411,17 @@ def _payload(block: PacketBlock, columns: PacketColumns, i: int) -> bytes:
     return block.arena[start : start + size].tobytes() if start >= 0 else b""
 
 
-def _told(
-    block: PacketBlock, c: PacketColumns, rows: NDArray[np.int64]
-) -> Iterator[tuple[Any, ...]]:
-    """What :func:`_cited` wants to know of each row, read a column at a time."""
-    columns = (
-        c.has_mac, c.src_mac, c.dst_mac, c.net, c.src_hi, c.src_lo, c.src_port,
-        c.dst_hi, c.dst_lo, c.dst_port, c.conversation, c.ttl,
-    )  # fmt: skip
-    return zip(
-        (rows + block.first).tolist(),
-        block.time[rows].tolist(),
-        (c.payload_len[rows] >= c.payload_claimed[rows]).tolist(),
-        repeat(block.capture, len(rows)),
-        *(column[rows].tolist() for column in columns),
-        strict=True,
-    )
-
-
-def _cited(segment: str, told: tuple[Any, ...]) -> Where:
-    """A packet as rows of tables will cite it."""
+def _cited(names: Sequence[str], told: Told) -> Where:
+    """A packet as rows of tables will cite it; ``names`` are those of segments."""
     (
         packet, ts, whole, capture, has_mac, src_mac, dst_mac, net, src_hi, src_lo, src_port,
-        dst_hi, dst_lo, dst_port, conversation, ttl,
-    ) = told  # fmt: skip
+        dst_hi, dst_lo, dst_port, conversation, ttl, segment,
+    ) = told[: young.WHERE + 1]  # fmt: skip
     return Where(
         capture,
         packet,
         ts,
-        segment,
+        names[segment],
         mac_of(src_mac) if has_mac else "",
         mac_of(dst_mac) if has_mac else "",
         ip_of(net, src_hi, src_lo),
@@ -430,13 +430,8 @@ def _cited(segment: str, told: tuple[Any, ...]) -> Where:
         dst_port,
         conversation,
         ttl if net else -1,
-        whole,
+        whole != 0,
     )
-
-
-def _where(block: PacketBlock, c: PacketColumns, i: int, segment: str) -> Where:
-    """The packet of row ``i`` as rows of tables will cite it."""
-    return _cited(segment, next(_told(block, c, np.array([i], np.int64))))
 
 
 def _turned(where: Where) -> Where:

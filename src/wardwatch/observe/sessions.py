@@ -45,12 +45,13 @@ class Sessions:
 
     def __init__(self, spool: Spool, secrets: Secrets, datagrams: Datagrams | None = None) -> None:
         """Rows go to ``spool``; DNS over TCP goes to ``datagrams.dns_message``."""
-        self._shared = Shared(spool, secrets, datagrams)
+        self.shared = Shared(spool, secrets, datagrams)
+        """What all readers of conversations share."""
         self._flows: OrderedDict[int, Flow] = OrderedDict()
         self._sizes: dict[int, int] = {}
         self._buffered = 0
         self._over: set[int] = set()
-        self.services = self._shared.services
+        self.services = self.shared.services
         """Service found, in Zeek's words, by conversation."""
         self.counters: dict[int, Counters] = {}
         """Stream counters of conversations that are no longer followed, where any is not 0."""
@@ -60,7 +61,7 @@ class Sessions:
     @property
     def parser_calls(self) -> int:
         """Python parsers called so far."""
-        return self._shared.parser_calls
+        return self.shared.parser_calls
 
     def interest(self, conversation: int) -> int:
         """0 not decided yet, 1 followed, 2 nothing more is wanted of it."""
@@ -141,7 +142,7 @@ class Sessions:
     def _open(self, conversation: int, where: Where, from_orig: bool) -> Flow:
         if len(self._flows) >= MAX_FOLLOWED:
             self._evict()
-        flow = Flow(conversation, self._shared, where, from_orig)
+        flow = Flow(conversation, self.shared, where, from_orig)
         flow.become(self._first_reader(flow))
         self._flows[conversation] = flow
         return flow
@@ -149,7 +150,7 @@ class Sessions:
     def _first_reader(self, flow: Flow) -> Follower:
         """FTP agreed upon its data connections beforehand; the others have to show themselves."""
         for end in flow.ends:
-            if self._shared.expected.pop((end.ip, end.port), False) is None:
+            if self.shared.expected.pop((end.ip, end.port), False) is None:
                 return DeviceStream(flow, "ftp-data")
         return Undecided(flow)
 

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
 # Columns of a row.
 OK, VERSION, SESSION_ID, LENGTH, SNI_AT, SNI_LEN, ALPN_AT, ALPN_LEN, CIPHER = range(9)
-N_CIPHERS, N_EXTENSIONS, N_GROUPS, N_FORMATS, N_SIGNATURES, N_VERSIONS = range(9, 15)
-FIELDS = 15
-"""Columns of ``row``; the N_ columns count what stands in ``lists``."""
+N_CIPHERS, N_EXTENSIONS, N_GROUPS, N_FORMATS, N_SIGNATURES, N_VERSIONS, PSK = range(9, 16)
+FIELDS = 16
+"""Columns of ``row``; the N_ columns count what stands in ``lists``; PSK 1: the server took a
+pre-shared key (RFC 8446 §4.2.11)."""
 
 # Where each list begins in a row of ``lists``, and how many it may hold: browsers offer 16
 # suites, OpenSSL 1.0 some 80; a hello with more of anything is the parser's.
@@ -195,53 +196,63 @@ def server_hellos(
     arena: NDArray[np.uint8],  # (bytes,)
     body: NDArray[np.int64],  # (n,) first byte of the handshake body
     size: NDArray[np.int32],  # (n,) its length, all of it there
-    row: NDArray[np.int64],  # (n, FIELDS) out: OK, VERSION (as chosen), CIPHER, N_EXTENSIONS
+    row: NDArray[np.int64],  # (n, FIELDS) out: OK, VERSION (as chosen), CIPHER, N_EXTENSIONS, PSK
     lists: NDArray[np.int32],  # (n, WIDTH) out: extension types at EXTENSIONS_AT
 ) -> None:
-    """Rows of ordinary ServerHellos (not HelloRetryRequests). RFC 5246 §7.4.1.3, RFC 8446 §4.1.3."""
+    """Rows of ordinary ServerHellos (not HelloRetryRequests)."""
     for i in range(body.size):
-        for k in range(FIELDS):
-            row[i, k] = 0
-        at = body[i]
-        end = at + size[i]
-        if at < 0 or end - at < 38 or end - at < 38 + np.int64(arena[at + 34]):
-            continue
-        # The random of a HelloRetryRequest begins with these four octets: leave it to the parser.
-        if _u16(arena, at + 2) == 0xCF21 and _u16(arena, at + 4) == 0xAD74:
-            continue
-        row[i, VERSION] = _u16(arena, at)
-        at += 35 + np.int64(arena[at + 34])
-        row[i, CIPHER] = _u16(arena, at)
-        at += 3
-        if at == end:
-            row[i, OK] = 1
-            continue
-        if at + 2 > end or at + 2 + _u16(arena, at) != end:
-            continue
-        at += 2
-        count = 0
-        good = True
-        while at < end:
-            if at + 4 > end or count >= 48:
-                good = False
-                break
-            kind = _u16(arena, at)
-            length = _u16(arena, at + 2)
-            at += 4
-            if at + length > end:
-                good = False
-                break
-            for k in range(count):
-                if lists[i, EXTENSIONS_AT + k] == kind:
-                    good = False
-            lists[i, EXTENSIONS_AT + count] = kind
-            count += 1
-            if kind == 43 and length == 2:
-                row[i, VERSION] = _u16(arena, at)
-            at += length
-        if good:
-            row[i, N_EXTENSIONS] = count
-            row[i, OK] = 1
+        server_hello(arena, body[i], np.int64(size[i]), row, lists, i)
+
+
+@helper
+def server_hello(
+    arena: NDArray[np.uint8],
+    at: int,
+    size: int,
+    row: NDArray[np.int64],
+    lists: NDArray[np.int32],
+    i: int,
+) -> None:
+    """One of :func:`server_hellos`. RFC 5246 §7.4.1.3, RFC 8446 §4.1.3."""
+    for k in range(FIELDS):
+        row[i, k] = 0
+    end = at + size
+    if at < 0 or end - at < 38 or end - at < 38 + np.int64(arena[at + 34]):
+        return
+    # The random of a HelloRetryRequest begins with these four octets: leave it to the parser.
+    if _u16(arena, at + 2) == 0xCF21 and _u16(arena, at + 4) == 0xAD74:
+        return
+    row[i, VERSION] = _u16(arena, at)
+    at += 35 + np.int64(arena[at + 34])
+    row[i, CIPHER] = _u16(arena, at)
+    at += 3
+    if at == end:
+        row[i, OK] = 1
+        return
+    if at + 2 > end or at + 2 + _u16(arena, at) != end:
+        return
+    at += 2
+    count = 0
+    while at < end:
+        if at + 4 > end or count >= 48:
+            return
+        kind = _u16(arena, at)
+        length = _u16(arena, at + 2)
+        at += 4
+        if at + length > end:
+            return
+        for k in range(count):
+            if lists[i, EXTENSIONS_AT + k] == kind:
+                return
+        lists[i, EXTENSIONS_AT + count] = kind
+        count += 1
+        if kind == 43 and length == 2:
+            row[i, VERSION] = _u16(arena, at)
+        elif kind == 41:
+            row[i, PSK] = 1
+        at += length
+    row[i, N_EXTENSIONS] = count
+    row[i, OK] = 1
 
 
 def client_hello_of(

@@ -1,0 +1,535 @@
+"""Young conversations: TCP that behaves, followed by a kernel until it is plain what it is.
+
+Theory of operation: the first segment with payload of a connection seen from both SYNs gets a
+*seat*, which keeps its pieces. Two kinds are followed here: a TLS handshake, until both sides have
+sent application data, and what surely nobody here reads, until that is plain. Each byte in its
+place, nothing repeated, nothing cut: whatever is out of the ordinary goes to Python with all its
+pieces, and Python, which is the definition, reads the conversation from its beginning.
+
+:func:`next_row` goes through a block in order and stops at each row that Python is to read, so
+that what Python learns from it counts for all rows behind it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from wardwatch.compiled import helper, hot, kernel
+from wardwatch.decode.columns import DECODED, KIND_TCP
+from wardwatch.decode.kernels.conversations import (
+    FOLLOW,
+    IGNORE,
+    INTEREST,
+    ORIG_ISN,
+    ORIG_SKIP,
+    RESP_ISN,
+    SEAT,
+    THEIRS,
+)
+from wardwatch.decode.kernels.rows_tls import CIPHER, OK, PSK, VERSION, server_hello
+from wardwatch.decode.kernels.select import chosen_segment
+from wardwatch.decode.wire.tls import LONGEST_HANDSHAKE, LONGEST_RECORD, MAX_CERTIFICATES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from wardwatch.decode.columns import PacketColumns
+    from wardwatch.model.block import PacketBlock
+
+    Int = Any  # a Python int, or the NumPy scalar it is in plain mode
+    Ints = NDArray[np.int64]
+    Bytes = NDArray[np.uint8]
+
+SEATS = 2_048
+"""Conversations followed at once; those over go to Python. A block has some thousand packets."""
+CLIENT_ROOM, SERVER_ROOM = 4_096, 12_288
+"""Bytes kept of each side: hellos have some 500, chains some 4,000; more is Python's."""
+ROOM = CLIENT_ROOM + SERVER_ROOM
+MOST_PIECES = 24
+"""Segments kept of a conversation: an honest handshake has 6 to 10."""
+
+# What is told of a row: to Python that is to read it, and kept of each piece.
+(PACKET, TS, WHOLE, CAPTURE, HAS_MAC, SRC_MAC, DST_MAC, NET, SRC_HI, SRC_LO, SRC_PORT) = range(11)
+(DST_HI, DST_LO, DST_PORT, CONVERSATION, TTL, WHERE, SEQ, ACK, FLAGS, CLAIMED) = range(11, 21)
+(FROM_ORIG, START, LENGTH) = range(21, 24)
+TOLD = 24
+"""WHERE is the caller's number of the segment. START and LENGTH: the payload, in the arena or in
+the bytes of the seat."""
+
+# Columns of a seat; those of a pair are the originator's and, behind it, the responder's.
+MODE, NUMBER, PIECES, FILL, _FILL2, BASE, _BASE2, NEXT, _NEXT2, ACKED, _ACKED2 = range(11)
+(PARSED, _PARSED2, AT, _AT2, HIDDEN, _HIDDEN2, DATA, _DATA2, OPAQUE, _OPAQUE2) = range(11, 21)
+(HELLO_AT, HELLO_LEN, HELLO_PIECE, SERVER_PACKET, SERVER_VERSION, SERVER_CIPHER) = range(21, 27)
+(CHAIN_AT, CHAIN_LEN, CHAIN_PIECE, CHAIN_COUNT, KEY_EXCHANGE, RESUMED) = range(27, 33)
+SEAT_WIDTH = 40
+"""FILL bytes kept; BASE sequence number of byte 0; NEXT place expected; ACKED place the other side
+acknowledged; PARSED place of the next record, AT its index in the bytes (-1: ahead of what is
+here); HIDDEN records of application data; DATA packet of the first of them that is data, -1;
+OPAQUE encrypted."""
+
+EMPTY, HANDSHAKE, UNKNOWN = 0, 1, 2
+"""MODE of a seat."""
+
+_FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
+_WORD = 0xFFFFFFFF
+_WINDOW = 1 << 30
+_HIDDEN_ALERT = 19
+_LEAST = 11
+"""Bytes of a side's first segment that are looked at: SSL 2 shows itself by then."""
+_FTP, _TELNET, _DNS = 21, 23, 53
+_MAX_UNKNOWN, _BOTH = 1024, 64
+"""When nobody will read it: recognise.MAX_UNKNOWN, and bytes of either side."""
+
+
+@kernel
+def next_row(
+    i: int,  #                                where to go on
+    n: int,  #                                rows of the block
+    first: int,  #                            number of the packet in row 0
+    capture: int,
+    wanted: NDArray[np.uint8],  # (n,)        1: a row that is no TCP and that Python reads
+    arena: Bytes,
+    time: Ints,  # (n,)
+    c: Any,  #                                in: the arrays of PacketColumns
+    where: NDArray[np.int32],  # (n,)         number of the segment of each packet
+    rows: Ints,  # (cap, WIDTH)               in and out: the conversation table
+    row_of: Ints,  # (n,)                     row of each packet, -1 none
+    prefixes: NDArray[np.uint32],  #          (k,) MAC prefixes of devices that Python reads
+    expected: NDArray[np.uint8],  # (65536,)  1: ports at which FTP data is expected
+    seats: Ints,  # (SEATS + 1, SEAT_WIDTH)   in and out; row 0 is nobody's
+    pieces: Ints,  # (SEATS + 1, MOST_PIECES, TOLD)
+    kept: Bytes,  # ((SEATS + 1) · ROOM,)     bytes of the pieces
+    free: Ints,  # (SEATS + 2,)               stack of seats; the last entry counts them
+    done: Ints,  # (SEATS + 2,)               out: handshakes to be written; the last counts them
+    row: Ints,  # (1, FIELDS)                 scratch of the ServerHello
+    lists: NDArray[np.int32],  # (1, WIDTH)   scratch
+    told: Ints,  # (1, TOLD)                  out: the row that Python is to read
+) -> int:
+    """Go on to the next row for Python ⇒ that row, ``n`` none; ``told[0, LENGTH]`` may be 0.
+
+    ``told[0, START]`` is where its payload begins in the arena. A conversation that had a seat
+    leaves it: its number stands in ``free[-2]`` (0 none), and Python reads its pieces first.
+    """
+    while i < n:
+        free[free.size - 2] = 0
+        if c.kind[i] != KIND_TCP:
+            if wanted[i]:
+                _tell(i, first, capture, time, c, where, told, 0)
+                return i
+            i += 1
+            continue
+        r = row_of[i]
+        if c.outcome[i] != DECODED or r < 0 or not chosen_segment(i, r, c, rows, False):
+            i += 1
+            continue
+        seat = rows[r, SEAT]
+        if seat != THEIRS:
+            if seat == 0:
+                seat = _sit_down(i, r, arena, c, rows, prefixes, expected, seats, free)
+            behaves = seat > 0
+            if behaves:
+                behaves = _take(
+                    i, r, seat, first, capture, arena, time, c, where, rows, seats, pieces, kept
+                )
+            if behaves:
+                if seats[seat, MODE] == UNKNOWN:
+                    behaves = _unknown(r, seat, rows, seats, kept, free)
+                else:
+                    side = 1 - np.int64(c.from_orig[i])
+                    behaves = _records(first + i, r, seat, side, rows, seats, kept, done, row, lists)
+                if not behaves:
+                    seats[seat, PIECES] -= 1  # the present one, which Python is given beside them
+            if behaves:
+                i += 1
+                continue
+            rows[r, SEAT] = THEIRS
+            free[free.size - 2] = max(seat, 0)
+        _tell(i, first, capture, time, c, where, told, 0)
+        return i
+    return n
+
+
+def tell(block: PacketBlock, columns: PacketColumns, i: int, segment: int) -> list[int]:
+    """What :func:`next_row` tells of a row, where Python asks for it."""
+    told = np.zeros((1, TOLD), np.int64)
+    where = np.full(i + 1, segment, np.int32)
+    _tell(i, block.first, block.capture, block.time, columns, where, told, 0)
+    return told[0].tolist()
+
+
+@helper
+def _tell(
+    i: Int,
+    first: Int,
+    capture: Int,
+    time: Ints,
+    c: Any,
+    where: NDArray[np.int32],
+    told: Ints,
+    k: Int,
+) -> None:
+    """What Python wants to know of a row."""
+    told[k, PACKET] = first + i
+    told[k, TS] = time[i]
+    told[k, WHOLE] = 1 if c.payload_len[i] >= c.payload_claimed[i] else 0
+    told[k, CAPTURE] = capture
+    told[k, HAS_MAC] = c.has_mac[i]
+    told[k, SRC_MAC] = np.int64(c.src_mac[i])
+    told[k, DST_MAC] = np.int64(c.dst_mac[i])
+    told[k, NET] = c.net[i]
+    told[k, SRC_HI] = np.int64(c.src_hi[i])
+    told[k, SRC_LO] = np.int64(c.src_lo[i])
+    told[k, SRC_PORT] = c.src_port[i]
+    told[k, DST_HI] = np.int64(c.dst_hi[i])
+    told[k, DST_LO] = np.int64(c.dst_lo[i])
+    told[k, DST_PORT] = c.dst_port[i]
+    told[k, CONVERSATION] = c.conversation[i]
+    told[k, TTL] = c.ttl[i]
+    told[k, WHERE] = where[i]
+    told[k, SEQ] = c.seq[i]
+    told[k, ACK] = c.ack[i]
+    told[k, FLAGS] = c.flags[i]
+    told[k, CLAIMED] = c.payload_claimed[i]
+    told[k, FROM_ORIG] = c.from_orig[i]
+    told[k, START] = c.payload[i]
+    told[k, LENGTH] = c.payload_len[i] if c.payload[i] >= 0 else 0
+
+
+@helper
+def _u16(b: Bytes, at: Int) -> Int:
+    return (np.int64(b[np.uint64(at)]) << 8) | np.int64(b[np.uint64(at + 1)])
+
+
+@helper
+def _u24(b: Bytes, at: Int) -> Int:
+    return (np.int64(b[np.uint64(at)]) << 16) | _u16(b, at + 1)
+
+
+@helper
+def _sit_down(
+    i: Int,
+    r: Int,
+    arena: Bytes,
+    c: Any,
+    rows: Ints,
+    prefixes: NDArray[np.uint32],
+    expected: NDArray[np.uint8],
+    seats: Ints,
+    free: Ints,
+) -> Int:
+    """A seat for a conversation that says its first word; 0 where Python is to read it."""
+    size = np.int64(c.payload_len[i])
+    source, target = np.int64(c.src_port[i]), np.int64(c.dst_port[i])
+    if not c.from_orig[i] or rows[r, ORIG_ISN] < 0 or rows[r, RESP_ISN] < 0:
+        return 0
+    if size < _LEAST or source < 0 or target < 0 or free[free.size - 1] == 0:
+        return 0
+    for port in (_FTP, _TELNET, _DNS):
+        if source == port or target == port:
+            return 0
+    if expected[source] or expected[target]:
+        return 0
+    for k in range(prefixes.size):
+        prefix = np.int64(prefixes[k])
+        if np.int64(c.src_mac[i]) >> 24 == prefix or np.int64(c.dst_mac[i]) >> 24 == prefix:
+            return 0
+    at = np.int64(c.payload[i])
+    begins = arena[at] == 22 and arena[at + 1] == 3 and arena[at + 2] <= 4
+    record = _u16(arena, at + 3)
+    if begins and 0 < record <= LONGEST_RECORD:
+        mode = HANDSHAKE
+    elif _strange(arena, at):
+        mode = UNKNOWN
+    else:
+        return 0
+    free[free.size - 1] -= 1
+    seat = free[free[free.size - 1]]
+    for k in range(SEAT_WIDTH):
+        seats[seat, k] = 0
+    seats[seat, MODE] = mode
+    seats[seat, NUMBER] = c.conversation[i]
+    seats[seat, BASE] = (rows[r, ORIG_ISN] + 1) & _WORD
+    seats[seat, BASE + 1] = (rows[r, RESP_ISN] + 1) & _WORD
+    seats[seat, DATA] = -1
+    seats[seat, DATA + 1] = -1
+    seats[seat, HELLO_AT] = -1
+    seats[seat, SERVER_PACKET] = -1
+    seats[seat, CHAIN_AT] = -1
+    rows[r, SEAT] = seat
+    if mode == HANDSHAKE:
+        rows[r, INTEREST] = FOLLOW
+    return seat
+
+
+@helper
+def _strange(b: Bytes, at: Int) -> bool:
+    """Whether a side that begins so is surely read by nobody here: see observe.recognise.
+
+    Text, a TLS record, MLLP, DICOM, telnet's IAC, a byte order mark, an SSL 2 hello: may be read.
+    """
+    octet = b[at]
+    if 0x20 <= octet <= 0x7E or octet in (9, 10, 13, 0x0B, 0xEF, 0xFF) or 20 <= octet <= 24:
+        return False
+    if octet in (1, 2) and b[at + 1] == 0:
+        return False
+    return not (octet & 0x80 and b[at + 2] in (1, 4))
+
+
+@helper
+def _place(seq: Int, base: Int, near: Int) -> Int:
+    """Place in the stream of a sequence number, the one nearest to ``near``."""
+    ahead = (seq - base - near) & _WORD
+    return near + (ahead - (_WORD + 1) if ahead & 0x80000000 else ahead)
+
+
+@helper
+def _take(
+    i: Int,
+    r: Int,
+    seat: Int,
+    first: Int,
+    capture: Int,
+    arena: Bytes,
+    time: Ints,
+    c: Any,
+    where: NDArray[np.int32],
+    rows: Ints,
+    seats: Ints,
+    pieces: Ints,
+    kept: Bytes,
+) -> bool:
+    """Keep a segment that continues its side; ``False``: it is out of the ordinary."""
+    s = seats[seat]
+    side = 1 - np.int64(c.from_orig[i])
+    size = np.int64(c.payload_len[i])
+    flags = np.int64(c.flags[i])
+    if flags & (_SYN | _FIN | _RST) or size <= 0 or size != c.payload_claimed[i]:
+        return False
+    if s[PIECES] >= MOST_PIECES or s[FILL + side] + size > (SERVER_ROOM if side else CLIENT_ROOM):
+        return False
+    place = _place(np.int64(c.seq[i]), s[BASE + side], s[NEXT + side])
+    ahead = s[AT + side] < 0  # what nobody wants is not brought: behind it the stream goes on
+    if place != s[NEXT + side] and not (ahead and s[NEXT + side] < place <= s[PARSED + side]):
+        return False
+    if flags & _ACK:
+        other = 1 - side
+        reached = _place(np.int64(c.ack[i]), s[BASE + other], s[NEXT + other])
+        if s[ACKED + other] < reached <= s[NEXT + other] + _WINDOW:
+            s[ACKED + other] = reached
+    if s[FILL + side] == 0 and s[MODE] == UNKNOWN and side == 1:
+        at = np.int64(c.payload[i])
+        if size < _LEAST or not _strange(arena, at):
+            return False
+    start = seat * ROOM + side * CLIENT_ROOM + s[FILL + side]
+    at = np.int64(c.payload[i])
+    for k in range(size):
+        kept[np.uint64(start + k)] = arena[np.uint64(at + k)]
+    _tell(i, first, capture, time, c, where, pieces[seat], s[PIECES])
+    pieces[seat, s[PIECES], START] = start
+    s[PIECES] += 1
+    if ahead and s[PARSED + side] < place + size:
+        s[AT + side] = s[FILL + side] + s[PARSED + side] - place
+    s[FILL + side] += size
+    s[NEXT + side] = place + size
+    return True
+
+
+@helper
+def _unknown(r: Int, seat: Int, rows: Ints, seats: Ints, kept: Bytes, free: Ints) -> bool:
+    """Whether a strange conversation may go on or be given up; ``False``: Python is to look."""
+    s = seats[seat]
+    begin = seat * ROOM + CLIENT_ROOM
+    for k in range(begin, begin + s[FILL + 1] - 3):  # the pump's telnet, on whatever port
+        if kept[k] == 82 and kept[k + 1] == 84 and kept[k + 2] == 67 and kept[k + 3] == 83:
+            return False
+    both = s[FILL] >= _BOTH and s[FILL + 1] >= _BOTH
+    if both or s[FILL] + s[FILL + 1] > _MAX_UNKNOWN:
+        rows[r, INTEREST] = IGNORE
+        rows[r, SEAT] = THEIRS
+        leave(seat, seats, free)
+    return True
+
+
+@helper
+def leave(seat: Int, seats: Ints, free: Ints) -> None:
+    """The seat is free again."""
+    seats[seat, MODE] = EMPTY
+    free[free[free.size - 1]] = seat
+    free[free.size - 1] += 1
+
+
+@helper
+def _whole(s: Ints) -> bool:
+    """Whether all that either side acknowledged has been seen; a FIN would take one number."""
+    return bool(s[ACKED] <= s[NEXT] + 1 and s[ACKED + 1] <= s[NEXT + 1] + 1)
+
+
+@helper
+def _go_on(s: Ints, side: Int, size: Int, r: Int, rows: Ints) -> None:
+    """The record of ``size`` bytes is dealt with, be it all here or not."""
+    s[PARSED + side] += size
+    s[AT + side] += size
+    if s[AT + side] > s[FILL + side]:
+        s[AT + side] = -1
+        rows[r, ORIG_SKIP + side] = (s[BASE + side] + s[PARSED + side]) & _WORD
+
+
+@helper
+def _records(
+    packet: Int,
+    r: Int,
+    seat: Int,
+    side: Int,
+    rows: Ints,
+    seats: Ints,
+    kept: Bytes,
+    done: Ints,
+    row: Ints,
+    lists: NDArray[np.int32],
+) -> bool:
+    """Read the records that are here (RFC 8446 §5.1); ``False``: one is out of the ordinary."""
+    s = seats[seat]
+    base = seat * ROOM + side * CLIENT_ROOM
+    while s[AT + side] >= 0:
+        here = s[FILL + side] - s[AT + side]
+        at = base + s[AT + side]
+        if here < 5:
+            return True
+        kind = np.int64(kept[at])
+        size = _u16(kept, at + 3)
+        if kind < 20 or kind > 24 or kept[at + 1] != 3 or size > LONGEST_RECORD:
+            return False
+        if kind == 23:
+            if s[HELLO_AT] < 0 or s[SERVER_PACKET] < 0:
+                return False
+            _go_on(s, side, 5 + size, r, rows)
+            _application(s, side, size, packet)
+            if s[DATA] >= 0 and s[DATA + 1] >= 0:
+                rows[r, INTEREST] = IGNORE
+                rows[r, SEAT] = THEIRS
+                done[done[done.size - 1]] = seat
+                done[done.size - 1] += 1
+                return True
+            continue
+        if kind == 22 and s[OPAQUE + side]:
+            if here < 9:
+                return True
+            if kept[at + 5] == 1 and _u24(kept, at + 6) + 4 == size:
+                return False  # a ClientHello behind a dummy ChangeCipherSpec
+            _go_on(s, side, 5 + size, r, rows)
+            continue
+        if here < 5 + size:
+            return True
+        if kind == 21 and size == 2:
+            return False
+        if kind == 20:
+            _change(s, side)
+        elif kind == 22 and not _messages(s, side, at, size, packet, base, kept, row, lists):
+            return False
+        _go_on(s, side, 5 + size, r, rows)
+    return True
+
+
+@hot
+def _application(s: Ints, side: Int, size: Int, packet: Int) -> None:
+    """A record of application data; in TLS 1.3 it may still be handshake (RFC 8446 §5.2)."""
+    s[HIDDEN + side] += 1
+    if s[DATA + side] >= 0:
+        return
+    if s[SERVER_VERSION] >= 0x0304:
+        if side == 0:
+            data = s[HIDDEN] > 1 and size != _HIDDEN_ALERT
+        else:
+            data = s[HIDDEN] > 0
+    else:
+        data = True
+    if data:
+        s[DATA + side] = packet
+
+
+@hot
+def _change(s: Ints, side: Int) -> None:
+    """ChangeCipherSpec: up to TLS 1.2 the side encrypts from here on."""
+    known = s[SERVER_PACKET] >= 0
+    if known and s[SERVER_VERSION] >= 0x0304:
+        return
+    s[OPAQUE + side] = 1
+    if side == 1 and known and s[CHAIN_COUNT] == 0:
+        s[RESUMED] = 1
+
+
+@helper
+def _messages(
+    s: Ints,
+    side: Int,
+    at: Int,
+    size: Int,
+    packet: Int,
+    base: Int,
+    kept: Bytes,
+    row: Ints,
+    lists: NDArray[np.int32],
+) -> bool:
+    """The messages of a handshake record, whole ones only; ``False``: Python is to read them."""
+    if size < 4:
+        return False
+    if side == 0 and s[HELLO_AT] < 0:
+        # the first word: a ClientHello that fills its record
+        if kept[at + 5] != 1 or _u24(kept, at + 6) + 4 != size or not _whole(s):
+            return False
+        s[HELLO_AT] = at
+        s[HELLO_LEN] = 5 + size
+        s[HELLO_PIECE] = s[PIECES] - 1
+        return True
+    if s[HELLO_AT] < 0:
+        return False
+    at += 5
+    end = at + size
+    while at < end:
+        if at + 4 > end:
+            return False
+        kind = np.int64(kept[at])
+        length = _u24(kept, at + 1)
+        at += 4
+        if length > LONGEST_HANDSHAKE or at + length > end or kind == 1:
+            return False
+        if kind == 2:
+            if side == 0 or s[SERVER_PACKET] >= 0 or not _whole(s):
+                return False
+            server_hello(kept, at, length, row, lists, 0)
+            if not row[0, OK]:
+                return False
+            s[SERVER_PACKET] = packet
+            s[SERVER_VERSION] = row[0, VERSION]
+            s[SERVER_CIPHER] = row[0, CIPHER]
+            s[RESUMED] = 1 if row[0, VERSION] >= 0x0304 and row[0, PSK] else 0
+        elif kind == 11 and side == 1:
+            count = _certificates(kept, at, length)
+            if s[CHAIN_COUNT] or count < 1 or not _whole(s):
+                return False
+            s[CHAIN_AT] = at
+            s[CHAIN_LEN] = length
+            s[CHAIN_PIECE] = s[PIECES] - 1
+            s[CHAIN_COUNT] = count
+        elif kind == 16:
+            s[KEY_EXCHANGE] = 1
+        at += length
+    return True
+
+
+@helper
+def _certificates(kept: Bytes, at: Int, size: Int) -> Int:
+    """Certificates of a list whose lengths agree (RFC 5246 §7.4.2); 0 where they do not."""
+    if size < 3 or _u24(kept, at) != size - 3:
+        return 0
+    end = at + size
+    at += 3
+    count = 0
+    while at < end:
+        if at + 3 > end or at + 3 + _u24(kept, at) > end or count >= MAX_CERTIFICATES:
+            return 0
+        at += 3 + _u24(kept, at)
+        count += 1
+    return count

@@ -1,0 +1,365 @@
+"""Young conversations: what the kernel followed becomes rows, or goes to Python from its beginning."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from wardwatch.decode.kernels import rows_tls
+from wardwatch.decode.kernels import young as k
+from wardwatch.decode.kernels.headers import views
+from wardwatch.decode.wire import tls
+from wardwatch.observe.text import ip_of, mac_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from wardwatch.decode.columns import PacketColumns
+    from wardwatch.decode.conversations import ConversationTable
+    from wardwatch.model.block import PacketBlock
+    from wardwatch.observe.chains import Known
+    from wardwatch.observe.follow import Shared
+
+MAX_SHAPES = 4_096
+"""Different ClientHellos remembered as columns; GREASE makes some twenty of every browser."""
+
+Told = list[int]
+"""A row or piece as the kernel tells it: the columns of ``young``."""
+
+
+class Piece(msgspec.Struct, frozen=True, gc=False):
+    """A segment that the kernel kept, for Python to read."""
+
+    told: Told
+    payload: bytes
+
+
+class Young:
+    """The seats of the kernel, and the rows of the handshakes that it saw to their end."""
+
+    def __init__(
+        self, shared: Shared, names: Sequence[str], prefixes: NDArray[np.uint32], seats: int = k.SEATS
+    ) -> None:
+        """``names`` are those of segments; ``seats`` 0 leaves every conversation to Python."""
+        self._shared = shared
+        self._names = names
+        self._prefixes = prefixes
+        self._seats = np.zeros((seats + 1, k.SEAT_WIDTH), np.int64)
+        self._pieces = np.zeros((seats + 1, k.MOST_PIECES, k.TOLD), np.int64)
+        self._kept = np.zeros((seats + 1) * k.ROOM, np.uint8)
+        self._free = np.zeros(seats + 2, np.int64)
+        self._free[:seats] = np.arange(seats, 0, -1)
+        self._free[-1] = seats
+        self._done = np.zeros(seats + 2, np.int64)
+        self._expected = np.zeros(1 << 16, np.uint8)
+        self._expecting: tuple[int, ...] = ()
+        self._row = np.zeros((1, rows_tls.FIELDS), np.int64)
+        self._lists = np.zeros((1, rows_tls.WIDTH), np.int32)
+        self._told = np.zeros((1, k.TOLD), np.int64)
+        self._shapes: dict[bytes, int] = {}
+        self._columns: dict[str, list[Any]] = {name: [] for name in _OF_SHAPE}
+
+    def walk(
+        self,
+        block: PacketBlock,
+        columns: PacketColumns,
+        wanted: NDArray[np.uint8],
+        where: NDArray[np.int32],
+        table: ConversationTable,
+        read: Callable[[int, Told, Sequence[Piece]], None],
+    ) -> None:
+        """Go through a block; ``read(i, told, pieces)`` is called for each row that Python reads.
+
+        ``wanted`` (n,): 1 for rows without TCP that it reads; ``where`` (n,): number of the
+        segment. ``pieces`` are those of a conversation that the kernel gives up with this row.
+        """
+        arrays = views(columns)
+        i, n = 0, block.n
+        generation = table.generation
+        expected = self._shared.expected
+        while True:
+            if len(expected) != len(self._expecting) or expected:
+                self._expect(tuple(port for _, port in expected))
+            i = k.next_row(
+                i,
+                n,
+                block.first,
+                block.capture,
+                wanted,
+                block.arena,
+                block.time,
+                arrays,
+                where,
+                table.table,
+                table.row,
+                self._prefixes,
+                self._expected,
+                self._seats,
+                self._pieces,
+                self._kept,
+                self._free,
+                self._done,
+                self._row,
+                self._lists,
+                self._told,
+            )
+            if i >= n:
+                return
+            seat = int(self._free[-2])
+            read(i, self._told[0].tolist(), self._leave(seat) if seat else ())
+            i += 1
+            if table.generation != generation:
+                generation = table.generation
+                table.find(columns, i, n)
+
+    def leave(self, table: ConversationTable, number: int) -> list[Piece]:
+        """The pieces of a conversation that Python reads from now on."""
+        seat = table.seat(number)
+        table.stand_up(number)
+        return self._leave(seat) if seat else []
+
+    def vacate(self, seat: int) -> list[Piece]:
+        """The pieces at a seat whose conversation left its table, where Python wants to see them."""
+        kind = self._seats[seat, k.MODE]
+        pieces = self._leave(seat)
+        return pieces if kind == k.HANDSHAKE else []
+
+    def living(self) -> list[list[Piece]]:
+        """The pieces of every handshake that is under way; they leave."""
+        under_way = np.flatnonzero(self._seats[:, k.MODE] == k.HANDSHAKE)
+        order = np.argsort(self._seats[under_way, k.NUMBER])
+        return [self._leave(seat) for seat in under_way[order].tolist()]
+
+    def settle(self) -> list[list[Piece]]:
+        """Write the handshakes seen to their end ⇒ the pieces of those that Python is to read."""
+        count = int(self._done[-1])
+        if not count:
+            return []
+        if len(self._shapes) > MAX_SHAPES:
+            self._shapes.clear()
+            self._columns = {name: [] for name in _OF_SHAPE}
+        seats = self._done[:count].copy()
+        self._done[-1] = 0
+        row = np.zeros((count, rows_tls.FIELDS), np.int64)
+        lists = np.zeros((count, rows_tls.WIDTH), np.int32)
+        rows_tls.client_hellos(
+            self._kept,
+            self._seats[seats, k.HELLO_AT],
+            self._seats[seats, k.HELLO_LEN].astype(np.int32),
+            row,
+            lists,
+        )
+        chains = [self._chain(seat) for seat in seats.tolist()]
+        good = [i for i in range(count) if row[i, rows_tls.OK] and chains[i] is not None]
+        odd = [i for i in range(count) if not row[i, rows_tls.OK] or chains[i] is None]
+        if good:
+            self._write(seats[good], row[good], lists[good], [chains[i] or () for i in good])
+        for seat in seats[good].tolist():
+            self._empty(seat)
+        return [self._leave(seat) for seat in seats[odd].tolist()]
+
+    def _leave(self, seat: int) -> list[Piece]:
+        pieces = [
+            Piece(told, self._kept[told[k.START] : told[k.START] + told[k.LENGTH]].tobytes())
+            for told in self._pieces[seat, : self._seats[seat, k.PIECES]].tolist()
+        ]
+        self._empty(seat)
+        return pieces
+
+    def _empty(self, seat: int) -> None:
+        self._seats[seat, k.MODE] = k.EMPTY
+        self._free[self._free[-1]] = seat
+        self._free[-1] += 1
+
+    def _expect(self, ports: tuple[int, ...]) -> None:
+        """FTP data connections agreed upon are read from their first byte, by Python."""
+        if ports != self._expecting:
+            self._expected[list(self._expecting)] = 0
+            self._expected[list(ports)] = 1
+            self._expecting = ports
+
+    def _chain(self, seat: int) -> tuple[Known, ...] | None:
+        """The server's certificates; ``None``: Python is to read them, with their anomalies."""
+        s = self._seats[seat]
+        at, size = int(s[k.CHAIN_AT]), int(s[k.CHAIN_LEN])
+        if at < 0:
+            return ()
+        chains = self._shared.chains
+        body = self._kept[at : at + size].tobytes()
+        ders = chains.lists.get(body)
+        if ders is None:
+            self._shared.parser_calls += 1
+            ders, anomalies = tls.parse_certificates(body)
+            if anomalies or ders is None:
+                return None
+            chains.lists.put(body, ders)
+        before = chains.calls
+        known = tuple(chains.read(der) for der in ders)
+        self._shared.parser_calls += chains.calls - before
+        return None if any(one.anomalies for one in known) else known
+
+    def _write(
+        self,
+        seats: NDArray[np.int64],
+        row: NDArray[np.int64],
+        lists: NDArray[np.int32],
+        chains: list[tuple[Known, ...]],
+    ) -> None:
+        """Rows of tables ``tls`` and ``certificates``."""
+        import pyarrow as pa
+
+        s = self._seats[seats]
+        hello = self._pieces[seats, s[:, k.HELLO_PIECE]]
+        ends = self._pieces[seats, 0]  # whose addresses and MACs the conversation bears
+        numbers = s[:, k.NUMBER].tolist()
+        shape = [
+            self._shape(one, its.tobytes(), its, told)
+            for one, its, told in zip(row, lists, row.tolist(), strict=True)
+        ]
+        names = [
+            tls.text(self._kept[at : at + size].tobytes(), 255) if at >= 0 else ""
+            for at, size in row[:, [rows_tls.SNI_AT, rows_tls.SNI_LEN]].tolist()
+        ]
+        clients, servers = self._ips(ends, k.SRC_HI), self._ips(ends, k.DST_HI)
+        server_ports = ends[:, k.DST_PORT]
+        self._shared.spool.extend(
+            "tls",
+            {
+                **self._cited(hello, numbers),
+                "client": clients,
+                "client_port": ends[:, k.SRC_PORT],
+                "server": servers,
+                "server_port": server_ports,
+                "client_mac": _macs(ends, k.SRC_MAC),
+                "server_mac": _macs(ends, k.DST_MAC),
+                "version": s[:, k.SERVER_VERSION],
+                "cipher": s[:, k.SERVER_CIPHER],
+                "server_name": names,
+                "hello_length": row[:, rows_tls.LENGTH],
+                **{name: self._of_shape(name, shape) for name in _OF_SHAPE},
+                "client_hello_packet": hello[:, k.PACKET],
+                "server_hello_packet": s[:, k.SERVER_PACKET],
+                "certificate_packet": np.where(
+                    s[:, k.CHAIN_AT] < 0, -1, self._pieces[seats, s[:, k.CHAIN_PIECE], k.PACKET]
+                ),
+                "certificates": s[:, k.CHAIN_COUNT],
+                "resumed": s[:, k.RESUMED] != 0,
+                "client_data_packet": s[:, k.DATA],
+                "server_data_packet": s[:, k.DATA + 1],
+                "from_start": np.ones(len(seats), np.bool_),
+            },
+        )
+        services = self._shared.services
+        for number in numbers:
+            services[number] = "ssl"
+        self._write_chains(seats, s, numbers, servers, server_ports, chains)
+
+    def _write_chains(
+        self,
+        seats: NDArray[np.int64],
+        s: NDArray[np.int64],
+        numbers: list[int],
+        servers: list[str],
+        ports: NDArray[np.int64],
+        chains: list[tuple[Known, ...]],
+    ) -> None:
+        owner = np.repeat(np.arange(len(seats)), [len(chain) for chain in chains])
+        if not owner.size:
+            return
+        known = [one for chain in chains for one in chain]
+        position = [at for chain in chains for at in range(len(chain))]
+        store = self._shared.chains
+        before = store.calls
+        chained = [
+            at + 1 < len(chain) and store.chained(one, chain[at + 1])
+            for chain in chains
+            for at, one in enumerate(chain)
+        ]
+        self._shared.parser_calls += store.calls - before
+        told = self._pieces[seats, s[:, k.CHAIN_PIECE]][owner]
+        fields: dict[str, list[Any]] = {name: [] for name in _OF_CERTIFICATE}
+        for one in known:
+            for name, values in fields.items():
+                values.append(one.fields.get(name, _OF_CERTIFICATE[name]))
+        rows = owner.tolist()
+        self._shared.spool.extend(
+            "certificates",
+            {
+                **self._cited(told, [numbers[i] for i in rows]),
+                "server": [servers[i] for i in rows],
+                "server_port": ports[owner],
+                "position": position,
+                "chained": chained,
+                **fields,
+            },
+        )
+
+    def _cited(self, told: NDArray[np.int64], numbers: list[int]) -> dict[str, Any]:
+        """The columns that say where a row comes from."""
+        return {
+            "capture": told[:, k.CAPTURE],
+            "packet": told[:, k.PACKET],
+            "ts": told[:, k.TS],
+            "segment": [self._names[i] for i in told[:, k.WHERE].tolist()],
+            "conversation": numbers,
+        }
+
+    def _ips(self, told: NDArray[np.int64], at: int) -> list[str]:
+        return [ip_of(*key) for key in told[:, [k.NET, at, at + 1]].tolist()]
+
+    def _shape(self, row: NDArray[np.int64], key: bytes, lists: NDArray[np.int32], told: Told) -> int:
+        """Number of the shape of a hello: what makes its fingerprints, and nothing of its own."""
+        alpn_at = told[rows_tls.ALPN_AT]
+        alpn = self._kept[alpn_at : alpn_at + told[rows_tls.ALPN_LEN]].tobytes() if alpn_at >= 0 else b""
+        counts = told[rows_tls.N_CIPHERS : rows_tls.N_VERSIONS + 1]
+        key += bytes(counts) + told[rows_tls.VERSION].to_bytes(2, "big") + alpn
+        found = self._shapes.get(key)
+        if found is None:
+            hello = rows_tls.client_hello_of(self._kept, row, lists)
+            ja3, ja4 = self._shared.fingerprints.of(hello)
+            found = self._shapes[key] = len(self._shapes)
+            for name, value in (
+                ("client_version", hello.highest),
+                ("ciphers", list(hello.ciphers)),
+                ("extensions", list(hello.extensions)),
+                ("export_offered", hello.export_offered),
+                ("ja3", ja3),
+                ("ja4", ja4),
+                ("alpn", tls.alpn_text(hello)),
+            ):
+                self._columns[name].append(value)
+        return found
+
+    def _of_shape(self, name: str, shape: list[int]) -> list[Any]:
+        values = self._columns[name]
+        return [values[i] for i in shape]
+
+
+def _macs(told: NDArray[np.int64], at: int) -> list[str]:
+    return [mac_of(mac) if has else "" for has, mac in told[:, [k.HAS_MAC, at]].tolist()]
+
+
+_OF_SHAPE = ("client_version", "ciphers", "extensions", "export_offered", "ja3", "ja4", "alpn")
+_OF_CERTIFICATE: Mapping[str, Any] = {
+    "sha256": "",
+    "der": "",
+    "key_sha256": "",
+    "subject": "",
+    "issuer": "",
+    "serial": "",
+    "not_before_ts": -1,
+    "not_after_ts": -1,
+    "names": [],
+    "common_name": "",
+    "key_type": "",
+    "key_bits": -1,
+    "signature_algorithm": "",
+    "self_issued": False,
+    "self_signed": False,
+}
+"""Columns of ``certificates`` that are the certificate's own, and what stands where there is none."""
