@@ -64,12 +64,12 @@ def write_conversations(
     for name in _AS_THEY_ARE:
         values = columns[name]
         out[name] = pa.array(values.tolist()) if values.dtype.kind == "U" else pa.array(values)
-    out["segment"] = _spelled(columns["segment"], names.__getitem__)
-    out["proto"] = _spelled(columns["proto"], lambda p: PROTOCOLS.get(p, str(p)))
-    out["orig_l2_addr"] = _spelled(columns["orig_mac"], lambda m: mac_of(m) if m else "")
-    out["resp_l2_addr"] = _spelled(columns["resp_mac"], lambda m: mac_of(m) if m else "")
+    out["segment"] = spelled(columns["segment"], names.__getitem__)
+    out["proto"] = spelled(columns["proto"], lambda p: PROTOCOLS.get(p, str(p)))
+    out["orig_l2_addr"] = spelled(columns["orig_mac"], lambda m: mac_of(m) if m else "")
+    out["resp_l2_addr"] = spelled(columns["resp_mac"], lambda m: mac_of(m) if m else "")
     for side in ("orig", "resp"):
-        out[f"{side}_h"] = _addresses(columns["net"], columns[f"{side}_hi"], columns[f"{side}_lo"])
+        out[f"{side}_h"] = addresses(columns["net"], columns[f"{side}_hi"], columns[f"{side}_lo"])
     numbers = columns["conversation"].tolist()
     out["service"] = [services.get(number, "") for number in numbers]
     odd = {
@@ -84,7 +84,7 @@ def write_conversations(
     spool.extend("conversations", {**out, **odd})
 
 
-def _spelled(values: NDArray[Any], spell: Callable[[int], str]) -> pa.Array:
+def spelled(values: NDArray[Any], spell: Callable[[int], str]) -> pa.Array:
     """Each value in words, every different one spelled once."""
     import pyarrow as pa
 
@@ -92,12 +92,12 @@ def _spelled(values: NDArray[Any], spell: Callable[[int], str]) -> pa.Array:
     return pa.array([spell(v) for v in found.tolist()], pa.string()).take(pa.array(inverse))
 
 
-def _addresses(net: NDArray[Any], high: NDArray[Any], low: NDArray[Any]) -> pa.Array:
+def addresses(net: NDArray[Any], high: NDArray[Any], low: NDArray[Any]) -> pa.Array:
     """Addresses in words; IPv4, the rule, by its one number."""
     import pyarrow as pa
 
     if (net == 4).all():
-        return _spelled(low, lambda v: ip_of(4, 0, v))
+        return spelled(low, lambda v: ip_of(4, 0, v))
     keys = np.empty(len(net), [("net", np.int64), ("high", np.uint64), ("low", np.uint64)])
     keys["net"], keys["high"], keys["low"] = net, high, low
     found, inverse = np.unique(keys, return_inverse=True)

@@ -54,6 +54,9 @@ unanswered or longest idle are written early."""
 WRITE_ROWS = 8_192
 """Conversations that have left the table are written in pieces of so many."""
 
+SETTLE_ROWS = 512
+"""Handshakes are written so many at a time: a column costs as much to begin as to fill."""
+
 OUTCOMES = {DECODED: "decoded", SKIPPED: "skipped", MALFORMED: "malformed"}
 
 
@@ -112,6 +115,7 @@ class Observer:
 
     def finish(self) -> None:
         """Write what stays open to the end of all files."""
+        self._settle()
         for pieces in self._young.living():
             self._reread(pieces)
         self._sessions.finish()
@@ -168,11 +172,15 @@ class Observer:
         self._young.walk(
             block, columns, asked, self._vantage.segment, self._conversations, read
         )
-        for pieces in self._young.settle():
-            self._reread(pieces)
+        self._settle(SETTLE_ROWS)
         for i in discovery.rows_of(columns, block.n).tolist():
             self._discovery.read(_payload(block, columns, i), self._where(block, columns, i))
         self._radio.take(block, columns, lambda i: self._where(block, columns, i))
+
+    def _settle(self, least: int = 1) -> None:
+        """Rows of the handshakes that the kernel saw to their end."""
+        for pieces in self._young.settle(least):
+            self._reread(pieces)
 
     def _reread(self, pieces: Sequence[Piece]) -> None:
         """Segments of a conversation that the kernel gave up, from its first word."""
@@ -269,6 +277,7 @@ class Observer:
 
     def _write(self, columns: Columns) -> None:
         """Rows of conversations that have left the table."""
+        self._settle()
         sessions = self._sessions
         for seat in columns["seat"][columns["seat"] > 0].tolist():
             self._reread(self._young.vacate(seat))

@@ -9,9 +9,9 @@ import numpy as np
 
 from wardwatch.decode.kernels import rows_tls
 from wardwatch.decode.kernels import young as k
-from wardwatch.decode.kernels.headers import views
 from wardwatch.decode.wire import tls
-from wardwatch.observe.text import ip_of, mac_of
+from wardwatch.observe.conversations import addresses, spelled
+from wardwatch.observe.text import mac_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -60,7 +60,7 @@ class Young:
         self._expecting: tuple[int, ...] = ()
         self._row = np.zeros((1, rows_tls.FIELDS), np.int64)
         self._lists = np.zeros((1, rows_tls.WIDTH), np.int32)
-        self._told = np.zeros((1, k.TOLD), np.int64)
+        self._told = np.zeros(k.TOLD, np.int64)
         self._shapes: dict[bytes, int] = {}
         self._columns: dict[str, list[Any]] = {name: [] for name in _OF_SHAPE}
 
@@ -78,7 +78,7 @@ class Young:
         ``wanted`` (n,): 1 for rows without TCP that it reads; ``where`` (n,): number of the
         segment. ``pieces`` are those of a conversation that the kernel gives up with this row.
         """
-        arrays = views(columns)
+        arrays = k.columns_of(columns)
         i, n = 0, block.n
         generation = table.generation
         expected = self._shared.expected
@@ -111,7 +111,7 @@ class Young:
             if i >= n:
                 return
             seat = int(self._free[-2])
-            read(i, self._told[0].tolist(), self._leave(seat) if seat else ())
+            read(i, self._told.tolist(), self._leave(seat) if seat else ())
             i += 1
             if table.generation != generation:
                 generation = table.generation
@@ -135,10 +135,13 @@ class Young:
         order = np.argsort(self._seats[under_way, k.NUMBER])
         return [self._leave(seat) for seat in under_way[order].tolist()]
 
-    def settle(self) -> list[list[Piece]]:
-        """Write the handshakes seen to their end ⇒ the pieces of those that Python is to read."""
+    def settle(self, least: int = 1) -> list[list[Piece]]:
+        """Write the handshakes seen to their end ⇒ the pieces of those that Python is to read.
+
+        Nothing is done where there are fewer than ``least``.
+        """
         count = int(self._done[-1])
-        if not count:
+        if count < max(least, 1):
             return []
         if len(self._shapes) > MAX_SHAPES:
             self._shapes.clear()
@@ -211,12 +214,11 @@ class Young:
         chains: list[tuple[Known, ...]],
     ) -> None:
         """Rows of tables ``tls`` and ``certificates``."""
-        import pyarrow as pa
-
         s = self._seats[seats]
         hello = self._pieces[seats, s[:, k.HELLO_PIECE]]
         ends = self._pieces[seats, 0]  # whose addresses and MACs the conversation bears
         numbers = s[:, k.NUMBER].tolist()
+        servers = _ips(ends, k.DST_HI)
         shape = [
             self._shape(one, its.tobytes(), its, told)
             for one, its, told in zip(row, lists, row.tolist(), strict=True)
@@ -225,23 +227,21 @@ class Young:
             tls.text(self._kept[at : at + size].tobytes(), 255) if at >= 0 else ""
             for at, size in row[:, [rows_tls.SNI_AT, rows_tls.SNI_LEN]].tolist()
         ]
-        clients, servers = self._ips(ends, k.SRC_HI), self._ips(ends, k.DST_HI)
-        server_ports = ends[:, k.DST_PORT]
         self._shared.spool.extend(
             "tls",
             {
-                **self._cited(hello, numbers),
-                "client": clients,
+                **self._cited(hello, s[:, k.NUMBER]),
+                "client": _ips(ends, k.SRC_HI),
                 "client_port": ends[:, k.SRC_PORT],
                 "server": servers,
-                "server_port": server_ports,
+                "server_port": ends[:, k.DST_PORT],
                 "client_mac": _macs(ends, k.SRC_MAC),
                 "server_mac": _macs(ends, k.DST_MAC),
                 "version": s[:, k.SERVER_VERSION],
                 "cipher": s[:, k.SERVER_CIPHER],
                 "server_name": names,
                 "hello_length": row[:, rows_tls.LENGTH],
-                **{name: self._of_shape(name, shape) for name in _OF_SHAPE},
+                **self._of_shapes(shape),
                 "client_hello_packet": hello[:, k.PACKET],
                 "server_hello_packet": s[:, k.SERVER_PACKET],
                 "certificate_packet": np.where(
@@ -257,60 +257,55 @@ class Young:
         services = self._shared.services
         for number in numbers:
             services[number] = "ssl"
-        self._write_chains(seats, s, numbers, servers, server_ports, chains)
+        self._write_chains(seats, s, servers, chains)
 
     def _write_chains(
         self,
         seats: NDArray[np.int64],
         s: NDArray[np.int64],
-        numbers: list[int],
-        servers: list[str],
-        ports: NDArray[np.int64],
+        servers: pa.Array,
         chains: list[tuple[Known, ...]],
     ) -> None:
         owner = np.repeat(np.arange(len(seats)), [len(chain) for chain in chains])
         if not owner.size:
             return
-        known = [one for chain in chains for one in chain]
-        position = [at for chain in chains for at in range(len(chain))]
+        known = {one.sha256: one for chain in chains for one in chain}
+        number = {sha256: at for at, sha256 in enumerate(known)}
         store = self._shared.chains
         before = store.calls
-        chained = [
-            at + 1 < len(chain) and store.chained(one, chain[at + 1])
-            for chain in chains
-            for at, one in enumerate(chain)
-        ]
-        self._shared.parser_calls += store.calls - before
         told = self._pieces[seats, s[:, k.CHAIN_PIECE]][owner]
-        fields: dict[str, list[Any]] = {name: [] for name in _OF_CERTIFICATE}
-        for one in known:
-            for name, values in fields.items():
-                values.append(one.fields.get(name, _OF_CERTIFICATE[name]))
-        rows = owner.tolist()
         self._shared.spool.extend(
             "certificates",
             {
-                **self._cited(told, [numbers[i] for i in rows]),
-                "server": [servers[i] for i in rows],
-                "server_port": ports[owner],
-                "position": position,
-                "chained": chained,
-                **fields,
+                **self._cited(told, s[owner, k.NUMBER]),
+                "server": servers.take(owner),
+                "server_port": self._pieces[seats, 0, k.DST_PORT][owner],
+                "position": [at for chain in chains for at in range(len(chain))],
+                "chained": [
+                    at + 1 < len(chain) and store.chained(one, chain[at + 1])
+                    for chain in chains
+                    for at, one in enumerate(chain)
+                ],
+                **_taken(
+                    {
+                        name: [one.fields.get(name, none) for one in known.values()]
+                        for name, none in _OF_CERTIFICATE.items()
+                    },
+                    [number[one.sha256] for chain in chains for one in chain],
+                ),
             },
         )
+        self._shared.parser_calls += store.calls - before
 
-    def _cited(self, told: NDArray[np.int64], numbers: list[int]) -> dict[str, Any]:
+    def _cited(self, told: NDArray[np.int64], numbers: NDArray[np.int64]) -> dict[str, Any]:
         """The columns that say where a row comes from."""
         return {
             "capture": told[:, k.CAPTURE],
             "packet": told[:, k.PACKET],
             "ts": told[:, k.TS],
-            "segment": [self._names[i] for i in told[:, k.WHERE].tolist()],
+            "segment": spelled(told[:, k.WHERE], self._names.__getitem__),
             "conversation": numbers,
         }
-
-    def _ips(self, told: NDArray[np.int64], at: int) -> list[str]:
-        return [ip_of(*key) for key in told[:, [k.NET, at, at + 1]].tolist()]
 
     def _shape(self, row: NDArray[np.int64], key: bytes, lists: NDArray[np.int32], told: Told) -> int:
         """Number of the shape of a hello: what makes its fingerprints, and nothing of its own."""
@@ -335,13 +330,30 @@ class Young:
                 self._columns[name].append(value)
         return found
 
-    def _of_shape(self, name: str, shape: list[int]) -> list[Any]:
-        values = self._columns[name]
-        return [values[i] for i in shape]
+    def _of_shapes(self, shape: list[int]) -> dict[str, pa.Array]:
+        """The columns that the shapes of hellos fill."""
+        found, inverse = np.unique(shape, return_inverse=True)
+        rows = found.tolist()
+        return _taken({name: [its[i] for i in rows] for name, its in self._columns.items()}, inverse)
 
 
-def _macs(told: NDArray[np.int64], at: int) -> list[str]:
-    return [mac_of(mac) if has else "" for has, mac in told[:, [k.HAS_MAC, at]].tolist()]
+def _taken(values: Mapping[str, list[Any]], rows: NDArray[np.int64] | list[int]) -> dict[str, pa.Array]:
+    """Columns of a few different values each, every one made once."""
+    import pyarrow as pa
+
+    at = pa.array(rows)
+    kinds = {"ciphers": pa.list_(pa.int64()), "extensions": pa.list_(pa.int64()), "names": pa.list_(pa.string())}
+    return {name: pa.array(column, kinds.get(name)).take(at) for name, column in values.items()}
+
+
+def _macs(told: NDArray[np.int64], at: int) -> pa.Array:
+    macs = np.where(told[:, k.HAS_MAC] != 0, told[:, at], -1)
+    return spelled(macs, lambda mac: mac_of(mac) if mac >= 0 else "")
+
+
+def _ips(told: NDArray[np.int64], at: int) -> pa.Array:
+    high, low = told[:, at].view(np.uint64), told[:, at + 1].view(np.uint64)
+    return addresses(told[:, k.NET], high, low)
 
 
 _OF_SHAPE = ("client_version", "ciphers", "extensions", "export_offered", "ja3", "ja4", "alpn")

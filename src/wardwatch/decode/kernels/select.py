@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from wardwatch.compiled import hot, kernel
-from wardwatch.decode.columns import (
-    DECODED,
-    KIND_NONE,
-    KIND_TCP,
-    PacketColumns,
-)
-from wardwatch.decode.kernels.conversations import (
-    FOLLOW,
-    IGNORE,
-    INTEREST,
-    ORIG_BYTES,
-    ORIG_SKIP,
-    RESP_BYTES,
-)
+from wardwatch.decode.columns import DECODED, KIND_NONE, KIND_TCP, PacketColumns
+from wardwatch.decode.kernels.conversations import FOLLOW
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from wardwatch.decode.kernels.headers import Arrays
+    Int = Any  # a Python int, or the NumPy scalar it is in plain mode
 
 _SYN, _FIN_RST = 2, 5
 
@@ -54,29 +42,19 @@ def messages(
 
 
 @hot
-def chosen_segment(
-    i: int, r: int, c: Arrays, rows: NDArray[np.int64], handshakes: bool
-) -> bool:
-    """Whether a TCP segment of the conversation in row ``r`` carries an answer.
+def chosen_segment(interest: Int, said: Int, skip: Int, flags: Int, seq: Int, size: Int) -> bool:
+    """Whether a TCP segment of a conversation that is not ignored carries an answer.
 
-    Payload of conversations nobody decided to ignore, outside what is to be skipped; FIN and RST
-    of conversations that are followed or have said something; SYNs of those that are followed,
-    with ``handshakes`` of undecided ones too.
+    ``said``: bytes that both sides have said; ``skip``: sequence number before which nothing is
+    wanted, -1 none; ``size`` bytes of payload. Payload outside what is to be skipped; FIN and RST
+    of conversations that are followed or have said something; SYNs of those that are followed.
     """
-    interest = rows[r, INTEREST]
-    if interest == IGNORE:
-        return False
-    flags = np.int64(c.flags[i])
-    size = np.int64(c.payload_len[i])
     if size > 0:
-        skip = rows[r, ORIG_SKIP + 1 - np.int64(c.from_orig[i])]
         if skip < 0:
             return True
-        behind = (np.int64(c.seq[i]) + size - skip + 0x80000000) & 0xFFFFFFFF
+        behind = (seq + size - skip + 0x80000000) & 0xFFFFFFFF
         if behind > 0x80000000:
             return True
-    if flags & _FIN_RST and (
-        interest == FOLLOW or rows[r, ORIG_BYTES] > 0 or rows[r, RESP_BYTES] > 0
-    ):
+    if flags & _FIN_RST and (interest == FOLLOW or said > 0):
         return True
-    return bool(flags & _SYN and (interest == FOLLOW or handshakes))
+    return bool(flags & _SYN and interest == FOLLOW)

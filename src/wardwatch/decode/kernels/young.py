@@ -12,6 +12,7 @@ that what Python learns from it counts for all rows behind it.
 
 from __future__ import annotations
 
+from collections import namedtuple
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,8 +23,10 @@ from wardwatch.decode.kernels.conversations import (
     FOLLOW,
     IGNORE,
     INTEREST,
+    ORIG_BYTES,
     ORIG_ISN,
     ORIG_SKIP,
+    RESP_BYTES,
     RESP_ISN,
     SEAT,
     THEIRS,
@@ -41,6 +44,21 @@ if TYPE_CHECKING:
     Int = Any  # a Python int, or the NumPy scalar it is in plain mode
     Ints = NDArray[np.int64]
     Bytes = NDArray[np.uint8]
+
+_Columns: Any = namedtuple(  # type: ignore[misc]
+    "_Columns",
+    (
+        "kind outcome has_mac src_mac dst_mac net src_hi src_lo dst_hi dst_lo src_port dst_port ttl "
+        "flags seq ack payload payload_len payload_claimed conversation from_orig"
+    ).split(),
+)
+
+
+def columns_of(columns: PacketColumns) -> Any:
+    """The columns that :func:`next_row` reads, unsigned 64 bit ones as signed ones."""
+    found = (getattr(columns, name) for name in _Columns._fields)
+    return _Columns(*(a.view(np.int64) if a.dtype == np.uint64 else a for a in found))
+
 
 SEATS = 2_048
 """Conversations followed at once; those over go to Python. A block has some thousand packets."""
@@ -92,7 +110,7 @@ def next_row(
     wanted: NDArray[np.uint8],  # (n,)        1: a row that is no TCP and that Python reads
     arena: Bytes,
     time: Ints,  # (n,)
-    c: Any,  #                                in: the arrays of PacketColumns
+    c: Any,  #                                in: the arrays of :func:`columns_of`
     where: NDArray[np.int32],  # (n,)         number of the segment of each packet
     rows: Ints,  # (cap, WIDTH)               in and out: the conversation table
     row_of: Ints,  # (n,)                     row of each packet, -1 none
@@ -105,96 +123,113 @@ def next_row(
     done: Ints,  # (SEATS + 2,)               out: handshakes to be written; the last counts them
     row: Ints,  # (1, FIELDS)                 scratch of the ServerHello
     lists: NDArray[np.int32],  # (1, WIDTH)   scratch
-    told: Ints,  # (1, TOLD)                  out: the row that Python is to read
+    told: Ints,  # (TOLD,)                    out: the row that Python is to read
 ) -> int:
-    """Go on to the next row for Python ⇒ that row, ``n`` none; ``told[0, LENGTH]`` may be 0.
+    """Go on to the next row for Python ⇒ that row, ``n`` none; ``told[LENGTH]`` may be 0.
 
-    ``told[0, START]`` is where its payload begins in the arena. A conversation that had a seat
+    ``told[START]`` is where its payload begins in the arena. A conversation that had a seat
     leaves it: its number stands in ``free[-2]`` (0 none), and Python reads its pieces first.
     """
     while i < n:
         free[free.size - 2] = 0
-        if c.kind[i] != KIND_TCP:
-            if wanted[i]:
-                _tell(i, first, capture, time, c, where, told, 0)
-                return i
-            i += 1
-            continue
-        r = row_of[i]
-        if c.outcome[i] != DECODED or r < 0 or not chosen_segment(i, r, c, rows, False):
-            i += 1
-            continue
-        seat = rows[r, SEAT]
-        if seat != THEIRS:
-            if seat == 0:
-                seat = _sit_down(i, r, arena, c, rows, prefixes, expected, seats, free)
-            behaves = seat > 0
-            if behaves:
-                behaves = _take(
-                    i, r, seat, first, capture, arena, time, c, where, rows, seats, pieces, kept
-                )
-            if behaves:
-                if seats[seat, MODE] == UNKNOWN:
-                    behaves = _unknown(r, seat, rows, seats, kept, free)
-                else:
-                    side = 1 - np.int64(c.from_orig[i])
-                    behaves = _records(first + i, r, seat, side, rows, seats, kept, done, row, lists)
-                if not behaves:
-                    seats[seat, PIECES] -= 1  # the present one, which Python is given beside them
-            if behaves:
+        if c.kind[i] == KIND_TCP:
+            r = row_of[i]
+            if r < 0 or c.outcome[i] != DECODED or rows[r, INTEREST] == IGNORE:
                 i += 1
                 continue
+            side = 1 - np.int64(c.from_orig[i])
+            if not chosen_segment(
+                rows[r, INTEREST],
+                rows[r, ORIG_BYTES] + rows[r, RESP_BYTES],
+                rows[r, ORIG_SKIP + side],
+                np.int64(c.flags[i]),
+                np.int64(c.seq[i]),
+                np.int64(c.payload_len[i]),
+            ):
+                i += 1
+                continue
+        elif not wanted[i]:
+            i += 1
+            continue
+        # No helper here: the columns as a whole are too wide to be handed on for every packet.
+        told[PACKET] = first + i
+        told[TS] = time[i]
+        told[WHOLE] = 1 if c.payload_len[i] >= c.payload_claimed[i] else 0
+        told[CAPTURE] = capture
+        told[HAS_MAC] = c.has_mac[i]
+        told[SRC_MAC] = c.src_mac[i]
+        told[DST_MAC] = c.dst_mac[i]
+        told[NET] = c.net[i]
+        told[SRC_HI] = c.src_hi[i]
+        told[SRC_LO] = c.src_lo[i]
+        told[SRC_PORT] = c.src_port[i]
+        told[DST_HI] = c.dst_hi[i]
+        told[DST_LO] = c.dst_lo[i]
+        told[DST_PORT] = c.dst_port[i]
+        told[CONVERSATION] = c.conversation[i]
+        told[TTL] = c.ttl[i]
+        told[WHERE] = where[i]
+        told[SEQ] = c.seq[i]
+        told[ACK] = c.ack[i]
+        told[FLAGS] = c.flags[i]
+        told[CLAIMED] = c.payload_claimed[i]
+        told[FROM_ORIG] = c.from_orig[i]
+        told[START] = c.payload[i]
+        told[LENGTH] = c.payload_len[i] if c.payload[i] >= 0 else 0
+        if c.kind[i] != KIND_TCP:
+            return i
+        r = row_of[i]
+        seat = rows[r, SEAT]
+        if seat == THEIRS:
+            return i
+        if seat == 0:
+            seat = _sit_down(r, arena, told, rows, prefixes, expected, seats, free)
+        behaves = seat > 0 and _take(seat, arena, told, seats, pieces, kept)
+        if behaves:
+            if seats[seat, MODE] == UNKNOWN:
+                behaves = _unknown(r, seat, rows, seats, kept, free)
+            else:
+                behaves = _records(r, seat, told, rows, seats, kept, done, row, lists)
+            if not behaves:
+                seats[seat, PIECES] -= 1  # the present one, which Python is given beside them
+        if not behaves:
             rows[r, SEAT] = THEIRS
             free[free.size - 2] = max(seat, 0)
-        _tell(i, first, capture, time, c, where, told, 0)
-        return i
+            return i
+        i += 1
     return n
 
 
 def tell(block: PacketBlock, columns: PacketColumns, i: int, segment: int) -> list[int]:
     """What :func:`next_row` tells of a row, where Python asks for it."""
-    told = np.zeros((1, TOLD), np.int64)
-    where = np.full(i + 1, segment, np.int32)
-    _tell(i, block.first, block.capture, block.time, columns, where, told, 0)
-    return told[0].tolist()
-
-
-@helper
-def _tell(
-    i: Int,
-    first: Int,
-    capture: Int,
-    time: Ints,
-    c: Any,
-    where: NDArray[np.int32],
-    told: Ints,
-    k: Int,
-) -> None:
-    """What Python wants to know of a row."""
-    told[k, PACKET] = first + i
-    told[k, TS] = time[i]
-    told[k, WHOLE] = 1 if c.payload_len[i] >= c.payload_claimed[i] else 0
-    told[k, CAPTURE] = capture
-    told[k, HAS_MAC] = c.has_mac[i]
-    told[k, SRC_MAC] = np.int64(c.src_mac[i])
-    told[k, DST_MAC] = np.int64(c.dst_mac[i])
-    told[k, NET] = c.net[i]
-    told[k, SRC_HI] = np.int64(c.src_hi[i])
-    told[k, SRC_LO] = np.int64(c.src_lo[i])
-    told[k, SRC_PORT] = c.src_port[i]
-    told[k, DST_HI] = np.int64(c.dst_hi[i])
-    told[k, DST_LO] = np.int64(c.dst_lo[i])
-    told[k, DST_PORT] = c.dst_port[i]
-    told[k, CONVERSATION] = c.conversation[i]
-    told[k, TTL] = c.ttl[i]
-    told[k, WHERE] = where[i]
-    told[k, SEQ] = c.seq[i]
-    told[k, ACK] = c.ack[i]
-    told[k, FLAGS] = c.flags[i]
-    told[k, CLAIMED] = c.payload_claimed[i]
-    told[k, FROM_ORIG] = c.from_orig[i]
-    told[k, START] = c.payload[i]
-    told[k, LENGTH] = c.payload_len[i] if c.payload[i] >= 0 else 0
+    c = columns
+    told = [
+        block.first + i,
+        block.time[i],
+        c.payload_len[i] >= c.payload_claimed[i],
+        block.capture,
+        c.has_mac[i],
+        c.src_mac[i],
+        c.dst_mac[i],
+        c.net[i],
+        c.src_hi[i],
+        c.src_lo[i],
+        c.src_port[i],
+        c.dst_hi[i],
+        c.dst_lo[i],
+        c.dst_port[i],
+        c.conversation[i],
+        c.ttl[i],
+        segment,
+        c.seq[i],
+        c.ack[i],
+        c.flags[i],
+        c.payload_claimed[i],
+        c.from_orig[i],
+        c.payload[i],
+        c.payload_len[i] if c.payload[i] >= 0 else 0,
+    ]
+    return list(map(int, told))
 
 
 @helper
@@ -209,10 +244,9 @@ def _u24(b: Bytes, at: Int) -> Int:
 
 @helper
 def _sit_down(
-    i: Int,
     r: Int,
     arena: Bytes,
-    c: Any,
+    told: Ints,
     rows: Ints,
     prefixes: NDArray[np.uint32],
     expected: NDArray[np.uint8],
@@ -220,11 +254,10 @@ def _sit_down(
     free: Ints,
 ) -> Int:
     """A seat for a conversation that says its first word; 0 where Python is to read it."""
-    size = np.int64(c.payload_len[i])
-    source, target = np.int64(c.src_port[i]), np.int64(c.dst_port[i])
-    if not c.from_orig[i] or rows[r, ORIG_ISN] < 0 or rows[r, RESP_ISN] < 0:
+    source, target = told[SRC_PORT], told[DST_PORT]
+    if not told[FROM_ORIG] or rows[r, ORIG_ISN] < 0 or rows[r, RESP_ISN] < 0:
         return 0
-    if size < _LEAST or source < 0 or target < 0 or free[free.size - 1] == 0:
+    if told[LENGTH] < _LEAST or source < 0 or target < 0 or free[free.size - 1] == 0:
         return 0
     for port in (_FTP, _TELNET, _DNS):
         if source == port or target == port:
@@ -233,9 +266,9 @@ def _sit_down(
         return 0
     for k in range(prefixes.size):
         prefix = np.int64(prefixes[k])
-        if np.int64(c.src_mac[i]) >> 24 == prefix or np.int64(c.dst_mac[i]) >> 24 == prefix:
+        if told[SRC_MAC] >> 24 == prefix or told[DST_MAC] >> 24 == prefix:
             return 0
-    at = np.int64(c.payload[i])
+    at = told[START]
     begins = arena[at] == 22 and arena[at + 1] == 3 and arena[at + 2] <= 4
     record = _u16(arena, at + 3)
     if begins and 0 < record <= LONGEST_RECORD:
@@ -249,7 +282,7 @@ def _sit_down(
     for k in range(SEAT_WIDTH):
         seats[seat, k] = 0
     seats[seat, MODE] = mode
-    seats[seat, NUMBER] = c.conversation[i]
+    seats[seat, NUMBER] = told[CONVERSATION]
     seats[seat, BASE] = (rows[r, ORIG_ISN] + 1) & _WORD
     seats[seat, BASE + 1] = (rows[r, RESP_ISN] + 1) & _WORD
     seats[seat, DATA] = -1
@@ -285,49 +318,35 @@ def _place(seq: Int, base: Int, near: Int) -> Int:
 
 
 @helper
-def _take(
-    i: Int,
-    r: Int,
-    seat: Int,
-    first: Int,
-    capture: Int,
-    arena: Bytes,
-    time: Ints,
-    c: Any,
-    where: NDArray[np.int32],
-    rows: Ints,
-    seats: Ints,
-    pieces: Ints,
-    kept: Bytes,
-) -> bool:
+def _take(seat: Int, arena: Bytes, told: Ints, seats: Ints, pieces: Ints, kept: Bytes) -> bool:
     """Keep a segment that continues its side; ``False``: it is out of the ordinary."""
     s = seats[seat]
-    side = 1 - np.int64(c.from_orig[i])
-    size = np.int64(c.payload_len[i])
-    flags = np.int64(c.flags[i])
-    if flags & (_SYN | _FIN | _RST) or size <= 0 or size != c.payload_claimed[i]:
+    side = 1 - told[FROM_ORIG]
+    size = told[LENGTH]
+    if told[FLAGS] & (_SYN | _FIN | _RST) or size <= 0 or size != told[CLAIMED]:
         return False
     if s[PIECES] >= MOST_PIECES or s[FILL + side] + size > (SERVER_ROOM if side else CLIENT_ROOM):
         return False
-    place = _place(np.int64(c.seq[i]), s[BASE + side], s[NEXT + side])
+    place = _place(told[SEQ], s[BASE + side], s[NEXT + side])
     ahead = s[AT + side] < 0  # what nobody wants is not brought: behind it the stream goes on
     if place != s[NEXT + side] and not (ahead and s[NEXT + side] < place <= s[PARSED + side]):
         return False
-    if flags & _ACK:
+    if told[FLAGS] & _ACK:
         other = 1 - side
-        reached = _place(np.int64(c.ack[i]), s[BASE + other], s[NEXT + other])
+        reached = _place(told[ACK], s[BASE + other], s[NEXT + other])
         if s[ACKED + other] < reached <= s[NEXT + other] + _WINDOW:
             s[ACKED + other] = reached
-    if s[FILL + side] == 0 and s[MODE] == UNKNOWN and side == 1:
-        at = np.int64(c.payload[i])
-        if size < _LEAST or not _strange(arena, at):
-            return False
+    at = told[START]
+    first = s[FILL + side] == 0 and side == 1
+    if first and s[MODE] == UNKNOWN and (size < _LEAST or not _strange(arena, at)):
+        return False
     start = seat * ROOM + side * CLIENT_ROOM + s[FILL + side]
-    at = np.int64(c.payload[i])
     for k in range(size):
         kept[np.uint64(start + k)] = arena[np.uint64(at + k)]
-    _tell(i, first, capture, time, c, where, pieces[seat], s[PIECES])
-    pieces[seat, s[PIECES], START] = start
+    piece = s[PIECES]
+    for k in range(TOLD):
+        pieces[seat, piece, k] = told[k]
+    pieces[seat, piece, START] = start
     s[PIECES] += 1
     if ahead and s[PARSED + side] < place + size:
         s[AT + side] = s[FILL + side] + s[PARSED + side] - place
@@ -378,10 +397,9 @@ def _go_on(s: Ints, side: Int, size: Int, r: Int, rows: Ints) -> None:
 
 @helper
 def _records(
-    packet: Int,
     r: Int,
     seat: Int,
-    side: Int,
+    told: Ints,
     rows: Ints,
     seats: Ints,
     kept: Bytes,
@@ -391,6 +409,8 @@ def _records(
 ) -> bool:
     """Read the records that are here (RFC 8446 §5.1); ``False``: one is out of the ordinary."""
     s = seats[seat]
+    side = 1 - told[FROM_ORIG]
+    packet = told[PACKET]
     base = seat * ROOM + side * CLIENT_ROOM
     while s[AT + side] >= 0:
         here = s[FILL + side] - s[AT + side]
@@ -426,7 +446,7 @@ def _records(
             return False
         if kind == 20:
             _change(s, side)
-        elif kind == 22 and not _messages(s, side, at, size, packet, base, kept, row, lists):
+        elif kind == 22 and not _messages(s, side, at, size, packet, kept, row, lists):
             return False
         _go_on(s, side, 5 + size, r, rows)
     return True
@@ -467,7 +487,6 @@ def _messages(
     at: Int,
     size: Int,
     packet: Int,
-    base: Int,
     kept: Bytes,
     row: Ints,
     lists: NDArray[np.int32],
