@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -33,8 +33,6 @@ from wardwatch.observe.young import Young
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from numpy.typing import NDArray
 
     from wardwatch.capture.reader import CaptureReader
     from wardwatch.decode.conversations import Columns
@@ -169,9 +167,7 @@ class Observer:
             else:
                 self._message(block, columns, i, where)
 
-        self._young.walk(
-            block, columns, asked, self._vantage.segment, self._conversations, read
-        )
+        self._young.walk(block, columns, asked, self._vantage.segment, self._conversations, read)
         self._settle(SETTLE_ROWS)
         for i in discovery.rows_of(columns, block.n).tolist():
             self._discovery.read(_payload(block, columns, i), self._where(block, columns, i))

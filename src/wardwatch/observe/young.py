@@ -10,11 +10,12 @@ import numpy as np
 from wardwatch.decode.kernels import rows_tls
 from wardwatch.decode.kernels import young as k
 from wardwatch.decode.wire import tls
+from wardwatch.decode.wire.reader import text
 from wardwatch.observe.conversations import addresses, spelled
 from wardwatch.observe.text import mac_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pyarrow as pa
     from numpy.typing import NDArray
@@ -43,7 +44,11 @@ class Young:
     """The seats of the kernel, and the rows of the handshakes that it saw to their end."""
 
     def __init__(
-        self, shared: Shared, names: Sequence[str], prefixes: NDArray[np.uint32], seats: int = k.SEATS
+        self,
+        shared: Shared,
+        names: Sequence[str],
+        prefixes: NDArray[np.uint32],
+        seats: int = k.SEATS,
     ) -> None:
         """``names`` are those of segments; ``seats`` 0 leaves every conversation to Python."""
         self._shared = shared
@@ -61,6 +66,8 @@ class Young:
         self._row = np.zeros((1, rows_tls.FIELDS), np.int64)
         self._lists = np.zeros((1, rows_tls.WIDTH), np.int32)
         self._told = np.zeros(k.TOLD, np.int64)
+        self.reread = 0
+        """Rows that Python was given, with their pieces."""
         self._shapes: dict[bytes, int] = {}
         self._columns: dict[str, list[Any]] = {name: [] for name in _OF_SHAPE}
 
@@ -111,7 +118,9 @@ class Young:
             if i >= n:
                 return
             seat = int(self._free[-2])
-            read(i, self._told.tolist(), self._leave(seat) if seat else ())
+            pieces = self._leave(seat) if seat else ()
+            self.reread += 1 + len(pieces)
+            read(i, self._told.tolist(), pieces)
             i += 1
             if table.generation != generation:
                 generation = table.generation
@@ -224,7 +233,7 @@ class Young:
             for one, its, told in zip(row, lists, row.tolist(), strict=True)
         ]
         names = [
-            tls.text(self._kept[at : at + size].tobytes(), 255) if at >= 0 else ""
+            text(self._kept[at : at + size].tobytes(), 255) if at >= 0 else ""
             for at, size in row[:, [rows_tls.SNI_AT, rows_tls.SNI_LEN]].tolist()
         ]
         self._shared.spool.extend(
@@ -307,10 +316,16 @@ class Young:
             "conversation": numbers,
         }
 
-    def _shape(self, row: NDArray[np.int64], key: bytes, lists: NDArray[np.int32], told: Told) -> int:
+    def _shape(
+        self, row: NDArray[np.int64], key: bytes, lists: NDArray[np.int32], told: Told
+    ) -> int:
         """Number of the shape of a hello: what makes its fingerprints, and nothing of its own."""
         alpn_at = told[rows_tls.ALPN_AT]
-        alpn = self._kept[alpn_at : alpn_at + told[rows_tls.ALPN_LEN]].tobytes() if alpn_at >= 0 else b""
+        alpn = (
+            self._kept[alpn_at : alpn_at + told[rows_tls.ALPN_LEN]].tobytes()
+            if alpn_at >= 0
+            else b""
+        )
         counts = told[rows_tls.N_CIPHERS : rows_tls.N_VERSIONS + 1]
         key += bytes(counts) + told[rows_tls.VERSION].to_bytes(2, "big") + alpn
         found = self._shapes.get(key)
@@ -334,15 +349,23 @@ class Young:
         """The columns that the shapes of hellos fill."""
         found, inverse = np.unique(shape, return_inverse=True)
         rows = found.tolist()
-        return _taken({name: [its[i] for i in rows] for name, its in self._columns.items()}, inverse)
+        return _taken(
+            {name: [its[i] for i in rows] for name, its in self._columns.items()}, inverse
+        )
 
 
-def _taken(values: Mapping[str, list[Any]], rows: NDArray[np.int64] | list[int]) -> dict[str, pa.Array]:
+def _taken(
+    values: Mapping[str, list[Any]], rows: NDArray[np.int64] | list[int]
+) -> dict[str, pa.Array]:
     """Columns of a few different values each, every one made once."""
     import pyarrow as pa
 
     at = pa.array(rows)
-    kinds = {"ciphers": pa.list_(pa.int64()), "extensions": pa.list_(pa.int64()), "names": pa.list_(pa.string())}
+    kinds = {
+        "ciphers": pa.list_(pa.int64()),
+        "extensions": pa.list_(pa.int64()),
+        "names": pa.list_(pa.string()),
+    }
     return {name: pa.array(column, kinds.get(name)).take(at) for name, column in values.items()}
 
 

@@ -19,11 +19,14 @@ from wardwatch.compiled import kernel
 from wardwatch.decode.columns import DECODED, KIND_ARP, KIND_DHCP, KIND_DNS, KIND_TCP, PacketColumns
 from wardwatch.decode.conversations import ConversationTable
 from wardwatch.decode.kernels import headers, rows_tls
+from wardwatch.decode.kernels.conversations import ORIG_ISN, SEAT
 from wardwatch.decode.kernels.needles import Needles
-from wardwatch.decode.kernels.select import select_rows
+from wardwatch.decode.kernels.select import select_messages
 from wardwatch.model.block import Interface, PacketBlock
 from wardwatch.observe.fast_rows import FastRows
+from wardwatch.observe.follow import Shared
 from wardwatch.observe.vantage import Vantage
+from wardwatch.observe.young import Young
 
 BATCH = 2048
 """Packets a block: each stands before a page of its own."""
@@ -177,6 +180,8 @@ class Stages:
         self.vantage = Vantage(Nowhere())
         self.fast = FastRows(Nowhere(), np.array([0x001A01], np.uint32))
         self.interfaces = [Interface(0, 1)]
+        prefixes = np.array([0x001A01], np.uint32)
+        self.young = Young(Shared(Nowhere(), None, None), self.vantage.names, prefixes, 300)
         self.hello = np.zeros((BATCH, rows_tls.FIELDS), np.int64)
         self.lists = np.zeros((BATCH, rows_tls.WIDTH), np.int32)
 
@@ -188,7 +193,8 @@ class Stages:
         self.table.update(block, c, self.vantage.segment[:n])
         if self.table.pending:
             self.table.drain()
-        rows = select_rows(n, c, self.table)
+        rows = select_messages(n, c)
+        self.seat(n, c)
         self.needles.search(block, c, np.arange(n))
         kind = c.kind[rows]
         for number, bulk in (
@@ -199,7 +205,10 @@ class Stages:
             own = rows[kind == number]
             if own.size:
                 bulk(block, c, own, self.vantage.segment[own].astype(np.int64), self.vantage.names)
-        own = rows[kind == KIND_TCP]
+        own = np.flatnonzero((c.kind[:n] == KIND_TCP) & (c.payload_len[:n] > 0))
+        asked = np.zeros(n, np.uint8)
+        self.young.walk(block, c, asked, self.vantage.segment, self.table, lambda *given: None)
+        self.young.settle()
         payload, size = c.payload[own], c.payload_len[own]
         rows_tls.client_hellos(
             block.arena, payload, size, self.hello[: own.size], self.lists[: own.size]
@@ -212,6 +221,15 @@ class Stages:
         for r in own[:8].tolist():
             self.table.skip_until(int(c.conversation[r]), bool(c.from_orig[r]), int(c.seq[r]))
             self.table.ignore(int(c.conversation[r]))
+
+    def seat(self, n, c):
+        """Make every conversation one whose SYNs were seen: mutated packets have none."""
+        tcp = np.flatnonzero((c.kind[:n] == KIND_TCP) & (self.table.row[:n] >= 0))
+        row, side = self.table.row[tcp], 1 - c.from_orig[tcp].astype(np.int64)
+        fresh = self.table.table[row, SEAT] == 0
+        row, side, tcp = row[fresh], side[fresh], tcp[fresh]
+        self.table.table[row, ORIG_ISN + side] = c.seq[tcp].astype(np.int64) - 1 & 0xFFFFFFFF
+        self.table.table[row, ORIG_ISN + 1 - side] = c.ack[tcp].astype(np.int64) - 1 & 0xFFFFFFFF
 
     def check(self, block):
         """What must hold of every row whatever the packet."""

@@ -4,65 +4,57 @@ import pytest
 from tests.decode.kernels.blocks import block_of, decoded
 from tests.decode.kernels.packets import arp, ether, ipv4, tcp, udp
 
-from wardwatch.decode.conversations import ConversationTable
 from wardwatch.decode.kernels import select as k
+from wardwatch.decode.kernels.conversations import FOLLOW, UNDECIDED
 
 SYN, ACK, FIN, RST = 2, 16, 1, 4
-
-
-def segment(body=b"", flags=ACK, seq=1000, port=1):
-    return ether(0x0800, ipv4(6, tcp(port, 80, body, flags=flags, seq=seq)))
-
 
 PACKETS = [
     ether(0x0806, arp()),  # 0
     ether(0x0800, ipv4(17, udp(68, 67, b"x"))),  # 1 DHCP
     ether(0x0800, ipv4(17, udp(9, 9, b"x"))),  # 2 nobody's
-    segment(flags=SYN, seq=999),  # 3
-    segment(),  # 4 a pure ACK
-    segment(b"a" * 10),  # 5
-    segment(b"a" * 10, seq=1010),  # 6
-    segment(flags=FIN | ACK, seq=1020),  # 7
-    segment(flags=SYN, port=2),  # 8 a probe
-    segment(flags=RST, port=2),  # 9
-    ether(0x0800, ipv4(6, b"\0" * 10)),  # 10 malformed
+    ether(0x0800, ipv4(6, tcp(1, 80, b"a"))),  # 3
+    ether(0x0800, ipv4(6, b"\0" * 10)),  # 4 malformed
+    ether(0x0800, ipv4(17, udp(53, 9, b"\0" * 12))),  # 5 DNS
 ]
 
 
-@pytest.fixture(params=[False, True], ids=["compiled", "py_func"], autouse=True)
-def either(request, monkeypatch):
-    if request.param:
-        monkeypatch.setattr(k, "select", k.select.py_func)
-
-
-def chosen(change=lambda table: None, **options):
+@pytest.mark.parametrize("compiled", [True, False])
+def test_messages_are_chosen_and_segments_are_not(compiled, monkeypatch) -> None:
+    if not compiled:
+        monkeypatch.setattr(k, "messages", k.messages.py_func)
     block = block_of(PACKETS)
     columns, _ = decoded(block)
-    table = ConversationTable()
-    table.update(block, columns)
-    change(table)
-    return k.select_rows(block.n, columns, table, **options).tolist()
+    assert k.select_messages(block.n, columns).tolist() == [0, 1, 5]
 
 
-def test_messages_and_segments_with_payload_are_chosen() -> None:
-    assert chosen(handshakes=False) == [0, 1, 5, 6, 7]
-    assert chosen() == [0, 1, 3, 5, 6, 7, 8]
+def chosen(interest=UNDECIDED, said=0, skip=-1, flags=ACK, seq=1000, size=0):
+    return k.chosen_segment(interest, said, skip, flags, seq, size)
 
 
-def test_what_is_ignored_is_not_chosen_and_what_is_followed_wholly() -> None:
-    assert chosen(lambda t: t.ignore(2), handshakes=False) == [0, 1]
-    assert chosen(lambda t: t.follow(3), handshakes=False) == [0, 1, 5, 6, 7, 8, 9]
-    assert chosen(lambda t: (t.follow(2), t.follow(3))) == [0, 1, 3, 5, 6, 7, 8, 9]
+def test_payload_is_chosen_and_bare_acknowledgements_are_not() -> None:
+    assert chosen(size=10)
+    assert not chosen()
+    assert not chosen(FOLLOW, said=10)
+
+
+def test_the_end_is_chosen_of_what_is_followed_or_has_said_something() -> None:
+    assert not chosen(flags=FIN | ACK)
+    assert chosen(flags=FIN | ACK, said=1)
+    assert chosen(FOLLOW, flags=RST)
+
+
+def test_a_syn_is_chosen_of_what_is_followed() -> None:
+    assert chosen(FOLLOW, flags=SYN)
+    assert not chosen(flags=SYN, said=1)
 
 
 def test_segments_inside_what_is_skipped_are_not_chosen() -> None:
-    assert chosen(lambda t: t.skip_until(2, True, 1010), handshakes=False) == [0, 1, 6, 7]
-    assert chosen(lambda t: t.skip_until(2, True, 1009), handshakes=False) == [0, 1, 5, 6, 7]
-    assert chosen(lambda t: t.skip_until(2, False, 1010), handshakes=False) == [0, 1, 5, 6, 7]
+    assert not chosen(skip=1010, size=10)
+    assert chosen(skip=1009, size=10)
+    assert chosen(skip=1010, size=10, flags=FIN | ACK, said=10)
 
 
 def test_sequence_numbers_wrap() -> None:
-    def skip(table):
-        table.skip_until(2, True, 0xFFFFFFF0)
-
-    assert chosen(skip, handshakes=False) == [0, 1, 5, 6, 7]
+    assert chosen(skip=0xFFFFFFF0, seq=0xFFFFFFF0, size=32)
+    assert not chosen(skip=16, seq=0xFFFFFFF0, size=32)

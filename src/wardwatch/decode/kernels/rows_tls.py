@@ -7,7 +7,7 @@ one segment, and what fits the columns here. The parser is the definition; for e
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from wardwatch.decode.wire.tls import ClientHello, ServerHello
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    Int = Any  # a Python int, or the NumPy scalar it is in plain mode
 
 # Columns of a row.
 OK, VERSION, SESSION_ID, LENGTH, SNI_AT, SNI_LEN, ALPN_AT, ALPN_LEN, CIPHER = range(9)
@@ -207,11 +209,11 @@ def server_hellos(
 @helper
 def server_hello(
     arena: NDArray[np.uint8],
-    at: int,
-    size: int,
+    at: Int,
+    size: Int,
     row: NDArray[np.int64],
     lists: NDArray[np.int32],
-    i: int,
+    i: Int,
 ) -> None:
     """One of :func:`server_hellos`. RFC 5246 §7.4.1.3, RFC 8446 §4.1.3."""
     for k in range(FIELDS):

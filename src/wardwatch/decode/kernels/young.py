@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from wardwatch.decode.columns import PacketColumns
     from wardwatch.model.block import PacketBlock
 
+    Arrays = Any  # the named tuple of columns_of
     Int = Any  # a Python int, or the NumPy scalar it is in plain mode
     Ints = NDArray[np.int64]
     Bytes = NDArray[np.uint8]
@@ -54,9 +55,10 @@ _Columns: Any = namedtuple(  # type: ignore[misc]
 )
 
 
-def columns_of(columns: PacketColumns) -> Any:
+def columns_of(columns: PacketColumns) -> Arrays:
     """The columns that :func:`next_row` reads, unsigned 64 bit ones as signed ones."""
-    found = (getattr(columns, name) for name in _Columns._fields)
+    fields: tuple[str, ...] = _Columns._fields
+    found = (getattr(columns, name) for name in fields)
     return _Columns(*(a.view(np.int64) if a.dtype == np.uint64 else a for a in found))
 
 
@@ -110,7 +112,7 @@ def next_row(
     wanted: NDArray[np.uint8],  # (n,)        1: a row that is no TCP and that Python reads
     arena: Bytes,
     time: Ints,  # (n,)
-    c: Any,  #                                in: the arrays of :func:`columns_of`
+    c: Arrays,  #                             in: the arrays of :func:`columns_of`
     where: NDArray[np.int32],  # (n,)         number of the segment of each packet
     rows: Ints,  # (cap, WIDTH)               in and out: the conversation table
     row_of: Ints,  # (n,)                     row of each packet, -1 none

@@ -1,0 +1,251 @@
+"""Conversations by the hundred: honest ones from scripts, and ways to disturb their segments."""
+
+import random
+from dataclasses import dataclass, replace
+
+from tests import session_messages as said
+from tests.observe.frames import ether, tcp
+
+CLIENT_MAC, SERVER_MAC = "02:00:00:00:00:05", "00:50:56:00:00:02"
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One TCP segment: ``side`` 0 is the client."""
+
+    side: int
+    flags: str
+    seq: int
+    ack: int
+    data: bytes = b""
+
+
+def tls12(chance):
+    """A full handshake, data both ways, and more of it."""
+    name = bytes(chance.choices(b"abcdefgh", k=chance.randrange(1, 12))) + b".ward.example"
+    more = said.sni(name) + said.alpn(b"h2", b"http/1.1") if chance.random() < 0.7 else b""
+    hello = said.client_hello((0xC02F, 0x0035, 0x1301), more or None, session_id=bytes(32))
+    ders = said.chain()[: chance.randrange(3)]
+    chain = [said.handshake(11, said.certificates(*ders))] if ders else []
+    flight = [said.handshake(2, said.server_hello(0xC02F)), *chain, said.handshake(14, b"")]
+    finished = said.record(20, b"\1") + said.record(22, b"\xfe" * 40)
+    one_record = chance.random() < 0.5
+    answer = (
+        said.record(22, b"".join(flight))
+        if one_record
+        else b"".join(said.record(22, message) for message in flight)
+    )
+    if not ders and chance.random() < 0.5:  # abbreviated: no chain, and the server ends first
+        answer = said.record(22, flight[0]) + finished
+        return [
+            ("c", said.record(22, said.handshake(1, hello))),
+            ("s", answer),
+            ("c", finished),
+            *data(chance),
+        ]
+    keys = said.record(22, said.handshake(16, b"k" * 64))
+    return [
+        ("c", said.record(22, said.handshake(1, hello))),
+        ("s", answer),
+        ("c", keys + finished),
+        ("s", finished),
+        *data(chance),
+    ]
+
+
+def tls13(chance):
+    """Everything behind the ServerHello looks like application data."""
+    more = said.supported_versions(0x0A0A, 0x0304, 0x0303) + said.groups(29, 23)
+    hello = said.client_hello((0x1301, 0x1302), more)
+    psk = said.extension(41, b"\0\0") if chance.random() < 0.3 else b""
+    answer = said.server_hello(0x1301, extensions=said.extension(43, b"\x03\x04") + psk)
+    change = said.record(20, b"\1")
+    return [
+        ("c", said.record(22, said.handshake(1, hello))),
+        ("s", said.record(22, said.handshake(2, answer)) + change + said.record(23, b"e" * 900)),
+        ("c", change + said.record(23, b"f" * 53)),
+        *data(chance),
+    ]
+
+
+def data(chance):
+    """Records of application data, long ones too."""
+    return [
+        (who, said.record(23, b"d" * chance.choice((1, 19, 300, 5_000))))
+        for _ in range(chance.randrange(1, 4))
+        for who in "cs"
+    ]
+
+
+def strange(chance):
+    """A protocol nobody knows."""
+    return [
+        (
+            who,
+            bytes([chance.choice((0, 3, 0x81, 0xC0))])
+            + chance.randbytes(chance.randrange(10, 400)),
+        )
+        for _ in range(chance.randrange(1, 5))
+        for who in "cs"
+    ]
+
+
+def alerted(chance):
+    """The server refuses, in clear."""
+    hello = said.record(22, said.handshake(1, said.client_hello()))
+    return [("c", hello), ("s", said.record(21, b"\x02\x28"))]
+
+
+def web(chance):
+    return [("c", said.HTTP_REQUEST + b"body"), ("s", said.HTTP_RESPONSE + b"0\r\n\r\n")]
+
+
+def words(chance):
+    """A server that speaks first, and HL7, and others that are read by Python only."""
+    return chance.choice(
+        (
+            [("s", b"SSH-2.0-Ward\r\n"), ("c", b"SSH-2.0-Client\r\n")],
+            [
+                ("c", b"\x0b" + said.HL7_MESSAGE + b"\x1c\r"),
+                ("s", b"\x0b" + said.HL7_MESSAGE + b"\x1c\r"),
+            ],
+            [("c", said.STATUS_LINE), ("s", said.STATUS_LINE)],
+            [("s", b"RTCS v2.96.00 Telnet server\r\n"), ("c", b"x\r\n")],
+            [("c", b"\0" * 40), ("s", b"\0" * 20 + b"RTCS v2.96.00 Telnet server\r\n")],
+        )
+    )
+
+
+SCRIPTS = (tls12, tls12, tls12, tls13, tls13, strange, alerted, web, words)
+
+
+def segments(chance, script, largest=1460):
+    """An honest connection that says a script: SYNs, segments in order, FINs or nothing."""
+    seqs = [chance.getrandbits(32), chance.getrandbits(32)]
+    out = [
+        Segment(0, "S", seqs[0], 0),
+        Segment(1, "SA", seqs[1], (seqs[0] + 1) & 0xFFFFFFFF),
+    ]
+    seqs = [(s + 1) & 0xFFFFFFFF for s in seqs]
+    out.append(Segment(0, "A", seqs[0], seqs[1]))
+    for who, body in script:
+        side = "cs".index(who)
+        for at in range(0, len(body), largest):
+            piece = body[at : at + largest]
+            out.append(Segment(side, "PA", seqs[side], seqs[1 - side], piece))
+            seqs[side] = (seqs[side] + len(piece)) & 0xFFFFFFFF
+        if chance.random() < 0.3:
+            out.append(Segment(1 - side, "A", seqs[1 - side], seqs[side]))
+    if chance.random() < 0.6:
+        for side in (0, 1):
+            out.append(Segment(side, "FA", seqs[side], seqs[1 - side]))
+            seqs[side] = (seqs[side] + 1) & 0xFFFFFFFF
+    return out
+
+
+def _some(chance, lot):
+    """Index of a segment behind the SYNs."""
+    return chance.randrange(2, len(lot))
+
+
+def repeated(chance, lot):
+    at = _some(chance, lot)
+    return [*lot[: at + 1], lot[at], *lot[at + 1 :]]
+
+
+def exchanged(chance, lot):
+    at = _some(chance, lot) - 1
+    return [*lot[:at], lot[at + 1], lot[at], *lot[at + 2 :]]
+
+
+def lost(chance, lot):
+    at = _some(chance, lot)
+    return lot[:at] + lot[at + 1 :]
+
+
+def bent(chance, lot):
+    """One octet of one segment is another one."""
+    at = _some(chance, lot)
+    one = lot[at]
+    if not one.data:
+        return lot
+    place = chance.randrange(min(len(one.data), chance.choice((12, 2_000))))
+    body = one.data[:place] + bytes([chance.randrange(256)]) + one.data[place + 1 :]
+    return [*lot[:at], replace(one, data=body), *lot[at + 1 :]]
+
+
+def flagged(chance, lot):
+    at = _some(chance, lot)
+    one = replace(lot[at], flags=chance.choice(("FA", "RA", "R", "S", "SA")))
+    return [*lot[:at], one, *lot[at + 1 :]]
+
+
+def renumbered(chance, lot):
+    at = _some(chance, lot)
+    by = chance.choice((1, -1, 100, -100, 70_000))
+    one = lot[at]
+    which = (
+        {"seq": (one.seq + by) & 0xFFFFFFFF}
+        if chance.random() < 0.5
+        else {"ack": (one.ack + by) & 0xFFFFFFFF}
+    )
+    return [*lot[:at], replace(one, **which), *lot[at + 1 :]]
+
+
+def headless(chance, lot):
+    """The capture began later."""
+    return lot[chance.randrange(1, 4) :]
+
+
+def reopened(chance, lot):
+    """The same ports again, once it is over or not."""
+    shift = chance.choice((5, 1 << 20))
+    again = [
+        replace(s, seq=(s.seq + shift) & 0xFFFFFFFF, ack=(s.ack + shift) & 0xFFFFFFFF) for s in lot
+    ]
+    return lot + again
+
+
+PORTS = (443, 443, 8443, 1588, 2575, 21, 23, 53, 9000)
+DISTURBANCES = (repeated, exchanged, lost, bent, bent, flagged, renumbered, headless, reopened)
+
+
+def frame(one, number, port, cut=0, server_mac=SERVER_MAC):
+    """The segment of conversation ``number`` as an Ethernet frame; ⇒ (frame, bytes on the wire)."""
+    client, server = f"10.1.{number >> 8 & 255}.{number & 255}", "10.0.0.9"
+    source, target, sport, dport = (client, server, 40_000, port)
+    macs = (CLIENT_MAC, server_mac)
+    if one.side:
+        source, target, sport, dport, macs = server, client, port, 40_000, macs[::-1]
+    packet = tcp(source, sport, target, dport, one.data, one.flags, one.seq, one.ack)
+    raw = ether(*macs, packet)
+    return raw[: len(raw) - cut], len(raw)
+
+
+def many(seed, count, disturbed=0.0, largest=(1460,), scripts=SCRIPTS, ports=PORTS):
+    """Frames of ``count`` conversations that go on side by side ⇒ list of (frame, wire length)."""
+    chance = random.Random(seed)
+    talks = []
+    for number in range(count):
+        script = chance.choice(scripts)(chance)
+        lot = segments(chance, script, chance.choice(largest))
+        while len(lot) > 3 and chance.random() < disturbed:
+            lot = chance.choice(DISTURBANCES)(chance, lot)
+        port = chance.choice(ports)
+        mac = "00:1a:01:00:00:41" if chance.random() < 0.05 else SERVER_MAC
+        frames = []
+        for one in lot:
+            cut = (
+                chance.randrange(len(one.data))
+                if one.data and chance.random() < disturbed / 20
+                else 0
+            )
+            frames.append(frame(one, number, port, cut, mac))
+        talks.append(frames)
+    out = []
+    while talks:
+        at = chance.randrange(min(len(talks), 40))
+        out.append(talks[at].pop(0))
+        if not talks[at]:
+            talks.pop(at)
+    return out

@@ -1,0 +1,87 @@
+"""wardwatch.observe.young: with and without the kernel, the tables are the same."""
+
+import json
+
+import pytest
+from tests.conversations import many, strange, tls12, tls13
+from tests.shared import CAPTURES, needs_shared
+
+from wardwatch.capture.write import PcapWriter
+from wardwatch.decode.kernels import young as k
+from wardwatch.model.columns import TABLES
+from wardwatch.observe.observer import Observer
+from wardwatch.observe.secrets import Secrets
+from wardwatch.observe.tables import Spool
+
+
+def write(path, frames):
+    with PcapWriter(path) as file:
+        for at, (raw, wire) in enumerate(frames):
+            file.packet(1_700_000_000_000_000_000 + at * 1_000_000, raw, wire)
+    return path
+
+
+def observed(path, key, seats):
+    """Every table's rows, sorted, and the observer that made them."""
+    spool = Spool()
+    observer = Observer(spool, Secrets(key), seats=seats)
+    observer.read(1, str(path), lambda count: None)
+    observer.finish()
+    tables = spool.close()
+    rows = {
+        table.name: sorted(json.dumps(row) for row in tables.arrow(table.name).to_pylist())
+        for table in TABLES
+    }
+    return rows, observer
+
+
+def same(path, tmp_path, seats=(k.SEATS, 3)):
+    expected, _ = observed(path, tmp_path / "key", 0)
+    for count in seats:
+        found, _ = observed(path, tmp_path / "key", count)
+        for table, rows in expected.items():
+            assert found[table] == rows, (path.name, table, count)
+    return expected
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_honest_conversations_give_the_same_rows(seed, tmp_path) -> None:
+    tables = same(write(tmp_path / "a.pcap", many(seed, 120)), tmp_path)
+    assert len(tables["tls"]) > 40
+    assert len(tables["certificates"]) > 10
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_disturbed_conversations_give_the_same_rows(seed, tmp_path) -> None:
+    frames = many(seed, 150, disturbed=0.7, largest=(1460, 1460, 400, 61, 7))
+    tables = same(write(tmp_path / "a.pcap", frames), tmp_path)
+    assert len(tables["tls"]) > 20
+
+
+def test_handshakes_that_behave_never_reach_python(tmp_path) -> None:
+    path = write(tmp_path / "a.pcap", many(5, 200, scripts=(tls12, tls13, strange), ports=(443,)))
+    _, without = observed(path, tmp_path / "key", 0)
+    _, with_kernel = observed(path, tmp_path / "key", k.SEATS)
+    assert len(with_kernel._sessions.shared.services) == len(without._sessions.shared.services)
+    assert with_kernel._young.reread < 0.35 * without._young.reread
+
+
+def test_a_seat_is_free_again_once_its_conversation_is_done(tmp_path) -> None:
+    _, observer = observed(
+        write(tmp_path / "a.pcap", many(7, 150, disturbed=0.5)), tmp_path / "key", 64
+    )
+    seats = observer._young
+    assert seats._free[-1] + (seats._seats[1:, k.MODE] == k.UNKNOWN).sum() == 64
+    assert len(set(seats._free[: seats._free[-1]].tolist())) == seats._free[-1]
+
+
+@needs_shared
+def test_shared_captures_give_the_same_rows(tmp_path) -> None:
+    names = [
+        p
+        for p in sorted(CAPTURES.iterdir())
+        if p.name.startswith(("tls", "http", "ftp", "tcp", "mixed"))
+    ]
+    assert len(names) > 20
+    for path in names:
+        same(path, tmp_path, seats=(k.SEATS,))
