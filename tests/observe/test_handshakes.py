@@ -72,6 +72,12 @@ def test_a_client_that_leaves_before_data_has_closed(end) -> None:
     assert end(talk().client(HELLO).server(flight())).row("tls")["client_closed"]
 
 
+@pytest.mark.parametrize("end", [Talk.closes, Talk.resets])
+def test_a_client_that_was_left_by_the_server_has_refused_nothing(end) -> None:
+    heard = talk().client(HELLO).server(flight()).client(KEYS + CHANGE + FINISHED)
+    assert not end(end(heard, 1), 0).row("tls")["client_closed"]
+
+
 def test_a_client_that_leaves_behind_its_data_has_not() -> None:
     heard = talk().client(HELLO).server(flight()).client(KEYS + CHANGE + FINISHED, DATA).closes()
     assert not heard.row("tls")["client_closed"]

@@ -56,7 +56,7 @@ class Bench:
         status = telling.Status(0, Phase.RUNNING, 5, 6, 7, 8, 1, 0, None)
         settings = Settings(
             HOST, ports[REPORTS], ports[PACKAGES], self.settings.interval_s, self.settings.tls,
-            self.settings.verifies, self.settings.roots,
+            self.settings.verifies, self.settings.newest, self.settings.roots,
         )  # fmt: skip
         return Client("M1", "001A01FFFE000142", settings, self.box, lambda: (NOW, status),
                       resolve, Random(seed))  # fmt: skip
@@ -254,16 +254,19 @@ async def attempt(bench: Bench, context: ssl.SSLContext, on_certificate=None) ->
 def test_s15_hardened_aborts_with_a_notice_and_tells_nothing(
     papers: Certificates, tmp_path: Path, shown: str, why: str
 ) -> None:
-    bench = Bench(tmp_path, Settings(tls=True, verifies=True, roots=str(papers.roots)))
+    bench = Bench(tmp_path, Settings(tls=True, verifies=True, newest=True, roots=str(papers.roots)))
     one = asyncio.run(attempt(bench, papers.contexts[shown]))
     assert why in one.notices[0].text
     assert (bench.heard, one.sessions) == ([], 0)
 
 
+@pytest.mark.parametrize("newest", [True, False])
 def test_s15_hardened_speaks_to_a_server_that_is_proven(
-    papers: Certificates, tmp_path: Path
+    papers: Certificates, tmp_path: Path, newest: bool
 ) -> None:
-    bench = Bench(tmp_path, Settings(tls=True, verifies=True, roots=str(papers.roots)))
+    bench = Bench(
+        tmp_path, Settings(tls=True, verifies=True, newest=newest, roots=str(papers.roots))
+    )
     one = asyncio.run(attempt(bench, papers.contexts["good"]))
     assert (len(bench.heard), one.notices) == (1, [])
 

@@ -41,6 +41,9 @@ def test_s15_what_verifies_asks_for_a_name_a_chain_and_tls_1_2(
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
     assert context.minimum_version == ssl.TLSVersion.TLSv1_2
     assert len(context.get_ca_certs()) == 1
+    assert context.maximum_version == ssl.TLSVersion.MAXIMUM_SUPPORTED
+    older = tls.client_context(ward[1], verifies=True, newest=False)
+    assert older.maximum_version == ssl.TLSVersion.TLSv1_2
 
 
 def test_a_profile_that_verifies_nothing_takes_anybody(ward: tuple[Authority, Path]) -> None:

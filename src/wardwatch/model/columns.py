@@ -544,7 +544,7 @@ server_alerts [i64] alerts of the server
 client_alert_packet i64 packet of the client's first alert; -1 none
 client_data_packet i64 first application data of the client; -1 none
 server_data_packet i64 first application data of the server; -1 none
-client_closed bool the client ended the connection (FIN or RST) before it sent application data
+client_closed bool the client ended the connection (FIN or RST) before it sent application data, and before the server did
 from_start bool seen from the SYN without gaps up to the chain
 """,
             "RFC 5246, RFC 8446, RFC 6101",

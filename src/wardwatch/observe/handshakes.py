@@ -53,6 +53,7 @@ class Tls(Follower):
         self._alert_at = [-1, -1]
         self._data_at = [-1, -1]
         self._closed_early = False
+        self._left_alone = False
         self._whole = False
         self._written = False
         self._records = 0
@@ -88,7 +89,10 @@ class Tls(Follower):
 
     def closed(self, side: int, where: Where) -> None:
         """One side has ended."""
-        if side == self._client and self._data_at[side] < 0:
+        if side != self._client:
+            self._left_alone = True
+        # Who is left by the server has not refused it: it may have been about to speak.
+        elif self._data_at[side] < 0 and not self._left_alone:
             self._closed_early = True
 
     def end(self) -> None:

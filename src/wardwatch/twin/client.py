@@ -43,6 +43,8 @@ class Settings(msgspec.Struct, frozen=True):
     interval_s: float = pcd.INTERVAL_S
     tls: bool = False
     verifies: bool = False
+    newest: bool = False
+    """Whether TLS 1.3 is known."""
     roots: str = ""
     """File of the authority's certificate; needed for TLS."""
 
@@ -148,7 +150,7 @@ class Client:
                 asyncio.open_connection(permitted(address), port), ANSWER_S
             )
         roots = Path(settings.roots)
-        context = tls.client_context(roots, verifies=settings.verifies)
+        context = tls.client_context(roots, verifies=settings.verifies, newest=settings.newest)
         opened = asyncio.open_connection(
             permitted(address), port, ssl=context, server_hostname=settings.host
         )

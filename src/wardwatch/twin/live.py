@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from wardwatch.model.values import NS
-from wardwatch.twin import comms, isolation, link, spaces, supervisor, therapy, tls
+from wardwatch.twin import comms, isolation, link, roaming, spaces, supervisor, therapy, tls
 from wardwatch.twin.client import Settings
 from wardwatch.twin.pump import Communications, Head, Page, Plan, Radio
 from wardwatch.twin.rollout import Release, Rollout
@@ -79,6 +79,8 @@ class Wish(msgspec.Struct, frozen=True):
     """The name of the pump server leads to somebody with another certificate (openssl)."""
     files: bool = False
     """The hospital's file server, vsftpd."""
+    roam: float = 0.0
+    """Walks an hour of each pump: its cable is out for a while (namespaces only)."""
     silent: bool = True
     """Ports that are not open drop what comes, as the published pump does."""
     seed: int = 1
@@ -140,6 +142,8 @@ class Picture(msgspec.Struct, frozen=True):
     """In the capture so far."""
     doors: dict[str, str] = {}
     """Of each station's namespace, for ``nsenter --net=``; they close with the ward."""
+    cables: dict[str, str] = {}
+    """The switch's interface of each station."""
     pids: dict[str, int] = {}
     """Who was started, for those who try what happens when it ends."""
 
@@ -190,6 +194,8 @@ class Ward:
         self._due: dict[str, float] = {}
         self._links: dict[str, socket.socket] = {}
         self._tells: dict[str, socket.socket] = {}
+        self._walks: dict[str, list[tuple[int, bool]]] = {}
+        """Instants (monotonic, ns) at which a pump's cable is pulled out or put back."""
         self._began = 0.0
         self._server_ports: dict[int, int] = {}
 
@@ -221,6 +227,7 @@ class Ward:
             self.where, time.monotonic() - self._began, tuple(self.beds.values()), self.fleet,
             tuple(self.peers), tuple(self.missing), self.packets,
             {name: f"/proc/{os.getpid()}/fd/{one.fd}" for name, one in self.spaces.items()},
+            dict(self.ports),
             {name: one.pid for name, one in self._processes.items()},
         )  # fmt: skip
 
@@ -232,6 +239,7 @@ class Ward:
             for key, _ in self._selector.select(min(left, LOOK_S)):
                 key.data()
             self._restart()
+            self._walk()
             if until(self.picture()):
                 break
         return self.picture()
@@ -244,6 +252,7 @@ class Ward:
         if not self.why_loopback:
             self.switch = Switch()
             self._stack.callback(self.switch.close)
+            self.spaces["switch"] = self.switch.space
             if wish.capture:
                 self._capture(Path(wish.capture))
             self._station("server", "00:50:56:77:00:20", SERVER)
@@ -272,7 +281,8 @@ class Ward:
         address = "127.0.0.1" if self.why_loopback else f"{NETWORK}.{101 + n}"
         settings = Settings(
             HOST, self._server_ports[1588], self._server_ports[1580], wish.interval_s, uses_tls,
-            uses_tls and "CVE-2017-12721" not in firmware.weaknesses, str(roots),
+            uses_tls and "CVE-2017-12721" not in firmware.weaknesses, wish.version == "hardened",
+            str(roots),
         )  # fmt: skip
         key = RULES_KEY if wish.version == "hardened" else b""
         plan = Plan(
@@ -302,6 +312,12 @@ class Ward:
                     spaces.silent(*open_)
             elif wish.silent:
                 self._lacks("nft")
+            begin, span = time.monotonic_ns(), int(min(wish.seconds, LONGEST_S) * NS)
+            self._walks[name] = [
+                (begin + at, out)
+                for silence in roaming.silences(draws, span, wish.roam)
+                for at, out in ((silence.at, True), (silence.until, False))
+            ]
         self._head(plan)
         self._communicate(name)
 
@@ -330,7 +346,7 @@ class Ward:
             signal.alarm(int(min(self.wish.seconds, LONGEST_S)) + 120)
             if space is not None:
                 space.stay()
-            for one_space in (*self.spaces.values(), *([self.switch.space] if self.switch else [])):
+            for one_space in self.spaces.values():
                 one_space.close()  # nobody can go where he does not live
             act()
             status = 0
@@ -435,6 +451,14 @@ class Ward:
                 backoff = self._backoffs.setdefault(name, Backoff(draws, at_once=True))
                 self._due[name] = now + backoff.failed(now - self._started[name])
 
+    def _walk(self) -> None:
+        """Pull out and put back the cables of those that walk through the house."""
+        now = time.monotonic_ns()
+        for name, walks in self._walks.items():
+            assert self.switch is not None
+            if walks and walks[0][0] <= now:
+                self.switch.pull(self.ports[name], out=walks.pop(0)[1])
+
     def _serve(self) -> None:
         """The pump server, in its space."""
         told, hears = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -514,7 +538,7 @@ class Ward:
             self._lacks("dhcpd")
         if wish.impostor and (program := spaces.tool("openssl")):
             space = self._station("impostor", "b8:27:eb:77:00:66", IMPOSTOR)
-            self._peer("openssl", [program, "s_server", "-accept", "1588", "-quiet", "-cert",
+            self._peer("openssl", [program, "s_server", "-accept", "1588", "-rev", "-cert",
                                    str(papers / "impostor.pem"), "-key",
                                    str(papers / "impostor.pem")], space)  # fmt: skip
         elif wish.impostor:

@@ -45,6 +45,8 @@ UNTOLD = 4096
 AGAIN_NS = 2 * NS
 SHOWN_NS = NS // 5
 ACK_S = 0.5
+LOOK_S = 0.02
+"""A silence of 50 ms is noticed (C-20)."""
 CRASHED = 70
 """Exit status of communications that crashed by a declared rule."""
 
@@ -333,6 +335,7 @@ class Communications:
         self.resolver = plan.resolver
         self.status: Status | None = None
         self.dhcp: DhcpClient | None = None
+        self._raw: socket.socket | None = None
         self.client = Client(
             plan.module.serial, plan.eui64, plan.settings, self.box, self._shown, self._resolve,
             self.draws,
@@ -352,6 +355,8 @@ class Communications:
         else:
             await self._serve()
         tasks.append(asyncio.create_task(self.client.run()))
+        if self.plan.ports is None:
+            tasks.append(asyncio.create_task(self._walk()))
         await asyncio.gather(*tasks)
 
     # The head
@@ -457,6 +462,7 @@ class Communications:
         with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(emit.IPV4)) as raw:
             raw.bind(("eth0", 0))
             raw.setblocking(False)
+            self._raw = raw
             self._send(raw, client.start(time.monotonic_ns()))
             while True:
                 left = (client.deadline - time.monotonic_ns()) / NS
@@ -476,6 +482,19 @@ class Communications:
                 self._send(raw, client.received(body, now))
                 if client.lease is not None and client.lease is not before:
                     await self._bound(client.lease)
+
+    async def _walk(self) -> None:
+        """Back from a silence: ask for the address it had, or announce a static one (C-20)."""
+        was = True
+        while True:
+            on = spaces.carrier("eth0")
+            if on and not was:
+                if self.dhcp is not None and self._raw is not None:
+                    self._send(self._raw, self.dhcp.start(time.monotonic_ns()))
+                else:
+                    self._announce(emit.ip4(self.address))
+            was = on
+            await asyncio.sleep(LOOK_S)
 
     def _send(self, raw: socket.socket, message: Send | None) -> None:
         if message is None:

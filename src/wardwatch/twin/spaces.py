@@ -29,6 +29,7 @@ CLONE_NEWNET = 0x40000000
 _PR_SET_PDEATHSIG = 1
 _SIOCETHTOOL, _ETHTOOL_STXCSUM = 0x8946, 0x17
 _SIOCSIFADDR, _SIOCSIFNETMASK = 0x8916, 0x891C
+_SIOCGIFFLAGS, _IFF_RUNNING = 0x8913, 0x40
 TOOL_S = 20.0
 """A tool that has not ended by then is ended."""
 
@@ -184,6 +185,13 @@ def run(command: list[str], text: str = "") -> None:
 def ends_with_parent() -> None:
     """A process that calls this is killed when the one that made it ends."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def carrier(interface: str) -> bool:
+    """Whether somebody is at the other end of its cable."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        raw = fcntl.ioctl(one, _SIOCGIFFLAGS, pack("16s16x", interface.encode()))
+    return bool(int.from_bytes(raw[16:18], sys.byteorder) & _IFF_RUNNING)
 
 
 def address(interface: str, ipv4: str, mask: str) -> None:

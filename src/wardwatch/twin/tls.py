@@ -1,8 +1,9 @@
 """TLS: an authority made for one run, and the two ways a pump of the class treats a certificate.
 
 What verifies does so by chain, name and date, over TLS 1.2 or later (S-15). What does not (profiles
-before 1.6.1) goes on with anybody, up to TLS 1.2 so that a capture shows the chain; whether the
-chain would have stood is still found out, for the label of CVE-2017-12721. Keys are made anew.
+before 1.6.1) goes on with anybody; whether the chain would have stood is still found out, for the
+label of CVE-2017-12721. Only ``hardened`` knows TLS 1.3, which hides the chain from a capture; the
+published TLS 1.0 of the product is a message of ``messages``, not spoken here. Keys are made anew.
 """
 
 from __future__ import annotations
@@ -64,16 +65,17 @@ def server_context(pair: Path) -> ssl.SSLContext:
     return context
 
 
-def client_context(roots: Path, *, verifies: bool) -> ssl.SSLContext:
-    """What a pump connects with."""
+def client_context(roots: Path, *, verifies: bool, newest: bool = True) -> ssl.SSLContext:
+    """What a pump connects with; the product's own versions know nothing newer than TLS 1.2."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if not newest:
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
     if verifies:
         context.load_verify_locations(roots)
         return context
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    context.maximum_version = ssl.TLSVersion.TLSv1_2
     return context
 
 

@@ -99,6 +99,9 @@ def up(
         ),
     ] = -1.0,
     interval: Annotated[float, typer.Option(help="Seconds between reports, 5 to 86400.")] = 60.0,
+    roam: Annotated[
+        float, typer.Option(help="Walks an hour of each pump: silent for 50 ms to 10 min each.")
+    ] = 0.0,
     library: Annotated[
         int, typer.Option(help="Publish a drug library of this version; 0 none.")
     ] = 0,
@@ -144,7 +147,7 @@ def up(
         raise UsageError(f"it may run for 1 to {LONGEST_S:.0f} s, not {seconds:g}")
     wish = Wish(
         pumps=pumps, version=version, seconds=seconds, loopback=loopback, external=external,
-        dhcp=dhcp, tls=tls, interval_s=interval, boot_s=boot, occlude_s=tuple(occlude or ()),
+        dhcp=dhcp, tls=tls, interval_s=interval, boot_s=boot, roam=roam, occlude_s=tuple(occlude or ()),
         capture=str(capture or ""), library=library, rogue=rogue, impostor=impostor, files=files,
         seed=seed,
     )  # fmt: skip

@@ -1,0 +1,365 @@
+"""A live ward in namespaces, and real clients on it: they see the published behaviour, and the audit the truth.
+
+Nothing here leaves the namespaces that ``wardwatch twin up`` made for the test.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from wardwatch.twin import spaces
+from wardwatch.watch import Audit, audit
+
+WHY_NOT = spaces.possible() if hasattr(os, "fork") else "no fork on this system"
+pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
+SRC = str(Path(__file__).parents[2] / "src")
+
+
+def needs(*tools: str) -> pytest.MarkDecorator:
+    missing = [tool for tool in tools if not spaces.tool(tool)]
+    return pytest.mark.skipif(bool(missing), reason=f"not installed: {', '.join(missing)}")
+
+
+class Ward:
+    """``wardwatch twin up --json``, its last page, and its capture."""
+
+    def __init__(self, process: subprocess.Popen[str], capture: Path) -> None:
+        self.process = process
+        self.capture = capture
+        self.page: dict = {}
+        self.began = time.monotonic()
+
+    def until(self, condition, pages: int = 120) -> dict:
+        """The first page of which it is true; a page comes every second."""
+        assert self.process.stdout is not None
+        for _ in range(pages):
+            line = self.process.stdout.readline()
+            assert line, "the ward ended"
+            self.page = json.loads(line)
+            if condition(self.page):
+                return self.page
+        raise AssertionError(self.page)
+
+    def newest(self) -> dict:
+        """A page that was made after now; those that waited in the pipe are older."""
+        now = time.monotonic() - self.began
+        return self.until(lambda page: page["seconds"] > now + 0.5)
+
+    def at(self, station: str, *command: str, text: str = "") -> subprocess.CompletedProcess[str]:
+        """Run a program where a station is."""
+        program = spaces.tool(command[0])
+        return subprocess.run(
+            [spaces.tool("nsenter"), f"--net={self.page['doors'][station]}", program, *command[1:]],
+            input=text, capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+
+    def bed(self, n: int) -> dict:
+        return self.page["beds"][n - 1]
+
+    def address(self, n: int) -> str:
+        return self.bed(n)["radio"]["address"]
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        self.process.communicate(timeout=60)
+
+
+@contextmanager
+def up(folder: Path, *words: str) -> Iterator[Ward]:
+    capture = folder / "ward.pcapng"
+    command = [
+        sys.executable, "-m", "wardwatch.ui.cli", "twin", "up", "--json", "--seconds", "200",
+        "--interval", "5", "--boot", "1", "--capture", str(capture), *words,
+    ]  # fmt: skip
+    here = os.environ | {"PYTHONPATH": SRC, "TMPDIR": str(folder)}
+    ward = Ward(subprocess.Popen(command, env=here, stdout=subprocess.PIPE, text=True), capture)
+    try:
+        ward.until(heard)
+        yield ward
+    finally:
+        ward.stop()
+
+
+def heard(page: dict) -> bool:
+    known = {pump["serial"] for pump in page["fleet"]["pumps"]}
+    return all(bed["serial"] in known and bed["radio"]["connected"] for bed in page["beds"])
+
+
+SITE = """
+name = "Live Ward"
+[[zone]]
+name = "pumps"
+subnets = ["10.77.0.0/24"]
+permitted_kinds = ["infusion pump", "workstation", "server"]
+pumps = true
+confirmed_by = "clinical engineering"
+confirmed_on = "{date}"
+[[server]]
+role = "dhcp"
+ip = "10.77.0.5"
+macs = ["00:50:56:77:00:05"]
+confirmed_by = "clinical engineering"
+confirmed_on = "{date}"
+[[server]]
+role = "dns"
+ip = "10.77.0.5"
+confirmed_by = "clinical engineering"
+confirmed_on = "{date}"
+[[server]]
+role = "pump_server"
+ip = "10.77.0.20"
+confirmed_by = "clinical engineering"
+confirmed_on = "{date}"
+[[root]]
+pem = '''
+{root}'''
+confirmed_by = "clinical engineering"
+confirmed_on = "{date}"
+"""
+
+
+def audited(ward: Ward, folder: Path, root: str) -> Audit:
+    """The audit of what the mirror port saw, with a site file that somebody confirmed."""
+    from datetime import UTC, datetime
+
+    site = folder / "site.toml"
+    site.write_text(SITE.format(date=f"{datetime.now(UTC):%Y-%m-%d}", root=root), "utf-8")
+    return audit([ward.capture], site=site, key_file=folder / "key")
+
+
+def roots(folder: Path) -> str:
+    (path,) = folder.glob("wardwatch-twin-*/roots.pem")
+    return path.read_text("ascii")
+
+
+def states(result: Audit, measure: str, subject: str = "") -> set[str]:
+    return {v.state.value for v in result.verdicts if v.measure == measure and subject in v.subject}
+
+
+def found(result: Audit, technique: str) -> list[str]:
+    return [f.actor or "" for f in result.findings if f.technique == technique]
+
+
+# A ward with external communications switched on -----------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("live")
+    for parent in (made, *made.parents):
+        if parent.name.startswith("pytest") and parent.stat().st_uid == os.geteuid():
+            parent.chmod(0o755)  # vsftpd's anonymous user must be able to reach its root
+    return made
+
+
+@pytest.fixture(scope="module")
+def ward(folder: Path) -> Iterator[Ward]:
+    words = ("--pumps", "3", "--version", "1.1.2", "--external", "--files", "--no-tls")
+    with up(folder, *words) as running:
+        yield running
+
+
+STATIC, STOCK, ASKS = 1, 2, 3
+"""Pump 1 has external communications on, 2 is as delivered, 3 asks for an address."""
+
+
+@needs("nft", "nmap")
+def test_c1_a_stock_pump_is_silent_but_for_3210(ward: Ward) -> None:
+    ports = "20,21,22,23,80,1580,2200,3210,9100"
+    ran = ward.at("bench", "nmap", "-n", "-Pn", "-sT", "--max-retries", "1", "--reason",
+                  "-p", ports, "10.77.0.102")  # fmt: skip
+    rows = dict(line.split()[:2] for line in ran.stdout.splitlines() if "/tcp" in line)
+    assert rows.pop("3210/tcp") == "open"
+    assert len(rows) == 8
+    assert set(rows.values()) == {"filtered"}
+    assert "reset" not in ran.stdout
+
+
+@needs("nmap")
+def test_c2_service_probes_know_the_external_communications(ward: Ward) -> None:
+    ran = ward.at("bench", "nmap", "-n", "-Pn", "-sV", "--version-intensity", "0",
+                  "-p", "21,23,2200", "10.77.0.101")  # fmt: skip
+    rows = {line.split("/")[0]: line for line in ran.stdout.splitlines() if "/tcp " in line}
+    assert {port: row.split()[1] for port, row in rows.items()} == dict.fromkeys(
+        ("21", "23", "2200"), "open"
+    )
+    assert rows["21"].split()[2].startswith("ftp")
+    assert rows["23"].split()[2].startswith("telnet")
+    assert rows["2200"].split()[2].rstrip("?") == "ici"
+
+
+@needs("telnet")
+def test_c2_telnet_shows_the_banner_and_asks_for_a_password(ward: Ward) -> None:
+    ran = ward.at("bench", "telnet", "10.77.0.101", "23", text="not the password\r\n")
+    assert "RTCS v2.96.00 Telnet server" in ran.stdout
+    assert "Welcome to the Medfusion 4000 Configuration Interface" in ran.stdout
+
+
+@needs("telnet")
+def test_c1_3210_answers_any_line_with_the_serial_number(ward: Ward) -> None:
+    script = f"{{ echo hello; sleep 1; }} | {spaces.tool('telnet')} 10.77.0.102 3210"
+    ran = ward.at("bench", "sh", "-c", script)
+    assert f"{{{ward.bed(STOCK)['serial']},????,invalid,-1,1618}}" in ran.stdout
+
+
+@needs("ftp")
+def test_c3_a_real_ftp_client_reads_files_in_active_mode_without_login(
+    ward: Ward, folder: Path
+) -> None:
+    target = folder / "config.xml"
+    # "ls" first, as a person would; the client is told not to log in (-n) and to be active (-A).
+    script = f"quote HELP\nls\nget CONFIG.XML {target}\nquit\n"
+    ran = ward.at("bench", "ftp", "-A", "-n", "-v", "10.77.0.101", text=script)
+    assert "220 RTCS FTP Ready" in ran.stdout
+    assert "Direct comments to ARC International" in ran.stdout
+    assert "HEAD_F~1" in ran.stdout
+    assert b"<Medfusion3600Configuration>" in target.read_bytes()
+    assert ["CVE-2017-12723", "configuration read"] in ward.newest()["beds"][0]["labels"]
+
+
+@needs("curl")
+def test_c3_a_login_that_is_wrong_ends_in_goodbye(ward: Ward) -> None:
+    ran = ward.at("bench", "curl", "-sS", "-v", "--max-time", "20", "ftp://10.77.0.101/")
+    # curl takes any 2xx after PASS for a login, goes on, and finds nobody.
+    assert (ran.returncode, ran.stdout) == (56, "")
+    assert "< 331 Looking up password" in ran.stderr
+    assert "< 221 Goodbye!" in ran.stderr
+
+
+@needs("vsftpd", "curl")
+def test_the_hospital_s_own_file_server_is_a_real_one(ward: Ward) -> None:
+    ran = ward.at("bench", "curl", "-sS", "--max-time", "20", "ftp://10.77.0.25/hello.txt")
+    assert ran.stdout == "constant filler\n", ran.stderr
+
+
+@needs("dnsmasq")
+def test_c18_one_pump_asks_a_real_dhcp_server_and_is_bound(ward: Ward) -> None:
+    radio = ward.bed(ASKS)["radio"]
+    assert radio["lease"] == "BOUND"
+    assert 150 <= int(radio["address"].rpartition(".")[2]) <= 199
+    assert [ward.bed(n)["radio"]["lease"] for n in (STATIC, STOCK)] == ["", ""]
+
+
+@needs("dnsmasq")
+def test_c20_after_a_silence_it_has_the_address_it_had(ward: Ward) -> None:
+    before = {n: ward.address(n) for n in (STOCK, ASKS)}
+    cables = [ward.page["cables"][f"pump-{n}"] for n in (STOCK, ASKS)]
+    for cable in cables:
+        assert ward.at("switch", "ip", "link", "set", cable, "down").returncode == 0
+    ward.newest()
+    for cable in cables:
+        assert ward.at("switch", "ip", "link", "set", cable, "up").returncode == 0
+    ward.newest()
+    page = ward.until(heard)
+    assert {n: page["beds"][n - 1]["radio"]["address"] for n in before} == before
+    assert page["beds"][ASKS - 1]["radio"]["lease"] == "BOUND"
+
+
+@needs("dnsmasq", "nft", "ftp", "tshark")
+def test_the_mirror_port_saw_what_was_done_and_the_audit_says_so(ward: Ward, folder: Path) -> None:
+    """Last of this ward: it is stopped, and its capture is judged."""
+    reports = {p["serial"]: p["reports"] for p in ward.newest()["fleet"]["pumps"]}
+    sessions = [bed["radio"]["sessions"] for bed in ward.page["beds"]]
+    root = roots(folder)
+    ward.stop()
+    assert len(reports) == 3
+    result = audited(ward, folder, root)
+    assert not result.damaged
+    assert (result.malformed, result.packets) == (0, result.decoded + result.skipped)
+
+    pumps = {d.id: d for d in result.devices if "00:1a:01" in str(d)}
+    asks = "dev-001a01770103"
+    assert {"dev-001a01770101", "dev-001a01770102", asks} <= set(pumps)
+    # C-18, C-20: one pump alone sends DHCP, and asks for the address it had when it comes back.
+    rows = result.tables.ask("SELECT DISTINCT chaddr FROM dhcp WHERE op = 1")
+    assert [row.chaddr for row in rows] == ["00:1a:01:77:01:03"]
+    assert states(result, "static_address", asks) == {"broken"}
+    assert "broken" not in states(result, "static_address", "dev-001a01770101")
+    # C-19: questions are asked for a connection, and a good many reports need none.
+    questions = result.tables.ask("SELECT count(*) AS n FROM dns WHERE NOT is_response")[0].n
+    assert questions <= 3 * sum(sessions)
+    assert sum(reports.values()) > questions
+
+    assert found(result, "ftp_without_login")
+    assert found(result, "configuration_in_clear")
+    assert found(result, "telnet")
+    for quiet in ("rogue_dhcp", "rogue_dns", "rogue_router", "arp_impersonation",
+                  "dhcp_overflow", "dns_overread", "certificate_accepted"):  # fmt: skip
+        assert found(result, quiet) == [], quiet
+
+
+@needs("tshark", "dnsmasq")
+def test_tshark_reads_the_capture_of_the_live_ward_without_a_complaint(
+    ward: Ward, folder: Path
+) -> None:
+    ward.stop()
+    ran = subprocess.run(
+        [spaces.tool("tshark"), "-n", "-r", str(ward.capture), "-o", "tcp.check_checksum:TRUE",
+         "-o", "ip.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE",
+         "-Y", "_ws.malformed or tcp.checksum.status == 0 or udp.checksum.status == 0 or "
+         "ip.checksum.status == 0"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert ran.stdout == ""
+
+
+# Wards that somebody has entered -----------------------------------------------------------------
+
+
+def entered(folder: Path, until, *words: str) -> tuple[Audit, dict]:
+    """The audit of a short ward, and its last page."""
+    capture = folder / "ward.pcapng"
+    command = [
+        sys.executable, "-m", "wardwatch.ui.cli", "twin", "up", "--json", "--seconds", "100",
+        "--interval", "5", "--capture", str(capture), *words,
+    ]  # fmt: skip
+    here = os.environ | {"PYTHONPATH": SRC, "TMPDIR": str(folder)}
+    ward = Ward(subprocess.Popen(command, env=here, stdout=subprocess.PIPE, text=True), capture)
+    try:
+        page = ward.until(until)
+        root = roots(folder)
+    finally:
+        ward.stop()
+    return audited(ward, folder, root), page
+
+
+@needs("dnsmasq", "dhcpd", "openssl")
+def test_a_rogue_and_an_impostor_are_seen_as_what_they_are(tmp_path: Path) -> None:
+    label = ["CVE-2017-12721", "session with an unproven server"]
+    result, page = entered(
+        tmp_path,
+        lambda page: label in page["beds"][0]["labels"] and page["packets"] > 30,
+        "--pumps", "2", "--version", "1.5.0", "--tls", "--rogue", "--impostor",
+    )  # fmt: skip
+    assert {"dnsmasq", "dhcpd", "openssl"} <= set(page["peers"])
+    assert any("b8:27:eb:77:00:67" in actor for actor in found(result, "rogue_dhcp"))
+    assert states(result, "no_rogue_dhcp") == {"broken"}
+    assert any("b8:27:eb:77:00:66" in actor for actor in found(result, "certificate_accepted"))
+    assert states(result, "certificate_validation", "dev-001a01770101") == {"broken"}
+    assert found(result, "ftp_without_login") == []
+
+
+@needs("dnsmasq", "openssl")
+@pytest.mark.parametrize(("version", "state"), [("1.6.1", "holds"), ("hardened", "not observable")])
+def test_s15_a_version_that_verifies_refuses_a_real_impostor(
+    tmp_path: Path, version: str, state: str
+) -> None:
+    """What 1.6.1 does is the vendor's word; TLS 1.3 of hardened hides the chain from a capture."""
+    result, page = entered(
+        tmp_path, lambda page: page["beds"][0]["radio"]["notices"], "--pumps", "1",
+        "--version", version, "--impostor",
+    )  # fmt: skip
+    assert "certificate refused" in page["beds"][0]["radio"]["notices"][0]
+    assert page["beds"][0]["labels"] == []
+    assert page["fleet"]["pumps"] == []
+    assert states(result, "certificate_validation", "dev-001a01770101") == {state}
+    assert found(result, "certificate_accepted") == []
