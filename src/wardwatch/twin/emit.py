@@ -81,6 +81,50 @@ def ipv6(src: bytes, dst: bytes, proto: int, body: bytes, hops: int = 255) -> by
     return pack(">IHBB", 6 << 28, len(body), proto, hops) + src + dst + body
 
 
+def fragments4(packet: bytes, size: int) -> list[bytes]:
+    """An IPv4 packet in fragments of ``size`` octets of its body, a multiple of 8 (RFC 791 §3.2)."""
+    body, found = packet[20:], []
+    for at in range(0, len(body), size):
+        part = body[at : at + size]
+        more = 0x2000 if at + size < len(body) else 0
+        head = packet[:2] + pack(">H", 20 + len(part)) + packet[4:6] + pack(">H", more | at // 8)
+        head += packet[8:10] + b"\0\0" + packet[12:20]
+        found.append(head[:10] + pack(">H", checksum(head)) + head[12:] + part)
+    return found
+
+
+def fragments6(packet: bytes, size: int, ident: int) -> list[bytes]:
+    """An IPv6 packet in fragments, each with its header (RFC 8200 §4.5)."""
+    body, found = packet[40:], []
+    for at in range(0, len(body), size):
+        part = body[at : at + size]
+        header = pack(">BBHI", packet[6], 0, at | (at + size < len(body)), ident)
+        head = packet[:4] + pack(">HB", 8 + len(part), 44) + packet[7:40]
+        found.append(head + header + part)
+    return found
+
+
+VXLAN_PORT = 4789
+
+
+def vxlan(
+    outer: tuple[tuple[bytes, bytes], tuple[bytes, bytes]], vni: int, frame: bytes, ident: int
+) -> bytes:
+    """A frame carried between two tunnel ends, (MAC, address) each (RFC 7348 §5)."""
+    (src_mac, src), (dst_mac, dst) = outer
+    body = pack(">BxxxI", 0x08, vni << 8) + frame
+    # RFC 7348 §5: the source port is a hash of the inner frame, so that one flow keeps one path.
+    sport = 49152 + checksum(frame[:12]) % 16384
+    return ethernet(
+        dst_mac, src_mac, IPV4, ipv4(src, dst, UDP, udp(src, dst, sport, VXLAN_PORT, body), ident)
+    )
+
+
+def untagged(frame: bytes) -> bytes:
+    """A frame without its outermost 802.1Q tag, as an access port hands it out."""
+    return frame[:12] + frame[16:] if frame[12:14] == b"\x81\x00" else frame
+
+
 def _pseudo(src: bytes, dst: bytes, proto: int, length: int) -> bytes:
     """What is summed before the transport header (RFC 9293 §3.1, RFC 8200 §8.1)."""
     return (
@@ -133,6 +177,25 @@ ALL_NODES = ip6("ff02::1")
 ALL_NODES_MAC = mac("33:33:00:00:00:01")
 
 
+def neighbour_advertisement(target: bytes, lladdr: bytes, dst: bytes) -> bytes:
+    """An unsolicited NA with the override flag (RFC 4861 §4.4) as an IPv6 packet."""
+    body = pack(">I", 0x20000000) + target + b"\x02\x01" + lladdr
+    return ipv6(target, dst, ICMP6, icmp6(target, dst, 136, 0, body))
+
+
+def redirect6(src: bytes, dst: bytes, target: bytes, destination: bytes, lladdr: bytes) -> bytes:
+    """An ICMPv6 Redirect: a better first hop for a destination (RFC 4861 §4.5)."""
+    body = bytes(4) + target + destination + b"\x02\x01" + lladdr
+    return ipv6(src, dst, ICMP6, icmp6(src, dst, 137, 0, body))
+
+
+def extended(packet: bytes, kind: int = 60) -> bytes:
+    """An IPv6 packet with an extension header of padding in front of its body (RFC 8200 §4.6)."""
+    header = bytes([packet[6], 0, 1, 4, 0, 0, 0, 0])
+    length = int.from_bytes(packet[4:6], "big") + len(header)
+    return packet[:4] + pack(">HB", length, kind) + packet[7:40] + header + packet[40:]
+
+
 def router_advertisement(src: bytes, lladdr: bytes, lifetime: int, rdnss: bytes = b"") -> bytes:
     """An RA to all nodes (RFC 4861 §4.2) as an IPv6 packet, with MTU; RDNSS (RFC 8106) if given."""
     body = pack(">BBHII", 64, 0, lifetime, 0, 0) + b"\x01\x01" + lladdr
@@ -146,6 +209,12 @@ def router_advertisement(src: bytes, lladdr: bytes, lifetime: int, rdnss: bytes 
 
 RADIOTAP = pack("<BBHIBBHH", 0, 0, 14, 0x0000_000E, 0x00, 0x0C, 2437, 0x00A0)
 """Flags (no FCS), 6 Mbit/s, channel 6: what a passive adapter says of each frame."""
+
+
+def probe_response(bssid: bytes, station: bytes, ssid: bytes, seq: int, stamp: int) -> bytes:
+    """A probe response of an open network (IEEE 802.11-2020 §9.3.3.10)."""
+    body = pack("<QHH", stamp, 100, 0x0401) + _elements(ssid)
+    return _management(0x50, station, bssid, bssid, seq, body)
 
 
 def beacon(bssid: bytes, ssid: bytes, seq: int, stamp: int, *, private: bool) -> bytes:

@@ -214,8 +214,10 @@ def forged(draws: Random) -> bytes:
 # Playing it ------------------------------------------------------------------------------------
 
 
-def play(rules: Rules, acts: Script, arrivals: list[Arrival], asked: list[int]) -> Run:
-    """Therapy under its own virtual clock; frames wait in the socket for the next tick."""
+def play(
+    rules: Rules, acts: Script, arrivals: list[Arrival], asked: list[int], span: int = SPAN_NS
+) -> Run:
+    """Therapy under its own virtual clock for ``span`` ns; frames wait in the socket for the next tick."""
     state = State(rules=rules)
     waiting: deque[bytes] = deque()
     counts, overflow, lost, tick = link.Counts(), 0, 0, 0
@@ -244,7 +246,7 @@ def play(rules: Rules, acts: Script, arrivals: list[Arrival], asked: list[int]) 
     happenings = sorted(
         [(t, 0, event) for t, event in acts]
         + [(t, 1, Wait()) for t in asked]
-        + [(t, 2, raw) for t, raw in arrivals if t < SPAN_NS],
+        + [(t, 2, raw) for t, raw in arrivals if t < span],
         key=lambda one: one[:2],
     )
     for t, _, what in happenings:
@@ -258,9 +260,9 @@ def play(rules: Rules, acts: Script, arrivals: list[Arrival], asked: list[int]) 
                 waiting.append(what)
         else:
             ask(what, t)
-    ticks(SPAN_NS)
-    ask(Wait(), SPAN_NS)
-    volume = therapy.delivered_pl(state, SPAN_NS)
+    ticks(span)
+    ask(Wait(), span)
+    volume = therapy.delivered_pl(state, span)
     return Run(state.core, volume, tuple(sounds), state.comms.violations, lost, counts, overflow)
 
 

@@ -37,11 +37,22 @@ def dhcp(
     siaddr: bytes = bytes(4),
     broadcast: bool = False,
     hops: int = 0,
+    sname: bytes = b"",
+    file: bytes = b"",
+    tail: bytes | None = None,
 ) -> bytes:
-    """A DHCP message: option 53 first, filled with zeros to the 300 octets of BOOTP (RFC 1542 §2.1)."""
+    """A DHCP message: option 53 first, filled with zeros to the 300 octets of BOOTP (RFC 1542 §2.1).
+
+    ``sname`` and ``file`` fill those fields, which option 52 may declare to hold options too;
+    ``tail`` stands in the place of the end option and of what fills the message up.
+    """
     head = pack(">BBBBIHH", op, 1, 6, hops, xid, 0, 0x8000 if broadcast else 0)
-    head += ciaddr + yiaddr + siaddr + giaddr + chaddr + bytes(10 + 64 + 128) + COOKIE
-    body = option(53, bytes([kind])) + b"".join(option(*one) for one in options) + b"\xff"
+    head += ciaddr + yiaddr + siaddr + giaddr + chaddr + bytes(10)
+    head += sname.ljust(64, b"\0") + file.ljust(128, b"\0") + COOKIE
+    body = option(53, bytes([kind])) + b"".join(option(*one) for one in options)
+    if tail is not None:
+        return head + body + tail
+    body += b"\xff"
     return head + body + bytes(max(300 - len(head) - len(body), 0))
 
 
@@ -148,6 +159,18 @@ def dns_answer(ident: int, host: str, address: bytes, ttl: int = 300, claimed: i
     """The answer with one A record; ``claimed`` other than 1 is the over-read of CVE-2017-12722."""
     body = pack(">HHHHHH", ident, 0x8180, 1, claimed, 0, 0) + name(host) + pack(">HH", 1, 1)
     return body + pack(">HHHIH", 0xC00C, 1, 1, ttl, 4) + address
+
+
+def dns_odd(ident: int, host: str, odd: str) -> bytes:
+    """An answer of RFC 9267's shapes: a length, a name or a pointer that leads out of it."""
+    head = pack(">HHHHHH", ident, 0x8180, 1, 1, 0, 0)
+    question = name(host) + pack(">HH", 1, 1)
+    record_ = {
+        "length": pack(">HHHIH", 0xC00C, 1, 1, 300, 4000) + FILLER * 4,
+        "name": pack(">B", 63) + FILLER * 11,
+        "loop": pack(">H", 0xC000 | 12 + len(question)) + pack(">HHIH", 1, 1, 300, 4) + FILLER * 4,
+    }[odd]
+    return head + question + record_
 
 
 # The Medfusion class --------------------------------------------------------------------------

@@ -223,7 +223,7 @@ class Stage:
         draws = self.ward.draws("dhcp", client.name, ts)
         xid = draws.getrandbits(32)
         server = self.station("dhcp")
-        ask, take = _STYLES[style]
+        ask, take = STYLES[style]
         discover = ask(xid, client)
         self.shout(client, ts, discover, "dhcp discover", draws, part)
         if early is not None:
@@ -231,7 +231,7 @@ class Stage:
         options = messages.lease(
             server.ip, self.ward.gateway(client.vlan).ip, self.station("dns").ip, LEASE_S
         )
-        self._serve(client, ts + MS, discover, messages.OFFER, options, draws, part)
+        self.serve(client, ts + MS, discover, messages.OFFER, options, draws, part)
         if self.late_offers is not None and client.vlan == ICU and ts >= self.late_offers[2]:
             self._late_offer(xid, client, ts + 40 * MS, draws)
         if not answered:
@@ -239,7 +239,7 @@ class Stage:
         request = take(xid, client, server.ip, client.ip)
         ts += 80 * MS
         self.shout(client, ts, request, "dhcp request", draws, part)
-        self._serve(client, ts + MS, request, messages.ACKNOWLEDGE, options, draws, part)
+        self.serve(client, ts + MS, request, messages.ACKNOWLEDGE, options, draws, part)
         return ts + 20 * MS
 
     def shout(
@@ -250,7 +250,7 @@ class Stage:
         nobody = (client.mac, bytes(4))
         self.ward.shout(ts, client.vlan, nobody, (68, 67), body, mark, draws.getrandbits(16))
 
-    def _serve(
+    def serve(
         self,
         client: Station,
         ts: int,
@@ -276,7 +276,7 @@ class Stage:
             face = self.ward.gateway(server.vlan)
             self.ward.datagram(ts, face, server, (67, 67), relayed, mark, draws.getrandbits(16))
             mark = mark._replace(who="dhcp", peer=client.name)
-            self._leg(ts + MS, server, face, giaddr, (67, 67), reply, mark, draws)
+            self.leg(ts + MS, server, face, giaddr, (67, 67), reply, mark, draws)
             ts += 2 * MS
         speaker = door if far else server
         mark = Mark(f"dhcp {word}", "dhcp", client.name, client.vlan, *part)
@@ -284,9 +284,9 @@ class Stage:
             near = (speaker.mac, speaker.ip)
             self.ward.shout(ts, client.vlan, near, (67, 68), reply, mark, draws.getrandbits(16))
         else:
-            self._leg(ts, speaker, client, client.ip, (67, 68), reply, mark, draws)
+            self.leg(ts, speaker, client, client.ip, (67, 68), reply, mark, draws)
 
-    def _leg(
+    def leg(
         self,
         ts: int,
         src: Station,
@@ -485,7 +485,7 @@ class Stage:
         )
 
 
-_STYLES: dict[
+STYLES: dict[
     str,
     tuple[Callable[[int, Station], bytes], Callable[[int, Station, bytes, bytes], bytes]],
 ] = {

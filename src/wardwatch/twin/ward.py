@@ -7,7 +7,9 @@ whom, and the event of the scenario it belongs to. The truth is computed from th
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
 from functools import cache
+from ipaddress import ip_address
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -58,6 +60,9 @@ class Mark(NamedTuple):
     """Server port of a conversation; 0 none."""
     routed: bool = False
     """Handed on by the router: the frame bears its MAC."""
+    unit: str = ""
+    """What it carries, told apart from all else of its event: copies of one packet share it, and
+    the fragments of one bear ``#1``, ``#2`` … behind it."""
 
 
 class Frame(NamedTuple):
@@ -67,6 +72,26 @@ class Frame(NamedTuple):
     interface: int
     data: bytes
     mark: Mark
+
+
+class Disguise(msgspec.Struct, frozen=True):
+    """How packets are sent, whatever they say: what a detector must not be put off by."""
+
+    fragment: int = 0
+    """Octets of the body of an IP packet in each fragment; 0 whole."""
+    mss: int = emit.MSS
+    """Octets of TCP payload in a segment."""
+    resent: bool = False
+    """Everything comes twice, as after a lost acknowledgement."""
+    swapped: bool = False
+    """Of two segments the second comes first."""
+    pause_s: float = 0.0
+    """Silence before each segment with payload."""
+
+
+PLAIN = Disguise()
+AGAIN_NS = 300_000_000
+"""Until a packet is sent again: the usual least retransmission time of clients (RFC 6298 asks for 1 s)."""
 
 
 class Station(msgspec.Struct, frozen=True):
@@ -84,8 +109,8 @@ class Station(msgspec.Struct, frozen=True):
 
     @property
     def address(self) -> str:
-        """Its IPv4 address as text."""
-        return ".".join(map(str, self.ip))
+        """Its IP address as text."""
+        return str(ip_address(self.ip))
 
     @property
     def device(self) -> str:
@@ -134,7 +159,15 @@ class Ward:
         self.stations = {station.name: station for station in stations}
         self.mirrored = mirrored
         self.frames: list[Frame] = []
+        self.disguise = PLAIN
+        """How an attack sends its packets."""
+        self._units: Counter[str] = Counter()
         self._gateways = {s.vlan: s for s in stations if s.kind == "gateway"}
+
+    def begin(self, disguise: Disguise = PLAIN) -> None:
+        """Begin a play of its own: no frames yet, and its packets in this disguise."""
+        self.frames, self.disguise = [], disguise
+        self._units.clear()
 
     def draws(self, *label: object) -> Random:
         """Random numbers of their own for one actor or exchange: an attack shifts nobody else's."""
@@ -172,21 +205,48 @@ class Ward:
         the sender's own.
         """
         source = answers_from or src.ip
-        if src.vlan == dst.vlan:
-            packet = emit.ipv4(source, dst.ip, proto, segment, ident)
-            frame = emit.ethernet(dst.mac, src.mac, emit.IPV4, packet, (src.vlan,))
-            self.wire(ts, src.vlan, frame, mark)
-            return
-        if src.vlan in self.mirrored:
-            packet = emit.ipv4(source, dst.ip, proto, segment, ident)
-            door = self.gateway(src.vlan).mac
-            frame = emit.ethernet(door, src.mac, emit.IPV4, packet, (src.vlan,))
-            self.wire(ts, src.vlan, frame, mark._replace(vlan=src.vlan))
-        if dst.vlan in self.mirrored and not stopped:
-            packet = emit.ipv4(source, dst.ip, proto, segment, ident, ttl=63)
-            door = self.gateway(dst.vlan).mac
-            frame = emit.ethernet(dst.mac, door, emit.IPV4, packet, (dst.vlan,))
-            self.wire(ts + ROUTE_NS, dst.vlan, frame, mark._replace(vlan=dst.vlan, routed=True))
+        mark = self._unit(mark)
+        for when, number in self._times(ts, ident):
+            if src.vlan == dst.vlan or src.vlan in self.mirrored:
+                peer = dst.mac if src.vlan == dst.vlan else self.gateway(src.vlan).mac
+                packets = self._packets(source, dst.ip, proto, segment, number)
+                self._put(when, (peer, src.mac), packets, mark._replace(vlan=src.vlan))
+            if src.vlan != dst.vlan and dst.vlan in self.mirrored and not stopped:
+                door = self.gateway(dst.vlan).mac
+                packets = self._packets(source, dst.ip, proto, segment, number, 63)
+                passed = mark._replace(vlan=dst.vlan, routed=True)
+                self._put(when + ROUTE_NS, (dst.mac, door), packets, passed)
+
+    def _unit(self, mark: Mark) -> Mark:
+        """The mark with a name of its own for what it carries, if it is part of an event."""
+        if not mark.event or mark.unit:
+            return mark
+        self._units[mark.event] += 1
+        return mark._replace(unit=str(self._units[mark.event]))
+
+    def _times(self, ts: int, ident: int) -> list[tuple[int, int]]:
+        """When a packet is sent, and under which identification."""
+        once = [(ts, ident)]
+        return [*once, (ts + AGAIN_NS, ident ^ 0x8000)] if self.disguise.resent else once
+
+    def _packets(
+        self, src: bytes, dst: bytes, proto: int, body: bytes, ident: int, ttl: int = 64
+    ) -> list[bytes]:
+        """One IP packet, or its fragments."""
+        size = self.disguise.fragment
+        if len(dst) == 16:
+            packet = emit.ipv6(src, dst, proto, body, ttl)
+            return emit.fragments6(packet, size, ident) if size else [packet]
+        packet = emit.ipv4(src, dst, proto, body, ident, ttl)
+        return emit.fragments4(packet, size) if size else [packet]
+
+    def _put(self, ts: int, ends: tuple[bytes, bytes], packets: list[bytes], mark: Mark) -> None:
+        """Packets of one datagram as frames, 10 µs behind each other."""
+        for n, packet in enumerate(packets):
+            kind = emit.IPV6 if packet[0] >> 4 == 6 else emit.IPV4
+            part = mark._replace(unit=f"{mark.unit}#{n + 1}") if len(packets) > 1 else mark
+            frame = emit.ethernet(*ends, kind, packet, (mark.vlan,))
+            self.wire(ts + n * 10_000, mark.vlan, frame, part)
 
     def datagram(
         self,
@@ -216,11 +276,11 @@ class Ward:
     ) -> None:
         """One UDP datagram to 255.255.255.255 in a VLAN, from (MAC, address)."""
         everyone = b"\xff" * 4
-        packet = emit.ipv4(
-            src[1], everyone, emit.UDP, emit.udp(src[1], everyone, *ports, body), ident
-        )
-        frame = emit.ethernet(BROADCAST, src[0], emit.IPV4, packet, (vlan,))
-        self.wire(ts, vlan, frame, mark._replace(cast="broadcast"))
+        mark = self._unit(mark)._replace(vlan=vlan, cast="broadcast")
+        datagram = emit.udp(src[1], everyone, *ports, body)
+        for when, number in self._times(ts, ident):
+            packets = self._packets(src[1], everyone, emit.UDP, datagram, number)
+            self._put(when, (BROADCAST, src[0]), packets, mark)
 
     def arp_exchange(self, ts: int, asker: Station, target: Station, part: Part = ORDINARY) -> None:
         """Who has …? A broadcast question and the target's unicast answer."""
@@ -325,8 +385,16 @@ class Talk:
         return self
 
     def _say(self, who: int, body: bytes, kind: str, acked: bool) -> Talk:
-        for at in range(0, len(body), emit.MSS):
-            self._send(who, PSH | ACK, body[at : at + emit.MSS], kind)
+        how = self._ward.disguise if self._part.event else PLAIN
+        parts = [(at, body[at : at + how.mss]) for at in range(0, len(body), how.mss)]
+        if how.swapped:
+            parts = [one for n in range(0, len(parts), 2) for one in parts[n : n + 2][::-1]]
+        first = self._seq[who]
+        for at, part in parts:
+            self.wait(how.pause_s)
+            self._seq[who] = first + at & 0xFFFFFFFF
+            self._send(who, PSH | ACK, part, kind)
+        self._seq[who] = first + len(body) & 0xFFFFFFFF
         if acked:
             self._send(1 - who, ACK)
         return self

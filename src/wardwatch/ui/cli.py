@@ -263,6 +263,49 @@ def demo(
     raise typer.Exit(run_demo(out, seed, as_json=as_json))
 
 
+@app.command()
+def drill(
+    technique: Annotated[
+        list[str] | None, typer.Option(help="Play this technique or measure only (repeatable).")
+    ] = None,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Seeds; every second one comes from the commit's hash.")
+    ] = 1,
+    clean: Annotated[
+        int, typer.Option(min=0, help="Seeds whose clean hour is audited for false alarms.")
+    ] = 1,
+    times: Annotated[
+        bool, typer.Option("--times", help="Measure the time to detection as well (slow).")
+    ] = False,
+    site: SiteFile = None,
+    background: Annotated[
+        list[Path] | None,
+        typer.Option(help="Captures to hide every technique in once more (repeatable)."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for drill.json, drill.md and drill.html.")
+    ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep the captures with their labels (Parquet) as well.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Play every attack against the twin, listen from every place, and say what was seen.
+
+    With a site file the ward takes its numbers. Exit status 0: everything that could be observed
+    was seen, and nothing else; 1: something was missed, or was a false alarm. Twin and detectors
+    have the same authors.
+    """
+    from wardwatch.ui.drill import run_drill
+
+    raise typer.Exit(
+        run_drill(
+            technique or [], seeds, clean, times=times, site=site, behind=background or [], out=out,
+            kept=keep, as_json=as_json,
+        )
+    )  # fmt: skip
+
+
 statement.add(app)
 app.add_typer(advisories.app)
 app.add_typer(twin.app)

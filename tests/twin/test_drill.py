@@ -1,0 +1,125 @@
+"""The drill: an hour and its clean twin, the same for the same seed, labelled packet by packet."""
+
+import hashlib
+import shutil
+import subprocess
+
+import dpkt
+import pyarrow.parquet as pq
+import pytest
+from tests.twin.stands import PLAY, TAP, place, played
+
+from wardwatch.model.values import NS
+from wardwatch.twin.drill import keep, keep_clean, play, stand, together
+from wardwatch.twin.plays import ONE_OF_EACH
+from wardwatch.twin.scenario import write
+from wardwatch.twin.switch import TAPS
+
+
+def digest(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_f8_a_seed_gives_identical_bytes_and_another_does_not(tmp_path):
+    name = "dns_overread/IP fragments"
+    one, two = played(name), play(stand(3), PLAY[name])
+    paths = [keep(found, TAP["vlan"], folder(tmp_path, n)) for n, found in enumerate((one, two))]
+    assert digest(paths[0]) == digest(paths[1])
+    labels = [path.with_suffix(".labels.parquet") for path in paths]
+    assert digest(labels[0]) == digest(labels[1])
+    other = keep(play(stand(4), PLAY[name]), TAP["vlan"], folder(tmp_path, 9))
+    assert digest(other) != digest(paths[0])
+
+
+def folder(path, n):
+    (path / str(n)).mkdir()
+    return path / str(n)
+
+
+@pytest.mark.parametrize(
+    "name", ["comms_loss/on DHCP", "telnet/let in", "known_wireless/pump joins"]
+)
+def test_f8_the_clean_twin_differs_by_labelled_packets_and_what_they_displaced_alone(name):
+    found = played(name)
+    clean = {f[:3] for f in place().base}
+    ordinary = {f[:3] for f in found.frames if not f.mark.role}
+    assert ordinary <= clean
+    for frame in place().base:
+        if frame[:3] not in ordinary:
+            assert any(
+                who in (frame.mark.who, frame.mark.peer) and start <= frame.ts < stop
+                for who, start, stop in found.silent
+            ), frame.mark
+    assert {f.mark.event for f in found.event} == {"drill"}
+
+
+def test_f8_labels_stand_one_to_one_with_packets(tmp_path):
+    for tap in (TAP["vlan"], TAP["port"]):
+        found = played("dhcp_overflow/option 66, wins")
+        path = keep(found, tap, tmp_path)
+        rows = pq.read_table(path.with_suffix(".labels.parquet")).to_pylist()
+        with path.open("rb") as file:
+            packets = sum(1 for _ in dpkt.pcapng.Reader(file))
+        caught = found.caught(tap)
+        assert [row["packet_no"] for row in rows] == list(range(1, packets + 1))
+        assert [row["role"] for row in rows] == [f.mark.role for f in caught]
+        assert {row["ground_truth_event"] for row in rows if row["role"]} == {"dhcp_overflow"}
+        assert {row["ground_truth_event"] for row in rows if not row["role"]} == {"none"}
+    assert any(row["i2_violation"] for row in rows)
+    clean = pq.read_table(keep_clean(place(), TAP["vlan"], tmp_path).with_suffix(".labels.parquet"))
+    assert set(clean.column("role").to_pylist()) == {""}
+
+
+def test_every_place_hears_something_and_none_hears_everything():
+    counts = {tap.name: len(place().tapped(place().base, tap)) for tap in TAPS}
+    assert all(0 < count < len(place().base) for count in counts.values())
+    assert counts["from"] + counts["to"] >= counts["vlan"] - counts["port"]
+
+
+def test_one_of_each_technique_fits_into_an_hour_without_meeting():
+    acts, frames = together(place(), ONE_OF_EACH)
+    spells = [spell for act in acts for spell in act.silent]
+    assert len({spell[:2] for spell in spells}) == len(spells)
+    for act in acts:
+        for name, start, stop in spells:
+            if (name, start, stop) not in act.silent:
+                assert not any(
+                    name == act.target.name and start <= f.ts < stop for f in act.event
+                ), (act.play.name, name)
+    assert len(frames) > len(place().base) * 0.9
+    assert all(f.ts < place().end for f in frames)
+
+
+def test_an_infusion_runs_beside_every_play():
+    found = played("dhcp_overflow/runs past the end").bedside()
+    assert found.i1
+    assert found.delivered_pl == found.undisturbed_pl
+
+
+@pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
+def test_tshark_complains_of_planted_frames_alone(tmp_path):
+    """Malformed are the DNS answers made so, fragments aside; no checksum is wrong."""
+    names = ("telnet/over IPv6", "certificate_accepted/small records", "rogue_router/extension header",
+             "ftp_without_login/over IPv6", "dhcp_overflow/option overload", "rogue_dns/IPv6 fragments",
+             "comms_loss/on DHCP", "known_wireless/pump joins", "rogue_router/HSRP")  # fmt: skip
+    for name in names:
+        found = played(name)
+        path = tmp_path / "x.pcapng"
+        frames = tuple(f for f in found.frames if f.mark.vlan != 20)
+        write(frames, path)
+        checks = [f"{p}.check_checksum:TRUE" for p in ("ip", "tcp", "udp")]
+        told = subprocess.run(
+            ["tshark", "-r", path, *(w for c in checks for w in ("-o", c)), "-T", "fields", "-e",
+             "frame.number", "-Y", "_ws.malformed or ip.checksum.status==0 or tcp.checksum.status==0"
+             " or udp.checksum.status==0 or icmpv6.checksum.status==0 or icmp.checksum.status==0"],
+            capture_output=True, text=True, check=True,
+        ).stdout.split()  # fmt: skip
+        assert [(name, frames[int(n) - 1].mark) for n in told] == []
+
+
+def test_an_hour_may_begin_at_another_instant():
+    start = 1_793_500_000 * NS
+    later = stand(3, start)
+    assert len(later.base) > 1000
+    assert later.start == start
+    assert min(f.ts for f in later.base) >= start
