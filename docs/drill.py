@@ -21,8 +21,9 @@ def main() -> int:
 
     words = argparse.ArgumentParser(description=__doc__, prog="docs.drill")
     words.add_argument("--background", type=Path, action="append", default=[])
+    words.add_argument("--jobs", type=int, default=2)
     asked = words.parse_args()
-    result = drilled([], SEEDS, CLEAN, times=True, behind=asked.background)
+    result = drilled([], SEEDS, CLEAN, times=True, behind=asked.background, jobs=asked.jobs)
     text = "# Drill\n\n<!-- Made by `python -m docs.drill`; edit the source, not this file. -->\n\n"
     (ROOT / "docs" / "drill.md").write_text(text + matrix.document(result), encoding="utf-8")
     print(matrix.terminal(result))

@@ -40,3 +40,16 @@ def test_a_forger_that_passes_packets_on_is_no_holder_of_their_addresses() -> No
     ward.bound(ROGUE, PUMP_IP, "ip", start=1).bound(ROGUE, "10.120.0.66", "ip", start=1)
     ward.bound(PUMP, PUMP_IP, start=500).arp(PUMP, PUMP_IP, at=500)
     assert actors(ward) == set()
+
+
+def test_neighbour_discovery_may_not_move_an_address_whose_mac_was_confirmed() -> None:
+    def said(mac: str = ROGUE, source: str = "nd", until: float = 9000, **line) -> set[str]:
+        ward = Ward().present(ROUTER, 0, until).present(mac, 0, 9000)
+        ward.server("router", "fe80::1", **line)
+        return actors(ward.bound(mac, "fe80::1", source, start=5000, end=5000))
+
+    assert said(macs=(ROUTER,)) == {ROGUE}
+    assert said(macs=(ROUTER, ROGUE)) == set()
+    assert said() == set()
+    assert said(until=4000, macs=(ROUTER,)) == set()
+    assert said("00:00:5e:00:02:07", macs=(ROUTER,)) == set()

@@ -36,3 +36,16 @@ def test_off_link_frames_are_judged_where_every_router_is_named_by_mac() -> None
 def test_a_routers_mac_learned_by_arp_may_advertise() -> None:
     ward = Ward().server("router", ROUTER_IP).bound(ROUTER, ROUTER_IP).advert()
     assert variants(ward) == []
+
+
+def test_a_listed_address_from_another_mac_than_its_line_names_is_not_the_router() -> None:
+    def said(**line) -> list[str]:
+        ward = Ward().server("router", "fe80::1", **line).advert()
+        ward.advert(
+            ROGUE, "fe80::1", at=250, kind="redirect", destination="fd00::2", target="fe80::66"
+        )
+        return variants(ward)
+
+    assert said(macs=(ROUTER,)) == ["redirect"]
+    assert said(macs=(ROUTER, ROGUE)) == []
+    assert said() == []

@@ -97,3 +97,54 @@ def test_xid_is_broadcast_through_the_access_point():
     assert raw[10:16] == A
     assert raw[16:22] == emit.BROADCAST
     assert raw[24:27] == b"\0\0\xaf"
+
+
+def test_fragments_of_ipv4_carry_every_octet_once_with_true_sums():
+    packet = emit.ipv4(bytes([10, 0, 0, 1]), bytes([10, 0, 0, 2]), emit.UDP, bytes(range(100)), 7)
+    parts = [dpkt.ip.IP(raw) for raw in emit.fragments4(packet, 32)]
+    assert [(p.offset, bool(p.mf), bool(p.df)) for p in parts] == [
+        (0, True, False), (4, True, False), (8, True, False), (12, False, False),
+    ]  # fmt: skip
+    assert b"".join(bytes(p.data) for p in parts) == bytes(range(100))
+    assert all(emit.checksum(raw[:20]) == 0 for raw in emit.fragments4(packet, 32))
+
+
+def test_fragments_of_ipv6_carry_the_next_header_and_every_octet():
+    src, dst = emit.ip6("fd00::1"), emit.ip6("fd00::2")
+    packet = emit.ipv6(src, dst, emit.UDP, emit.udp(src, dst, 1, 2, bytes(60)))
+    parts = [dpkt.ip6.IP6(raw) for raw in emit.fragments6(packet, 32, 9)]
+    heads = [p.extension_hdrs[44] for p in parts]
+    assert [(h.frag_off, h.m_flag, h.id, h.nxt) for h in heads] == [
+        (0, 1, 9, emit.UDP), (4, 1, 9, emit.UDP), (8, 0, 9, emit.UDP),
+    ]  # fmt: skip
+    assert b"".join(raw[48:] for raw in emit.fragments6(packet, 32, 9)) == packet[40:]
+
+
+def test_an_extension_header_stands_before_an_unchanged_body():
+    src = emit.link_local(emit.mac("00:1a:01:00:00:01"))
+    packet = emit.router_advertisement(src, emit.mac("00:1a:01:00:00:01"), 1800)
+    longer = emit.extended(packet)
+    assert longer[6] == 60
+    assert longer[40] == emit.ICMP6
+    assert longer[48:] == packet[40:]
+    assert int.from_bytes(longer[4:6], "big") == len(longer) - 40
+
+
+def test_a_tunnel_carries_a_frame_as_it_is():
+    ends = (
+        (emit.mac("00:00:00:00:00:01"), bytes([10, 0, 0, 1])),
+        (emit.mac("00:00:00:00:00:02"), bytes([10, 0, 0, 2])),
+    )
+    outer = dpkt.ethernet.Ethernet(emit.vxlan(ends, 5120, b"inner frame", 3))
+    assert outer.data.data.dport == 4789
+    body = bytes(outer.data.data.data)
+    assert (body[0], int.from_bytes(body[4:7], "big"), body[8:]) == (8, 5120, b"inner frame")
+
+
+def test_neighbour_discovery_asks_the_solicited_node_group():
+    mac = emit.mac("00:1a:01:00:00:01")
+    own, target = emit.link_local(mac), emit.ip6("fd00::12:3456")
+    packet, group = emit.neighbour_solicitation(own, mac, target)
+    assert packet[24:40] == emit.ip6("ff02::1:ff12:3456")
+    assert group == emit.mac("33:33:ff:12:34:56")
+    assert dpkt.ip6.IP6(packet).data.type == 135

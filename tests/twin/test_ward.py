@@ -5,7 +5,7 @@ from collections import defaultdict
 import dpkt
 
 from wardwatch.twin.emit import ip4, mac
-from wardwatch.twin.ward import Mark, Station, Talk, Ward, profiles
+from wardwatch.twin.ward import Disguise, Mark, Part, Station, Talk, Ward, profiles
 
 
 def ward(mirrored=(30, 120)):
@@ -94,3 +94,29 @@ def test_every_profile_says_what_it_assumes_and_where_the_rest_is_from():
     for profile in profiles().values():
         assert profile.assumed
         assert profile.source
+
+
+def test_a_disguise_sends_twice_in_small_parts_and_out_of_order():
+    place = ward((120,))
+    ends = place.stations["client"], place.stations["pump"]
+    place.begin(Disguise(mss=4, resent=True, swapped=True))
+    Talk(place, 0, *ends, 21, "x", part=Part("e", "attack")).open().ask(b"abcdefghij")
+    sent = [read(f).data.data for f in sorted(place.frames)]
+    data = {}
+    for tcp in sent:
+        if tcp.data:
+            data.setdefault(tcp.seq, []).append(tcp.data)
+    assert sorted(data.items())[0][1] == [b"abcd"] * 2
+    assert b"".join(parts[0] for _, parts in sorted(data.items())) == b"abcdefghij"
+    assert [t.data for t in sent if t.data][:2] == [b"efgh", b"abcd"]
+    assert len({f.mark.unit for f in place.frames}) * 2 == len(place.frames)
+
+
+def test_the_ordinary_day_wears_no_disguise_and_bears_no_unit():
+    place = ward((120,))
+    place.begin(Disguise(mss=4))
+    Talk(place, 0, place.stations["client"], place.stations["pump"], 21, "x").open().ask(
+        b"abcdefghij"
+    )
+    assert [read(f).data.data.data for f in place.frames][-1] == b"abcdefghij"
+    assert {f.mark.unit for f in place.frames} == {""}

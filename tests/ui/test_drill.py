@@ -142,3 +142,11 @@ def test_the_command_tells_in_80_columns_and_writes_its_documents(tmp_path):
 def test_a_technique_nobody_plays_is_refused_by_name():
     run = CliRunner().invoke(app, ["drill", "--technique", "nonsense"])
     assert run.exit_code != 0
+
+
+def test_parts_in_processes_of_their_own_come_to_the_same(tmp_path):
+    one, two = (d.drilled(["known_wireless"], 2, 0, jobs=jobs) for jobs in (1, 2))
+    assert one.cells == two.cells
+    assert {cell.seed for cell in one.cells} == {*one.seeds}
+    assert len(one.of_commit) == 1
+    assert (one.recall, one.precision) == (two.recall, two.precision) == (1.0, 1.0)

@@ -133,5 +133,20 @@ def claims(scene: Scene, still_s: float) -> tuple[str, list[Any]]:
             AND (s.segment, s.mac) NOT IN (SELECT (segment, src_mac) FROM redundancy)
             -- it carried nothing for others before it spoke
             AND coalesce(c.since >= s.ts, true)
+        UNION ALL
+        -- neighbour discovery (RFC 4861 §7.2.5): an address whose MAC a person confirmed, from another
+        SELECT n.capture, n.first_packet, n.first_ts, n.segment, n.mac, '', h.mac, n.ip, 0, 0,
+            'still there',
+            'said that ' || n.ip || ' is at ' || n.mac || ', while ' || h.mac || ' went on using it'
+        FROM bindings n JOIN named h ON h.ip = n.ip
+        WHERE n.source = 'nd' AND n.mac NOT IN (SELECT mac FROM friends)
+            AND (n.ip, n.mac) NOT IN (SELECT (ip, mac) FROM named)
+            AND NOT regexp_matches(n.mac, '{VIRTUAL}')
+            AND EXISTS (
+                SELECT 1 FROM presence t WHERE t.segment = n.segment AND t.mac = h.mac
+                    AND t.first_ts <= n.first_ts AND t.last_ts >= n.first_ts - {still})
+            AND EXISTS (
+                SELECT 1 FROM presence t WHERE t.segment = n.segment AND t.mac = h.mac
+                    AND t.first_ts <= n.first_ts + {still} AND t.last_ts > n.first_ts)
     """
     return sql, [*owners(scene.devices), friends(scene), *columns]

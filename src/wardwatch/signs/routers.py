@@ -34,6 +34,9 @@ def wrong(scene: Scene) -> tuple[str, list[Any]]:
     ]
     listed: list[tuple[str, str]] = []
     legacy: list[str] = []
+    named = sorted(
+        {s.ip for role in ("router", "dhcpv6") for s in scene.site.servers(role) if s.macs}
+    )
     for segment in segments:
         servers = permitted(scene.site, "router", segment)
         listed += [(segment, s.ip) for s in servers + permitted(scene.site, "dhcpv6", segment)]
@@ -45,13 +48,17 @@ def wrong(scene: Scene) -> tuple[str, list[Any]]:
         WITH listed AS (SELECT unnest(?::VARCHAR[]) AS segment, unnest(?::VARCHAR[]) AS ip),
         friends AS (SELECT unnest(?::VARCHAR[]) AS mac),
         legacy AS (SELECT unnest(?::VARCHAR[]) AS segment),
+        named AS (SELECT unnest(?::VARCHAR[]) AS ip),
         strays AS (SELECT unnest(?::VARCHAR[]) AS segment, unnest(?::VARCHAR[]) AS src_mac,
             unnest(?::VARCHAR[]) AS dst_mac, unnest(?::VARCHAR[]) AS dst),
         judged AS (SELECT DISTINCT segment FROM listed),
         alive AS (SELECT segment, src, src_mac, ts FROM router_adverts
             WHERE kind = 'ra' AND lifetime_s > 0 AND hop_limit = 255),
         adverts AS (
-            SELECT *, (segment, src) IN (SELECT (segment, ip) FROM listed)
+            -- a listed address stands for itself unless its line names MACs and this is none of them:
+            -- whoever writes another's address must send from a MAC of his own
+            SELECT *, ((segment, src) IN (SELECT (segment, ip) FROM listed)
+                        AND (src_mac = '' OR src NOT IN (SELECT ip FROM named)))
                     OR src_mac IN (SELECT mac FROM friends)
                     OR regexp_matches(src_mac, '{VIRTUAL}') AS known
             FROM router_adverts),
@@ -129,7 +136,7 @@ def wrong(scene: Scene) -> tuple[str, list[Any]]:
             dst_mac AS target_mac, dst AS target_ip, strength, weight, variant, detail
         FROM found
     """
-    return sql, [*columns, friends(scene), legacy, *off]
+    return sql, [*columns, friends(scene), legacy, named, *off]
 
 
 def _strays(scene: Scene) -> list[tuple[str, str, str, str]]:

@@ -177,9 +177,18 @@ ALL_NODES = ip6("ff02::1")
 ALL_NODES_MAC = mac("33:33:00:00:00:01")
 
 
-def neighbour_advertisement(target: bytes, lladdr: bytes, dst: bytes) -> bytes:
-    """An unsolicited NA with the override flag (RFC 4861 §4.4) as an IPv6 packet."""
-    body = pack(">I", 0x20000000) + target + b"\x02\x01" + lladdr
+def neighbour_solicitation(src: bytes, lladdr: bytes, target: bytes) -> tuple[bytes, bytes]:
+    """An NS to the solicited-node group (RFC 4861 §4.3) as an IPv6 packet, and that group's MAC."""
+    group = ip6("ff02::1:ff00:0")[:13] + target[13:]
+    body = bytes(4) + target + b"\x01\x01" + lladdr
+    return ipv6(src, group, ICMP6, icmp6(src, group, 135, 0, body)), b"\x33\x33" + group[12:]
+
+
+def neighbour_advertisement(
+    target: bytes, lladdr: bytes, dst: bytes, flags: int = 0x20000000
+) -> bytes:
+    """An NA (RFC 4861 §4.4) as an IPv6 packet; unsolicited with the override flag unless told."""
+    body = pack(">I", flags) + target + b"\x02\x01" + lladdr
     return ipv6(target, dst, ICMP6, icmp6(target, dst, 136, 0, body))
 
 

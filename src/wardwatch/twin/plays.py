@@ -431,7 +431,9 @@ def radio(*forms: str, every_s: float = 30.08, count: int = 8) -> Callable[[Act]
 def _talk(a: Act, port: int, ts: int) -> Talk:
     """A conversation of the attacker with the pump, after ARP or neighbour discovery."""
     client, pump = a.stage.station(a.actor.name), a.stage.station(a.pump.name)
-    if client.vlan == pump.vlan:
+    if len(a.pump.ip) == 16:
+        a.ward.neighbour_exchange(ts, a.actor, a.pump, ATTACK)
+    elif client.vlan == pump.vlan:
         a.ward.arp_exchange(ts, client, pump, ATTACK)
     else:
         a.ward.arp_exchange(ts, client, a.ward.gateway(client.vlan), ATTACK)

@@ -300,6 +300,20 @@ class Ward:
             Mark("arp reply", target.name, asker.name, vlan, *part),
         )
 
+    def neighbour_exchange(
+        self, ts: int, asker: Station, target: Station, part: Part = ORDINARY
+    ) -> None:
+        """Neighbour discovery (RFC 4861 §7.2): a question to the group, and the target's answer."""
+        vlan = asker.vlan
+        question, group = emit.neighbour_solicitation(asker.ip, asker.mac, target.ip)
+        frame = emit.ethernet(group, asker.mac, emit.IPV6, question, (vlan,))
+        mark = Mark("neighbour question", asker.name, target.name, vlan, *part, "multicast")
+        self.wire(ts, vlan, frame, mark)
+        answer = emit.neighbour_advertisement(target.ip, target.mac, asker.ip, 0x60000000)
+        frame = emit.ethernet(asker.mac, target.mac, emit.IPV6, answer, (vlan,))
+        mark = Mark("neighbour answer", target.name, asker.name, vlan, *part)
+        self.wire(ts + MS // 2, vlan, frame, mark)
+
     def announce(self, ts: int, station: Station, part: Part = ORDINARY) -> None:
         """A gratuitous ARP: how a station that starts up makes itself known (RFC 5227 §2.3)."""
         body = emit.arp(1, (station.mac, station.ip), (bytes(6), station.ip))

@@ -288,6 +288,7 @@ def drill(
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep the captures with their labels (Parquet) as well.")
     ] = False,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes to share the audits among.")] = 1,
     as_json: AsJson = False,
 ) -> None:
     """Play every attack against the twin, listen from every place, and say what was seen.
@@ -301,7 +302,7 @@ def drill(
     raise typer.Exit(
         run_drill(
             technique or [], seeds, clean, times=times, site=site, behind=background or [], out=out,
-            kept=keep, as_json=as_json,
+            kept=keep, jobs=jobs, as_json=as_json,
         )
     )  # fmt: skip
 

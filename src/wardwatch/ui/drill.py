@@ -7,8 +7,10 @@ the audit then says what was seen of it. Twin and detectors have the same author
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
 import subprocess
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +30,7 @@ from wardwatch.twin.switch import TAPS, VNI
 from wardwatch.watch import audit, private_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from wardwatch.model.site import Site
     from wardwatch.twin.drill import Played, Stand
@@ -147,13 +149,17 @@ class Auditor:
         if site is not None:
             self._site = lent(site, self._site)
         self._listed = _written(folder / "list.csv", place.listed)
+        self._last: tuple[bytes, Audit] | None = None
         self.audits = 0
 
     def of(self, frames: tuple[Frame, ...]) -> Audit:
-        """What an audit of these frames says."""
+        """What an audit of these frames says; two places that heard the same are asked once."""
         path = self._folder / "capture.pcapng"
         write(frames, path)
-        return self.of_file(path)
+        digest = hashlib.sha256(path.read_bytes()).digest()
+        if self._last is None or self._last[0] != digest:
+            self._last = digest, self.of_file(path)
+        return self._last[1]
 
     def of_file(self, path: Path) -> Audit:
         """What an audit of a capture says."""
@@ -183,12 +189,15 @@ def lent(site: Site, twin: Site) -> Site:
 
 
 def hear(played: Played, tap: Tap, auditor: Auditor) -> Heard:
-    """One play from one place: asked only where a packet of it passes there."""
+    """One play from one place: asked only where a packet of the attack passes, or one that tells."""
     what, seed = played.play, played.stand.seed
     reached = played.reached(tap)
     asked = [show for show in what.shows if show.counts]
-    if not reached:
-        # Its capture is the clean twin's, byte for byte, but for what fell silent.
+    caught = played.caught(tap)
+    sight = played.sight(caught)
+    attacked = any(frame.mark.role == "attack" for frame in reached)
+    if not attacked and not (reached and any(show.need(sight) for show in asked)):
+        # What is there is the clean twin's, but for what fell silent and what followed of it.
         return Heard(
             tuple(
                 Cell(show.question, what.name, what.variant, tap.name, seed, NOT_OBSERVABLE)
@@ -197,8 +206,6 @@ def hear(played: Played, tap: Tap, auditor: Auditor) -> Heard:
             (),
             0,
         )
-    caught = played.caught(tap)
-    sight = played.sight(caught)
     result = auditor.of(caught)
     said = _said(played, result)
     cells = []
@@ -274,6 +281,12 @@ def time_to(played: Played, tap: Tap, auditor: Auditor) -> Timed:
     return Timed(played.play.name, tap.name, (reached[low - 1].ts - played.begins) / NS)
 
 
+def to_time(plays: Sequence[Play]) -> set[str]:
+    """Plays whose time is measured: the first of each technique, and the slow ones."""
+    first = {what.technique: what.name for what in reversed(plays)}
+    return {*first.values(), *(what.name for what in plays if what.variant == "slow")}
+
+
 def infused(played: Played) -> Infused:
     """The infusion beside it."""
     side = played.bedside()
@@ -311,6 +324,7 @@ def drill(
     times: bool = False,
     site: Site | None = None,
     behind: Sequence[Path] = (),
+    behind_seed: int = 1,
     kept: Path | None = None,
     crossed: bool = False,
     command: str = "",
@@ -326,6 +340,7 @@ def drill(
     their labels.
     """
     where = places(site) if site is not None else Places()
+    timed_plays = to_time(_EVERY)
     among: tuple[Cell, ...] = ()
     cells: list[Cell] = []
     false: list[str] = []
@@ -333,7 +348,7 @@ def drill(
     volumes: list[Infused] = []
     wrong: list[str] = []
     true = done = audits = 0
-    total = len(plays) * (len(seeds) if crossed else 1) + len(clean_seeds)
+    total = (len(plays) * (len(seeds) if crossed else 1) if seeds else 0) + len(clean_seeds)
     with tempfile.TemporaryDirectory(prefix="wardwatch-drill-") as folder:
         for number, seed in enumerate(seeds):
             place = stand(seed, places=where)
@@ -351,7 +366,7 @@ def drill(
                     cells += heard.cells
                     false += heard.false
                     true += heard.true
-                if times and (number == 0 or not crossed):
+                if times and what.name in timed_plays and (number == 0 or not crossed):
                     first = next((tap for tap in taps if played.reached(tap)), taps[0])
                     timed.append(time_to(played, first, auditor))
                 done += 1
@@ -366,7 +381,7 @@ def drill(
             if progress is not None:
                 progress(done, total)
         if behind:
-            among = hidden(seeds[0], behind, Path(folder), where, site)
+            among = hidden(behind_seed, behind, Path(folder), where, site)
     return Result(
         command, commit(), tuple(seeds), tuple(of_commit), tuple(cells), tuple(false), true,
         len(clean_seeds), audits, tuple(wrong), tuple(timed), tuple(volumes),
@@ -441,13 +456,14 @@ def drilled(
     site: Path | None = None,
     behind: Sequence[Path] = (),
     kept: Path | None = None,
+    jobs: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> Result:
     """A drill as it is asked for: half of the seeds from the commit's hash, the others counted from 1.
 
     Raises :class:`~wardwatch.errors.UsageError` for a technique that nobody plays.
     """
-    every = (*PLAYS, *BREACHES)
+    every = _EVERY
     known = {what.technique for what in every}
     for name in techniques:
         if name not in known:
@@ -459,18 +475,97 @@ def drilled(
     words += [f"--seeds {count} --clean {clean_count}"] + ["--times"] * times
     words += [f"--site {site.name}"] if site is not None else []
     words += [f"--background {path.name}" for path in behind]
-    return drill(
-        [*range(1, count - count // 2 + 1), *hashed[: count // 2]],
-        plays=[what for what in every if not techniques or what.technique in techniques],
-        clean_seeds=[*range(1, clean_count - clean_count // 2 + 1), *hashed[: clean_count // 2]],
-        times=times,
-        site=read_site(site) if site is not None else None,
-        behind=behind,
-        kept=kept,
-        command=f"wardwatch drill {' '.join(words)}",
-        of_commit=hashed[: count // 2],
-        progress=progress,
+    seeds = [*range(1, count - count // 2 + 1), *hashed[: count // 2]]
+    cleaned = [*range(1, clean_count - clean_count // 2 + 1), *hashed[: clean_count // 2]]
+    plays = [n for n, what in enumerate(every) if not techniques or what.technique in techniques]
+    orders = [
+        _Order(
+            tuple(seeds[n % len(seeds)] for n in plays[job::jobs]), tuple(plays[job::jobs]),
+            tuple(cleaned[job::jobs]), times, site, kept, tuple(behind if job == 0 else ()), seeds[0],
+        )
+        for job in range(jobs)
+    ]  # fmt: skip
+    parts = list(_in_turn(orders, jobs, progress))
+    command = f"wardwatch drill {' '.join(words)}"
+    return Result(
+        command, commit(), tuple(seeds), tuple(hashed[: count // 2]),
+        tuple(
+            sorted((c for r in parts for c in r.cells), key=lambda c: _place_of[c.play])
+        ),
+        tuple(line for r in parts for line in r.false), sum(r.true for r in parts),
+        clean_count, sum(r.clean_audits for r in parts),
+        tuple(line for r in parts for line in r.clean_false),
+        tuple(one for r in parts for one in r.timed), tuple(one for r in parts for one in r.infused),
+        parts[0].among, parts[0].places,
+    )  # fmt: skip
+
+
+class _Order(msgspec.Struct, frozen=True):
+    """A part of a drill, for a process of its own."""
+
+    seeds: tuple[int, ...]
+    """The seed of each play."""
+    plays: tuple[int, ...]
+    """Numbers of plays in the whole list."""
+    clean: tuple[int, ...]
+    times: bool
+    site: Path | None
+    kept: Path | None
+    behind: tuple[Path, ...]
+    behind_seed: int
+
+
+_EVERY = (*PLAYS, *BREACHES)
+_place_of = {what.name: n for n, what in enumerate(_EVERY)}
+
+
+def _done(order: _Order, progress: Callable[[int, int], None] | None = None) -> Result:
+    """One part."""
+    site = read_site(order.site) if order.site is not None else None
+    seeds = sorted(set(order.seeds))
+    total, before = len(order.plays) + len(order.clean), 0
+
+    def passed(done: int, _: int) -> None:
+        if progress is not None:
+            progress(before + done, total)
+
+    found = []
+    for seed in seeds:
+        mine = [_EVERY[n] for n, its in zip(order.plays, order.seeds, strict=True) if its == seed]
+        found.append(
+            drill(
+                [seed], plays=mine, times=order.times, site=site, kept=order.kept, progress=passed
+            )
+        )
+        before += len(mine)
+    last = drill(
+        [], clean_seeds=order.clean, site=site, behind=order.behind, behind_seed=order.behind_seed,
+        progress=passed,
+    )  # fmt: skip
+    found.append(last)
+    return msgspec.structs.replace(
+        last,
+        cells=tuple(c for r in found for c in r.cells),
+        false=tuple(line for r in found for line in r.false),
+        true=sum(r.true for r in found),
+        timed=tuple(one for r in found for one in r.timed),
+        infused=tuple(one for r in found for one in r.infused),
     )
+
+
+def _in_turn(
+    orders: list[_Order], jobs: int, progress: Callable[[int, int], None] | None
+) -> Iterator[Result]:
+    """Parts one after the other, or in processes of their own."""
+    if jobs == 1:
+        yield _done(orders[0], progress)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+        for number, result in enumerate(pool.map(_done, orders), 1):
+            if progress is not None:
+                progress(number, jobs)
+            yield result
 
 
 def run_drill(
@@ -483,6 +578,7 @@ def run_drill(
     behind: Sequence[Path],
     out: Path | None,
     kept: bool,
+    jobs: int,
     as_json: bool,
 ) -> int:
     """The command: drill, tell, write; 0 when all was seen and nothing else, 1 when not."""
@@ -497,7 +593,7 @@ def run_drill(
     with progress_bar("playing", counts=True) as progress:
         result = drilled(
             techniques, count, clean_count, times=times, site=site, behind=behind, kept=captures,
-            progress=progress,
+            jobs=jobs, progress=progress,
         )  # fmt: skip
     if folder is not None:
         (folder / "drill.json").write_text(matrix.as_json(result), "utf-8")
