@@ -1,7 +1,7 @@
 """Run the whole drill and store its document: ``python -m docs.drill`` (half an hour of one core).
 
 Four seeds dealt in turn over the plays, two of them from the commit's hash; 50 clean twins, each
-audited from every place; the time to detection of every play; and with ``--background FILE`` every
+audited from two places in turn; the time to detection of one play a technique; and with ``--background FILE`` every
 technique once more among that capture (``python -m bench.mix --megabytes 1000 --seed 1 FILE``).
 """
 

@@ -269,13 +269,19 @@ def drill(
         list[str] | None, typer.Option(help="Play this technique or measure only (repeatable).")
     ] = None,
     seeds: Annotated[
-        int, typer.Option(min=1, help="Seeds; every second one comes from the commit's hash.")
+        int,
+        typer.Option(
+            min=1, help="Seeds, dealt to the plays in turn; half of them from the commit's hash."
+        ),
     ] = 1,
     clean: Annotated[
-        int, typer.Option(min=0, help="Seeds whose clean hour is audited for false alarms.")
+        int, typer.Option(min=0, help="Seeds whose clean hour is audited, from two places in turn.")
     ] = 1,
     times: Annotated[
-        bool, typer.Option("--times", help="Measure the time to detection as well (slow).")
+        bool,
+        typer.Option(
+            "--times", help="Measure the time to detection too, for one play a technique."
+        ),
     ] = False,
     site: SiteFile = None,
     background: Annotated[
