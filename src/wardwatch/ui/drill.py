@@ -474,7 +474,8 @@ def drilled(
             raise UsageError(
                 f"no technique or measure {name!r} is played; there are: {', '.join(sorted(known))}"
             )
-    hashed = seeds_of(commit() or wardwatch.__version__, max(count, clean_count))
+    at = commit()
+    hashed = seeds_of(at or wardwatch.__version__, max(count, clean_count))
     words = [f"--technique {name}" for name in techniques]
     words += [f"--seeds {count} --clean {clean_count}"] + ["--times"] * times
     words += [f"--site {site.name}"] if site is not None else []
@@ -492,7 +493,7 @@ def drilled(
     parts = list(_in_turn(orders, jobs, progress))
     command = f"wardwatch drill {' '.join(words)}"
     return Result(
-        command, commit(), tuple(seeds), tuple(hashed[: count // 2]),
+        command, at, tuple(seeds), tuple(hashed[: count // 2]),
         tuple(
             sorted((c for r in parts for c in r.cells), key=lambda c: _place_of[c.play])
         ),
