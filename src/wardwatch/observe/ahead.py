@@ -16,13 +16,14 @@ import msgspec
 
 from wardwatch.decode.columns import PacketColumns
 from wardwatch.decode.kernels import headers
+from wardwatch.model.block import Interface, PacketBlock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
     from concurrent.futures import Future
 
     from wardwatch.capture.reader import CaptureReader
-    from wardwatch.model.block import Interface, PacketBlock
+
 
 OUTSTANDING = 2
 """Blocks given or waiting to be: more would leave the cache before they are looked at."""
@@ -41,7 +42,7 @@ class Decoded(msgspec.Struct, frozen=True):
 
 def decoded(
     reader: CaptureReader, events: headers.Events, *, threads: int = 0
-) -> Iterator[Decoded]:
+) -> Generator[Decoded]:
     """Every block of a capture with its columns, which are good until the next is asked for.
 
     Tags are counted in ``events``, which are complete when the iteration ends. ``threads`` 1 does
@@ -62,7 +63,7 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _here(reader: CaptureReader, events: headers.Events) -> Iterator[Decoded]:
+def _here(reader: CaptureReader, events: headers.Events) -> Generator[Decoded]:
     columns = PacketColumns.of_size(0)
     for block in reader:
         columns = _decode(block, columns, events)
@@ -76,7 +77,7 @@ def _decode(block: PacketBlock, columns: PacketColumns, events: headers.Events) 
     return columns
 
 
-def _ahead(reader: CaptureReader, events: headers.Events) -> Iterator[Decoded]:
+def _ahead(reader: CaptureReader, events: headers.Events) -> Generator[Decoded]:
     """One thread reads and decodes, one hashes, and the caller's understands."""
     room = Semaphore(OUTSTANDING)
     ready: SimpleQueue[Decoded | None] = SimpleQueue()
