@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
 HOST = "mds.ward.example"
 NETWORK = "10.77.0"
-DHCP, RESOLVER, SERVER, FILES, IMPOSTOR, ROGUE, BENCH = (
-    f"{NETWORK}.{n}" for n in (5, 5, 20, 25, 66, 67, 30)
+DHCP, RESOLVER, SERVER, FILES, GATEWAY, IMPOSTOR, ROGUE, BENCH = (
+    f"{NETWORK}.{n}" for n in (5, 5, 20, 25, 40, 66, 67, 30)
 )
 """Addresses of the roles; pumps with a static one begin at 101, the DHCP server's range at 150."""
 LEASE_S = 3600
@@ -257,7 +257,9 @@ class Ward:
                 self._capture(Path(wish.capture))
             self._station("server", "00:50:56:77:00:20", SERVER)
             self._station("bench", "f8:b1:56:77:00:30", BENCH)
+            self._station("gateway", "00:50:56:77:00:40", GATEWAY)
             self._peers()
+            self._fork("gateway", lambda: asyncio.run(_gateway()), self.spaces["gateway"])
         self._serve()
         for n in range(min(wish.pumps, PUMPS)):
             self._pump(n, papers)
@@ -383,6 +385,7 @@ class Ward:
         heard, announce = os.pipe()
         os.set_blocking(heard, False)
         gate, seconds = Gate(), min(self.wish.seconds, LONGEST_S) + 60
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 
         def watchdog() -> None:
             os.close(beats)
@@ -393,10 +396,11 @@ class Ward:
             os.close(read)
             leave_network()
             real_time(20)
-            log = os.open(
-                self.folder / f"{plan.name}.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600
+            log, acts = (
+                os.open(self.folder / f"{plan.name}.{kind}", flags, 0o600)
+                for kind in ("jsonl", "acts")
             )
-            Head(plan, head_end, screen, beats, gate, log).run(seconds)
+            Head(plan, head_end, screen, beats, gate, log, acts).run(seconds)
 
         self._fork(f"{plan.name}/watchdog", watchdog)
         self._fork(f"{plan.name}/head", head)
@@ -643,6 +647,13 @@ def release(version: int, key: bytes) -> Release:
     return Release(version, package, offer, signed=bool(key))
 
 
+async def _gateway() -> None:
+    """The hospital's HL7 gateway: takes what the pump server says in IHE PCD."""
+    server = Server(GATEWAY)
+    await server.start({2575: 2575})
+    await asyncio.Event().wait()
+
+
 async def _server(
     wish: Wish, host: str, pair: Path | None, told: socket.socket, ready: int,
     ports: dict[int, int] | None,
@@ -653,9 +664,11 @@ async def _server(
     await server.start(ports)
     os.write(ready, msgspec.json.encode(server.ports) + b"\n")
     os.close(ready)
+    # Kept by a name: a task that nobody holds may be collected.
+    speaking = asyncio.create_task(server.speak(GATEWAY, 2575)) if ports else None
     if wish.library:
         rollout.publish(release(wish.library, RULES_KEY if hardened else b""))
-    while True:
+    while speaking is None or not speaking.done():
         fleet = Fleet(
             tuple(
                 Seen(p.serial, p.reports, p.again, p.late, p.events, p.alarms, p.library, p.pending,
