@@ -71,8 +71,7 @@ class Vantage:
         self._binding_slots = np.zeros(MOST_BINDINGS * 4, np.int32)
         self._used = np.zeros(s.USED_WIDTH, np.int64)
         self._options = np.array([SPELL_SILENCE_NS, MOST_IPS, LONGEST_WIRE], np.int64)
-        self._mirror = np.zeros((duplicates.RING_ROWS, duplicates.RING_WIDTH), np.int64)
-        self._routed = np.zeros((duplicates.RING_ROWS, duplicates.RING_WIDTH), np.int64)
+        self._recent = duplicates.recent()
         self._windows = np.array([MIRROR_NS, ROUTED_NS], np.int64)
         self._spells = np.zeros((0, s.STA_WIDTH), np.int64)
         self.segment: NDArray[np.int32] = np.zeros(0, np.int32)
@@ -145,7 +144,7 @@ class Vantage:
         )
         if ended:
             self._write_spells(self._spells[:ended])
-        self._d.mark_copies(
+        copied = self._d.mark_copies(
             n,
             block.arena,
             block.offset,
@@ -162,12 +161,11 @@ class Vantage:
             columns.dst_lo.view(np.int64),
             columns.payload,
             self._windows,
-            self._mirror,
-            self._routed,
+            *self._recent,
             self._copies,
         )
-        copies = self._copies[:n]
-        if copies.any():
+        if copied:
+            copies = self._copies[:n]
             for mark, column in (
                 (self._d.MIRROR_COPY, self._k.SEG_MIRRORED),
                 (self._d.ROUTED_COPY, self._k.SEG_ROUTED),
