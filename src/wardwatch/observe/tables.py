@@ -250,7 +250,13 @@ class Spool:
         path = self.folder / f"{table}.parquet"
         try:
             if table not in self._writers:
-                self._writers[table] = pq.ParquetWriter(path, schema, compression="zstd")
+                self._writers[table] = pq.ParquetWriter(
+                    path,
+                    schema,
+                    # What lives for one run is not worth the time that zstd takes.
+                    compression="lz4" if self._temporary else "zstd",
+                    use_dictionary=[f.name for f in schema if pa.types.is_string(f.type)],
+                )
             self._writers[table].write_table(data)
         except OSError as error:
             raise _unwritable(path, error) from error
