@@ -99,6 +99,7 @@ def profile(path: str) -> dict[str, float]:
         (observer, "select_messages", "selection of messages"),
         (young, "next_row", "young conversations (TLS by kernel)"),
         (observe_young.Young, "settle", "TLS in rows"),
+        (observer.Tally, "take", "account of the capture"),
         (observer.Observer, "_messages", "messages one by one (TCP, rare datagrams)"),
         (fast_rows.FastRows, "dns", "DNS, DHCP, ARP in bulk"),
         (fast_rows.FastRows, "dhcp", "DNS, DHCP, ARP in bulk"),

@@ -28,8 +28,9 @@ from wardwatch.observe.fast_rows import FastRows
 from wardwatch.observe.radio import Radio
 from wardwatch.observe.segments import segment_name
 from wardwatch.observe.sessions import FOLLOW, IGNORE, Sessions
+from wardwatch.observe.tally import Tally
 from wardwatch.observe.text import ip_of, mac_of, printable
-from wardwatch.observe.vantage import Clock, Vantage, vantage_of_messages
+from wardwatch.observe.vantage import Vantage, vantage_of_messages
 from wardwatch.observe.where import Where
 from wardwatch.observe.young import Young
 
@@ -117,7 +118,7 @@ class Observer:
 
         Raises ``CaptureError`` where there is nothing to read a packet from.
         """
-        tally = _Tally()
+        tally = Tally()
         with open_capture(path, number) as reader:
             with closing(decoded(reader, self._events, threads=self._threads)) as blocks:
                 for given in blocks:
@@ -141,7 +142,7 @@ class Observer:
             self._write(piece)
         self._write_segments()
 
-    def _take(self, given: Decoded, tally: _Tally) -> None:
+    def _take(self, given: Decoded, tally: Tally) -> None:
         """One block, from conversations to messages."""
         block, columns = given.block, given.columns
         n = block.n
@@ -317,7 +318,7 @@ class Observer:
         """Conversations, streams and stations given up so far because a bound was reached."""
         return self._conversations.evicted + self._sessions.evicted + self._vantage.missed
 
-    def _account(self, file: CaptureFile, tally: _Tally) -> None:
+    def _account(self, file: CaptureFile, tally: Tally) -> None:
         """Rows of one file that has been read."""
         outcomes = tally.outcomes()
         self.packets += file.packets
@@ -339,10 +340,10 @@ class Observer:
                 "malformed": outcomes[MALFORMED],
                 "captured_bytes": file.captured_bytes,
                 "wire_bytes": file.wire_bytes,
-                "first_ts": tally.clock.first,
-                "last_ts": tally.clock.last,
+                "first_ts": tally.first,
+                "last_ts": tally.last,
                 "cut_packets": tally.cut,
-                "clock_jumps": tally.clock.jumps,
+                "clock_jumps": tally.jumps,
                 "damage": [f"byte {d.offset}: {printable(d.problem)}" for d in file.damage],
                 "comments": list(file.comments),
                 "evicted": self._given_up() - self._told_given_up,
@@ -466,45 +467,3 @@ def _turned(where: Where) -> Where:
         dst=where.src,
         dst_port=where.src_port,
     )
-
-
-class _Tally:
-    """Counts of one file."""
-
-    def __init__(self) -> None:
-        self.clock = Clock()
-        self.cut = 0
-        self._size = len(headers.REASONS)
-        self._counts = np.zeros(3 * self._size, np.int64)
-        self._first = np.zeros(3 * self._size, np.int64)
-        self._interfaces = np.zeros(0, np.int64)
-
-    def take(self, block: PacketBlock, columns: PacketColumns) -> None:
-        """Count one block."""
-        n = block.n
-        self.clock.take(block.time[:n])
-        self.cut += int((block.length[:n] < block.wire[:n]).sum())
-        key = columns.outcome[:n].astype(np.int64) * self._size + columns.reason[:n]
-        counts = np.bincount(key, minlength=len(self._counts))
-        for fresh in np.flatnonzero((counts > 0) & (self._counts == 0)).tolist():
-            self._first[fresh] = block.first + int((key == fresh).argmax())
-        self._counts += counts
-        seen = np.bincount(block.interface[:n])
-        if len(seen) > len(self._interfaces):
-            self._interfaces = np.pad(self._interfaces, (0, len(seen) - len(self._interfaces)))
-        self._interfaces[: len(seen)] += seen
-
-    def outcomes(self) -> list[int]:
-        """Packets decoded, skipped and malformed."""
-        return [int(part.sum()) for part in self._counts.reshape(3, self._size)]
-
-    def of_interface(self, index: int) -> int:
-        """Packets of one interface."""
-        return int(self._interfaces[index]) if index < len(self._interfaces) else 0
-
-    def rows(self) -> list[tuple[int, int, int, int]]:
-        """(outcome, reason, packets, first packet) of what occurred."""
-        return [
-            (*divmod(key, self._size), int(self._counts[key]), int(self._first[key]))
-            for key in np.flatnonzero(self._counts).tolist()
-        ]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from wardwatch.model.values import NS, UNKNOWN_TIME
+from wardwatch.model.values import NS
 from wardwatch.observe.segments import Aliases, segment_name
 from wardwatch.observe.text import ip_of, mac_of
 
@@ -304,32 +304,3 @@ def vantage_of_messages(spool: Spool) -> Callable[[object, object], dict[str, in
             place = row.pop("capture"), row.pop("segment")
             told.setdefault(place, {}).update(row)
     return lambda capture, segment: {**none, **told.get((capture, segment), {})}
-
-
-class Clock:
-    """The stamps of one capture: first, last, and how often the clock jumped."""
-
-    BACK_NS = NS
-    FORWARD_NS = 3600 * NS
-
-    def __init__(self) -> None:
-        self.first = UNKNOWN_TIME
-        self.last = UNKNOWN_TIME
-        self.jumps = 0
-        self._previous = UNKNOWN_TIME
-
-    def take(self, time: NDArray[np.int64]) -> None:
-        """Look at the stamps of one block."""
-        known = time[time != UNKNOWN_TIME]
-        if not len(known):
-            return
-        low, high = int(known.min()), int(known.max())
-        if self.first == UNKNOWN_TIME:
-            self.first, self.last = low, high
-        self.first, self.last = min(self.first, low), max(self.last, high)
-        steps = np.diff(known)
-        self.jumps += int(((steps < -self.BACK_NS) | (steps > self.FORWARD_NS)).sum())
-        if self._previous != UNKNOWN_TIME:
-            step = int(known[0]) - self._previous
-            self.jumps += step < -self.BACK_NS or step > self.FORWARD_NS
-        self._previous = int(known[-1])
