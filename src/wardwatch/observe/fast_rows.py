@@ -192,7 +192,7 @@ class FastRows:
         if conversation is None:
             conversation = c.conversation[rows]
         status = np.ones(plain, np.uint8)
-        left = np.ones(rows.size, np.bool_)
+        left = np.ones(rows.size, np.uint8)
         first = 0
         while first < plain:
             before = int(buffer.used[0])

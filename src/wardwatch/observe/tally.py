@@ -54,7 +54,7 @@ class Tally:
         n = block.n
         highest = int(block.interface[:n].max()) if n else 0
         if highest >= len(self._interfaces):
-            self._interfaces.resize(highest + 1, refcheck=False)
+            self._interfaces = np.pad(self._interfaces, (0, highest + 1 - len(self._interfaces)))
         kernel.tally(
             n,
             block.first,

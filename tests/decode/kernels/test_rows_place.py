@@ -69,7 +69,7 @@ def test_rows_that_were_taken_cite_their_packets(plain):
     status = np.array([0, 0, 1, 0, 1, 0], np.uint8)
     time, segment = np.arange(60) * 1000, np.arange(rows.size) + 40
     conversation = np.arange(rows.size) + 900
-    place, left = np.zeros((len(k.PLACE), 9), np.int64), np.ones(rows.size, np.bool_)
+    place, left = np.zeros((len(k.PLACE), 9), np.int64), np.ones(rows.size, np.uint8)
     function = k.place_rows.py_func if plain else k.place_rows
     names = k.PLACE[4:15]
     stop = function(
@@ -77,7 +77,7 @@ def test_rows_that_were_taken_cite_their_packets(plain):
         *(getattr(c, name) for name in names), 4, place, left,
     )  # fmt: skip
     assert stop == 6
-    assert np.flatnonzero(~left).tolist() == [2, 5]
+    assert np.flatnonzero(left == 0).tolist() == [2, 5]
     cited = dict(zip(k.PLACE, place[:, 4:6].tolist(), strict=True))
     assert cited["packet"] == [107, 116]
     assert cited["ts"] == [7000, 16000]

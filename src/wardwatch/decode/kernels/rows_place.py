@@ -14,6 +14,8 @@ from wardwatch.compiled import helper, kernel
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Int = int | np.int64
+
 PLACE = (
     "packet",
     "ts",
@@ -36,7 +38,7 @@ PLACE = (
 
 
 @helper
-def _device(prefix: int, devices: NDArray[np.uint32]) -> bool:
+def _device(prefix: Int, devices: NDArray[np.uint32]) -> bool:
     """Whether a MAC's first 24 bits are a device's."""
     for k in range(devices.size):
         if np.int64(devices[k]) == prefix:
@@ -103,7 +105,7 @@ def place_rows(
     ttl: NDArray[np.uint8],
     at: int,  #                              first row of ``place`` to fill
     place: NDArray[np.int64],  # (PLACE, room) out
-    left: NDArray[np.bool_],  # (n,)         out: False for what has become a row
+    left: NDArray[np.uint8],  # (n,)         out: 0 for what has become a row
 ) -> int:
     """Remember where each row came from; returns the row of ``place`` behind the last."""
     for k in range(first, stop):
@@ -127,6 +129,6 @@ def place_rows(
         place[13, at] = dst_port[i]
         place[14, at] = ttl[i]
         place[15, at] = capture
-        left[here] = False
+        left[here] = 0
         at += 1
     return at
