@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections import namedtuple
+from collections import Counter, namedtuple
 
 import pytest
 from typer.testing import CliRunner
@@ -44,6 +44,15 @@ def test_the_audit_finds_every_pump_of_a_clean_fleet_and_nothing_else(made):
     assert (audit.packets, audit.malformed, audit.skipped) == (told["packets"], 0, 0)
     pumps = [d for d in audit.devices if d.identity.kind == "infusion pump" and d.seen]
     assert len(pumps) == 24
+    # What is on the wire is enough to know them: all of the right make, and none listed.
+    bare = wardwatch.audit([folder / "fleet.pcapng"])
+    assert bare.findings == ()
+    found = Counter(
+        d.identity.manufacturer for d in bare.devices if d.identity.kind == "infusion pump"
+    )
+    listed = Counter(d.identity.manufacturer for d in pumps)
+    assert found == listed
+    assert len(found) == 3
     # Only what asks DHCP for an address breaks a measure, and it truly does.
     assert {verdict.measure for verdict in audit.broken} <= {"static_address"}
 
