@@ -86,8 +86,10 @@ def test_every_form_of_packet_was_there(played):
 def test_exchanges_of_one_pump_wait_for_each_other(played):
     # Five messages at one instant: what they say over one connection may not overlap.
     source = Packets(played)
-    join = [played.joined[0], 0, What.JOIN, 0, 0, 0, 0, 0, 0]
-    reports = [[played.joined[0] + 9 * NS, 0, What.REPORT, 0, n, 0, 0, 0, 0] for n in range(1, 6)]
+    join = [played.joined[0], 0, What.JOIN, 0, 0, 0, 0, 0, 0, 0]
+    reports = [
+        [played.joined[0] + 9 * NS, 0, What.REPORT, 0, n, 0, 0, 0, 0, 1] for n in range(1, 6)
+    ]
     events = Events(*np.array([join, *reports], np.int64).T)
     packets = source._expanded(events)
     packets = packets[packets[:, k.P_FORM] == k.TCP]

@@ -320,6 +320,7 @@ class _EventFile:
                 pa.field("made", pa.int64()), pa.field("number", pa.int64()),
                 pa.field("rate_nl_h", pa.int64()), pa.field("given_nl", pa.int64()),
                 pa.field("detail", pa.int64()), pa.field("sent", word),
+                pa.field("library", pa.int64()),
             ]
         )  # fmt: skip
         self._file = (
@@ -334,7 +335,7 @@ class _EventFile:
             pa.array(events.at + self._start), _coded(events.pump, self._pumps),
             _coded(events.what, self._whats), pa.array(events.made + self._start),
             pa.array(events.number), pa.array(events.rate), pa.array(events.given),
-            pa.array(events.detail), _coded(events.sent, _PHASES),
+            pa.array(events.detail), _coded(events.sent, _PHASES), pa.array(events.library),
         ]  # fmt: skip
         self._file.write_table(pa.Table.from_arrays(columns, schema=self._schema))
 
