@@ -97,7 +97,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.fleet", description=__doc__)
     parser.add_argument("--hours", type=float, default=24.0, help="of the capture of 4,000 pumps")
     parser.add_argument("--folder", type=Path, help="where some 15 GB fit for a while")
-    parser.add_argument("--only", action="append", metavar="NUMBER", help="F-1, F-2, F-11 …")
+    parser.add_argument("--only", action="append", metavar="NUMBER", help="F-1, F-2, F-10, F-11")
     asked = parser.parse_args()
     stage = (sys.executable, "-m", "bench.fleet")
     cli = (sys.executable, "-c", "from wardwatch.ui.cli import main; main()")
@@ -158,13 +158,13 @@ def main() -> None:
                 f"{pumps:,} pumps, 1 h, {packets:,} packets: {found:,} pumps found without list or site, "
                 f"{len(report['findings'])} findings, {cpu:.1f} CPU s, peak {peak:,.0f} MB"
             )
-        return "; ".join(rows)
+        return "audits: " + "; ".join(rows)
 
     for number, measure in (
         ("F-1", lists),
         ("F-2", speed),
         ("F-11", day),
-        ("audit-of-a-fleet", audited),
+        ("F-10", audited),
     ):
         if not asked.only or number in asked.only:
             figure = measure()
