@@ -78,7 +78,8 @@ def named(document: Document) -> Named:
             for s in said
             for name in (*s.names, *s.excluded)
             for atom in (*name.core, *name.full, *name.codes, name.tight)
-        ),
+        )
+        | frozenset(atom for s in said for atom in s.context),
         said=msgspec.Raw(msgspec.msgpack.encode(said)),
     )
 
