@@ -159,7 +159,7 @@ outside has shown otherwise), and every one is counted as `i2_violation`.
 
 def document() -> str:
     """The whole text."""
-    return HEAD + calibration() + syringes() + requirements()
+    return HEAD + calibration() + syringes() + fleet() + requirements()
 
 
 def calibration() -> str:
@@ -205,6 +205,38 @@ def syringes() -> str:
     for name, one in found.items():
         values = " | ".join(f"{getattr(one, f).value:g} {getattr(one, f).mark}" for f in fields)
         lines.append(f"| {name} | {values} | {mechanics(name).fastest_nl_h / 1e6:.0f} |\n")
+    return "".join(lines)
+
+
+def fleet() -> str:
+    """The figures of a fleet, each with its mark."""
+    from wardwatch.twin.fleet.hospital import hospital
+
+    home = hospital()
+    lines = [
+        "\n## Fleet\n\nWhat `wardwatch twin fleet` is made from; marks as above.\n\n"
+        "| figure | value | | source |\n|---|---|---|---|\n"
+    ]
+    lines += [
+        f"| {name} | {one.value:g} | {one.mark} | {one.source} |\n"
+        for name, one in home.figure.items()
+    ]
+    lines += [
+        f"| alarms, {variant}: {cause} | {one.value:.1%} | {one.mark} | {one.source} |\n"
+        for variant, mix in home.mix.items()
+        for cause, one in mix.items()
+    ]
+    lines.append(
+        "\nClasses of pumps; every share is assumed, the prefixes are registered.\n\n"
+        "| class | maker | version | prefixes | share | speaks |\n|---|---|---|---|---|---|\n"
+    )
+    for one in home.classes:
+        speaks = f"{one.told.link}, {'a connection' if one.connects == 'each' else 'one for all'}"
+        speaks += " a report" if one.connects == "each" else " reports"
+        lines.append(
+            f"| {one.name} | {one.told.manufacturer} | {one.version} | {', '.join(one.prefixes)} "
+            f"| {one.share:.0%} | {speaks} |\n"
+        )
     return "".join(lines)
 
 

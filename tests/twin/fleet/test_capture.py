@@ -349,3 +349,13 @@ def test_progress_is_told_in_seconds_of_the_span(tmp_path):
     write(FleetPlan(pumps=5, hours=0.5), tmp_path, progress=lambda *at: told.append(at))
     assert told[-1][1] == 1800
     assert told[-1][0] == 1800
+
+
+def test_a_run_that_is_stopped_leaves_nothing(tmp_path):
+    def stop(done, _):
+        assert [path.name for path in tmp_path.iterdir()] != []
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write(FleetPlan(pumps=5, hours=0.2), tmp_path, progress=stop)
+    assert list(tmp_path.iterdir()) == []
