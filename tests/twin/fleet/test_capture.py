@@ -348,13 +348,15 @@ def test_progress_is_told_in_seconds_of_the_span(tmp_path):
     told = []
     write(FleetPlan(pumps=5, hours=0.5), tmp_path, progress=lambda *at: told.append(at))
     assert told[-1][1] == 1800
+    assert told[0] == (0, 1800)
     assert told[-1][0] == 1800
 
 
 def test_a_run_that_is_stopped_leaves_nothing(tmp_path):
     def stop(done, _):
-        assert [path.name for path in tmp_path.iterdir()] != []
-        raise KeyboardInterrupt
+        if done:
+            assert [path.name for path in tmp_path.iterdir()] != []
+            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         write(FleetPlan(pumps=5, hours=0.2), tmp_path, progress=stop)

@@ -164,6 +164,8 @@ def _written(
     progress: Callable[[int, int], None] | None,
     parts: list[Path],
 ) -> Written:
+    if progress is not None:
+        progress(0, int(plan.hours * 3600))
     made = life(fleet(plan))
     source = Packets(made, shape=shape)
     names = [f"fleet.{shape}", "labels.parquet"] if with_packets else []
