@@ -347,6 +347,22 @@ def test_a_rogue_and_an_impostor_are_seen_as_what_they_are(tmp_path: Path) -> No
     assert found(result, "ftp_without_login") == []
 
 
+@needs("dnsmasq", "dhcpd")
+def test_s1_a_real_server_s_oversize_option_ends_in_its_label_and_therapy_goes_on(
+    tmp_path: Path,
+) -> None:
+    """ISC dhcpd sends 200 octets of filler as option 66; which label follows is a seeded choice."""
+    result, page = entered(
+        tmp_path,
+        lambda page: page["beds"][0]["labels"] and page["beds"][0]["page"]["phase"] == "running",
+        "--pumps", "1", "--version", "1.6.0", "--option-66", "200", "--boot", "1",
+    )  # fmt: skip
+    assert {cve for cve, _ in page["beds"][0]["labels"]} == {"CVE-2017-12718"}
+    assert {state for _, state in page["beds"][0]["labels"]} <= {"crashed", "compromised"}
+    assert (page["beds"][0]["page"]["stalls"], page["beds"][0]["watchdog"]) == (0, [])
+    assert any("b8:27:eb:77:00:67" in actor for actor in found(result, "dhcp_overflow"))
+
+
 @needs("dnsmasq", "openssl")
 @pytest.mark.parametrize(("version", "state"), [("1.6.1", "holds"), ("hardened", "not observable")])
 def test_s15_a_version_that_verifies_refuses_a_real_impostor(

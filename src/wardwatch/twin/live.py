@@ -24,7 +24,17 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from wardwatch.model.values import NS
-from wardwatch.twin import comms, isolation, link, roaming, spaces, supervisor, therapy, tls
+from wardwatch.twin import (
+    comms,
+    isolation,
+    link,
+    messages,
+    roaming,
+    spaces,
+    supervisor,
+    therapy,
+    tls,
+)
 from wardwatch.twin.client import Settings
 from wardwatch.twin.pump import Communications, Head, Page, Plan, Radio
 from wardwatch.twin.rollout import Release, Rollout
@@ -48,6 +58,8 @@ PUMPS = 16
 LONGEST_S = 86_400.0
 LOOK_S = 0.1
 MESSAGE = 65_536
+AT_ONCE = 64
+"""Messages read from one station before the others have their turn."""
 
 
 class Wish(msgspec.Struct, frozen=True):
@@ -75,6 +87,8 @@ class Wish(msgspec.Struct, frozen=True):
     """Version the server publishes once the ward runs; 0 none."""
     rogue: bool = False
     """A second DHCP server, ISC's, that nobody asked for."""
+    option_66: int = 0
+    """Octets of option 66 in the rogue's replies, one constant byte; 0 none, at most 255."""
     impostor: bool = False
     """The name of the pump server leads to somebody with another certificate (openssl)."""
     files: bool = False
@@ -433,7 +447,7 @@ class Ward:
         told.close()
         before = self._tells.pop(name, None)
         if before is not None:
-            self._unlisten(before)
+            self._unlisten(before, to_the_end=True)
         self._tells[name] = hears
         self._started[name] = time.monotonic()
         self._listen(hears, lambda raw: self._radio(name, raw))
@@ -529,11 +543,20 @@ class Ward:
         if wish.rogue and (program := spaces.tool("dhcpd")):
             space = self._station("rogue", "b8:27:eb:77:00:67", ROGUE)
             conf, leases = papers / "dhcpd.conf", papers / "dhcpd.leases"
+            oversize = messages.FILLER.decode() * min(wish.option_66, 255)
+            # Sent unasked (hexadecimal 42 is 66): a pump asks for mask, router and resolver only.
+            said = (
+                f'  option tftp-server-name "{oversize}";\n'
+                "  option dhcp-parameter-request-list = "
+                "concat(option dhcp-parameter-request-list, 42);\n"
+                if oversize
+                else ""
+            )
             conf.write_text(
                 f"authoritative; default-lease-time 600; max-lease-time 600;\n"
                 f"subnet {NETWORK}.0 netmask 255.255.255.0 {{\n"
                 f"  range {NETWORK}.200 {NETWORK}.220; option domain-name-servers {ROGUE};\n"
-                f"  option routers {ROGUE};\n}}\n", encoding="ascii",
+                f"  option routers {ROGUE};\n{said}}}\n", encoding="ascii",
             )  # fmt: skip
             leases.touch()
             self._peer("dhcpd", [program, "-4", "-f", "-d", "--no-pid", "-cf", str(conf),
@@ -570,18 +593,25 @@ class Ward:
         end.setblocking(False)
 
         def read() -> None:
-            try:
-                raw = end.recv(MESSAGE)
-            except (BlockingIOError, ConnectionResetError):
-                raw = b""
-            if raw:
+            for _ in range(AT_ONCE):
+                try:
+                    raw = end.recv(MESSAGE)
+                except BlockingIOError:
+                    return
+                except OSError:
+                    raw = b""
+                if not raw:
+                    self._unlisten(end)
+                    return
                 take(raw)
-            else:
-                self._unlisten(end)
 
         self._selector.register(end, selectors.EVENT_READ, read)
 
-    def _unlisten(self, end: socket.socket) -> None:
+    def _unlisten(self, end: socket.socket, *, to_the_end: bool = False) -> None:
+        """Hear no more of it; ``to_the_end`` hears first what was said before it ended."""
+        with suppress(KeyError, ValueError):
+            if to_the_end:
+                self._selector.get_key(end).data()
         with suppress(KeyError, ValueError):
             self._selector.unregister(end)
         end.close()

@@ -524,7 +524,8 @@ class Communications:
                     self._send(raw, client.due(time.monotonic_ns()))
                     continue
                 body = _dhcp_in(frame)
-                if body is None:
+                # What is for somebody else passes the client by, as it passes the pump's.
+                if body is None or body[28:34] != mac:
                     continue
                 now = time.monotonic_ns()
                 self._changed(comms.dhcp_heard(self._now_module(), body, now))
