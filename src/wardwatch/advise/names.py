@@ -104,7 +104,7 @@ def refresh(
             try:
                 name = named(given.get(card.sha512) or shelved_document(folder, card))
             except AdvisoryError as error:
-                refused.append((card.file, str(error)))
+                refused.append((card.file, error.why))
                 continue
         found.append(name)
     if changed or len(kept) > len(found):
@@ -134,7 +134,7 @@ def shelved(folder: Path, ids: Iterable[str]) -> tuple[dict[str, Document], tupl
             try:
                 found[id_] = shelved_document(folder, shelf[id_])
             except AdvisoryError as error:
-                refused.append((shelf[id_].file, str(error)))
+                refused.append((shelf[id_].file, error.why))
     return found, tuple(refused)
 
 
