@@ -12,7 +12,7 @@ import numpy as np
 
 from wardwatch.model.values import NS
 from wardwatch.observe.segments import Aliases, segment_name
-from wardwatch.observe.text import ip_of, mac_of
+from wardwatch.observe.spelled import ips, macs, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -49,6 +49,9 @@ MOST_PAIRS = 1 << 17
 MOST_BINDINGS = 1 << 17
 """MAC–IP bindings kept."""
 
+WRITE_SPELLS = 4_096
+"""Spells that have ended are written in pieces of so many."""
+
 
 class Vantage:
     """Takes every block; knows the segment of every packet of the last one."""
@@ -74,6 +77,7 @@ class Vantage:
         self._recent = duplicates.recent()
         self._windows = np.array([MIRROR_NS, ROUTED_NS], np.int64)
         self._spells = np.zeros((0, s.STA_WIDTH), np.int64)
+        self._ended: list[NDArray[np.int64]] = []
         self.segment: NDArray[np.int32] = np.zeros(0, np.int32)
         """(n,) row of the segment of each packet of the last block."""
         self._copies = np.zeros(0, np.uint8)
@@ -143,7 +147,9 @@ class Vantage:
             self._spells,
         )
         if ended:
-            self._write_spells(self._spells[:ended])
+            self._ended.append(self._spells[:ended].copy())
+            if sum(map(len, self._ended)) >= WRITE_SPELLS:
+                self._write_spells()
         copied = self._d.mark_copies(
             n,
             block.arena,
@@ -177,7 +183,8 @@ class Vantage:
         """Write the bindings seen in packets and the spells that were still going on."""
         k = self._k
         spells = self._stations[: self._used[k.STATIONS]]
-        self._write_spells(spells[spells[:, k.STA_PACKETS] > 0])
+        self._ended.append(spells[spells[:, k.STA_PACKETS] > 0])
+        self._write_spells()
         found = self._bindings[: self._used[k.BINDINGS]]
         if not len(found):
             return
@@ -187,12 +194,9 @@ class Vantage:
             "bindings",
             {
                 "capture": self._segments[segments, k.SEG_CAPTURE],
-                "segment": [self.names[i] for i in segments.tolist()],
-                "mac": [mac_of(m) for m in owners[:, k.STA_MAC].tolist()],
-                "ip": [
-                    ip_of(net, hi, lo)
-                    for net, hi, lo in found[:, [k.BIND_NET, k.BIND_HI, k.BIND_LO]].tolist()
-                ],
+                "segment": spelled(segments, self.names.__getitem__),
+                "mac": macs(owners[:, k.STA_MAC], none=-1),
+                "ip": ips(found[:, k.BIND_NET], found[:, k.BIND_HI], found[:, k.BIND_LO]),
                 "source": ["ip"] * len(found),
                 "first_ts": found[:, k.BIND_FIRST],
                 "last_ts": found[:, k.BIND_LAST],
@@ -247,18 +251,18 @@ class Vantage:
             )
             self.names.append(name)
 
-    def _write_spells(self, spells: NDArray[np.int64]) -> None:
+    def _write_spells(self) -> None:
         """Append spells of activity to table ``presence``."""
         k = self._k
+        spells = np.concatenate(self._ended)
+        self._ended.clear()
         segments = spells[:, k.STA_SEGMENT]
-        if not len(segments):
-            return
         self._spool.extend(
             "presence",
             {
                 "capture": self._segments[segments, k.SEG_CAPTURE],
-                "segment": [self.names[i] for i in segments.tolist()],
-                "mac": [mac_of(m) for m in spells[:, k.STA_MAC].tolist()],
+                "segment": spelled(segments, self.names.__getitem__),
+                "mac": macs(spells[:, k.STA_MAC], none=-1),
                 "first_ts": spells[:, k.STA_FIRST],
                 "last_ts": spells[:, k.STA_LAST],
                 "first_packet": spells[:, k.STA_FIRST_PACKET],
