@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 MEGABYTE = 1_000_000
 SMALL_MEGABYTES = 20.0
+DENSE_MEGABYTES = 100.0
+"""Short exchanges: packets are a third as long, so that it takes as long as 300 MB of the mix."""
+LONG_MEGABYTES = 10_000.0
 """The mix for tools that need minutes for a GB; their figures are told by packet."""
 BUDGET = 15_000
 """Python parser calls allowed for a GB of the mix."""
@@ -206,6 +209,32 @@ def peer_cases(
     return cases, missing
 
 
+def dense_cases(capture: Path, small: Path, folder: Path, packets: int) -> list[Case]:
+    """The audit and the fast peers on short exchanges."""
+    home = ROOT / ".cache" / "bench-venv"
+    variables = peers.environment(home)
+    program = folder / "floor"
+    cases = [Case(FLOOR, (str(program), str(capture)), "", packets)] if program.exists() else []
+    cases.append(Case(AUDIT, audit(capture, folder), "", packets))
+    return cases + [
+        Case(peer.name, peer.command, "", packets, variables=variables)
+        for peer in peers.wanted(capture, small, folder, home)
+        if not peer.slow and peers.there(peer, variables)
+    ]
+
+
+def core_cases(capture: Path, parts: list[Path], folder: Path) -> list[Case]:
+    """The audit on one core and on all of them, of one file and of several."""
+    if shutil.which("taskset") is None or (os.cpu_count() or 1) < 2:
+        return []
+    whole, many = audit(capture, folder), (*audit(parts[0], folder), *map(str, parts[1:]))
+    return [
+        Case(f"{name}, {cores}", (*held, *command), "")
+        for name, command in (("one file", whole), ("four files", many))
+        for cores, held in (("one core", ("taskset", "-c", "0")), ("all cores", ()))
+    ]
+
+
 def worst_cases(folder: Path) -> list[Case]:
     """Audits of captures that are all of one dear kind."""
     made = measure((sys.executable, "-m", "bench.worst", str(folder), str(WORST_PACKETS)))
@@ -299,6 +328,71 @@ def _worst(figures: list[Figure], by: dict[str, Figure], packets: float) -> list
     return lines
 
 
+def _dense(figures: list[Figure], mix: Mapping[str, float]) -> list[str]:
+    """Short exchanges, start-up included for all."""
+    by = {f.case.name: f for f in figures}
+    ours = by[AUDIT]
+    lines = [
+        "",
+        "## Short exchanges",
+        "",
+        f"`python -m bench.mix --dense`: {mix['bytes'] / MEGABYTE:,.0f} MB, {mix['packets']:,.0f} "
+        f"packets, {mix['packets'] / mix['conversations']:.0f} for each TCP connection. "
+        "Whole processes, start-up included.",
+        "",
+        "| process | CPU s | thousand packets a CPU s | ÷ audit |",
+        "|---|---|---|---|",
+    ]
+    for f in figures:
+        if f.failed:
+            lines.append(f"| {f.case.name}{f.failed} | – | – | – |")
+            continue
+        lines.append(
+            f"| {f.case.name} | {f.cpu:.2f} | {f.rate / 1_000:,.0f} | {f.cpu / ours.cpu:.2f} |"
+        )
+    return lines
+
+
+def _cores(figures: list[Figure]) -> list[str]:
+    """Wall time on one core and on all."""
+    if not figures:
+        return []
+    lines = [
+        "",
+        "## Two cores",
+        "",
+        "Wall time of the audit, held to one core (`taskset`) and free to use all.",
+        "",
+        "| | CPU s | wall s | one core ÷ all |",
+        "|---|---|---|---|",
+    ]
+    for one, both in zip(figures[::2], figures[1::2], strict=True):
+        lines.append(f"| {one.case.name} | {one.cpu:.2f} | {one.wall:.2f} | |")
+        ratio = one.wall / both.wall
+        lines.append(f"| {both.case.name} | {both.cpu:.2f} | {both.wall:.2f} | {ratio:.2f} |")
+    return lines
+
+
+def _growth(
+    long: Figure | None, mix: Mapping[str, float], by: dict[str, Figure], packets: float
+) -> list[str]:
+    """From one gigabyte to ten."""
+    if long is None:
+        return []
+    start = by[TINY].cpu
+    short_cost = max(by[AUDIT].cpu - start, 0.001) / packets
+    long_cost = max(long.cpu - start, 0.001) / mix["packets"]
+    return [
+        "",
+        f"## {mix['bytes'] / 1e9:.0f} GB",
+        "",
+        f"{mix['packets']:,.0f} packets, {mix['conversations']:,.0f} TCP connections, audited once: "
+        f"{long.cpu:.1f} CPU s, {long.wall:.1f} s, peak {long.peak:,.0f} MB. A packet costs "
+        f"{long_cost * 1e9:.0f} ns, {short_cost * 1e9:.0f} in the 1 GB mix: "
+        f"{long_cost / short_cost:.2f} times.",
+    ]
+
+
 def page(
     figures: list[Figure],
     bad: list[Figure],
@@ -306,6 +400,7 @@ def page(
     mix: dict[str, float],
     missing: list[str],
     count: int,
+    further: list[str],
 ) -> str:
     """``docs/benchmarks.md``."""
     by = {f.case.name: f for f in figures}
@@ -353,6 +448,7 @@ def page(
         "No case may fall under a tenth of the mix's rate.",
         "",
         *_worst(bad, by, packets),
+        *further,
     ]
     return "\n".join(lines) + "\n"
 
@@ -372,7 +468,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--megabytes", type=float, default=1_000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument(
+        "--long", type=float, default=LONG_MEGABYTES, help="MB of the long mix; 0 leaves it out"
+    )
     parser.add_argument(
         "--quick", action="store_true", help="20 MB, one round, no peers got, no page written"
     )
@@ -399,20 +498,69 @@ def main() -> None:
             missing.append("a C compiler (for the floor)")
         figures = rounds([*cases, *others], count, tell=True)
         bad = rounds(worst_cases(folder), 1, tell=True)
+        by = {f.case.name: f for f in figures}
+        further = [] if asked.quick else _further(asked, folder, capture, small, by, packets, count)
         stages = Case(
             "profile", (sys.executable, "-m", "bench.stages", "profile", str(capture)), ""
         )
         profile = rounds([stages], 1, tell=False)[0].told
         mix |= {"seed": asked.seed, "bytes": capture.stat().st_size, "small": few}
-    text = page(figures, bad, profile, mix, missing, count)
+    text = page(figures, bad, profile, mix, missing, count, further)
     if not asked.quick:
         asked.out.write_text(text, encoding="utf-8")
     print(text)
 
 
-def _made(target: Path, megabytes: float, seed: int) -> dict[str, float]:
+def _further(
+    asked: argparse.Namespace,
+    folder: Path,
+    capture: Path,
+    small: Path,
+    by: dict[str, Figure],
+    packets: int,
+    count: int,
+) -> list[str]:
+    """Short exchanges, two cores, and ten times the length."""
+    dense = folder / "dense.pcap"
+    mix = _made(dense, DENSE_MEGABYTES, asked.seed, "--dense")
+    mix["bytes"] = dense.stat().st_size
+    cases = dense_cases(dense, small, folder, int(mix["packets"]))
+    lines = _dense(rounds(cases, count, tell=True), mix)
+    dense.unlink()
+    parts = _parts(capture, 4, folder)
+    lines += _cores(rounds(core_cases(capture, parts, folder), count, tell=True))
+    for part in parts:
+        part.unlink()
+    if not asked.long:
+        return lines
+    big = folder / "long.pcap"
+    mix = _made(big, asked.long, asked.seed)
+    mix["bytes"] = big.stat().st_size
+    case = Case("long", audit(big, folder), "", int(mix["packets"]))
+    return lines + _growth(rounds([case], 1, tell=True)[0], mix, by, packets)
+
+
+def _parts(source: Path, count: int, folder: Path) -> list[Path]:
+    """A pcap cut at record borders into files of about the same size."""
+    made: list[Path] = []
+    with source.open("rb") as file:
+        head = file.read(24)
+        share = source.stat().st_size // count
+        for n in range(count):
+            part = folder / f"part{n}.pcap"
+            with part.open("wb") as out:
+                out.write(head)
+                done = 0
+                while (done < share or n == count - 1) and (record := file.read(16)):
+                    body = file.read(int.from_bytes(record[8:12], "little"))
+                    done += out.write(record + body)
+            made.append(part)
+    return made
+
+
+def _made(target: Path, megabytes: float, seed: int, *more: str) -> dict[str, float]:
     """Write a mix ⇒ its counts."""
-    maker = (sys.executable, "-m", "bench.mix", "--megabytes", str(megabytes))
+    maker = (sys.executable, "-m", "bench.mix", "--megabytes", str(megabytes), *more)
     return dict(json.loads(measure((*maker, "--seed", str(seed), str(target))).output))
 
 

@@ -97,70 +97,81 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.fleet", description=__doc__)
     parser.add_argument("--hours", type=float, default=24.0, help="of the capture of 4,000 pumps")
     parser.add_argument("--folder", type=Path, help="where some 15 GB fit for a while")
+    parser.add_argument("--only", action="append", metavar="NUMBER", help="F-1, F-2, F-10, F-11")
     asked = parser.parse_args()
     stage = (sys.executable, "-m", "bench.fleet")
     cli = (sys.executable, "-c", "from wardwatch.ui.cli import main; main()")
-    sheet = SHEET.read_text(encoding="utf-8")
 
-    def put(number: str, figure: str) -> None:
-        nonlocal sheet
-        sheet = told(sheet, number, figure, "python -m bench.fleet")
-        SHEET.write_text(sheet, encoding="utf-8")
-        sys.stderr.write(f"{number}: {figure}\n")
+    def lists() -> str:
+        rows = []
+        for pumps, streamed in ((4_000, False), (20_000, True)):
+            _, peak, said = measured(*stage, "events", str(pumps), "24", str(int(streamed)))
+            one = json.loads(said)
+            how = "streamed" if streamed else "in one list"
+            rows.append(
+                f"{one['events']:,.0f} events of {pumps:,} pumps in 24 h {how}: {one['cpu']:.1f} CPU s, peak {peak:,.0f} MB"
+            )
+        return "; ".join(rows)
 
-    rows = []
-    for pumps, streamed in ((4_000, False), (20_000, True)):
-        _, peak, said = measured(*stage, "events", str(pumps), "24", str(int(streamed)))
+    def speed() -> str:
+        _, _, said = measured(*stage, "synthesis", "4000", "2")
         one = json.loads(said)
-        how = "streamed" if streamed else "in one list"
-        rows.append(
-            f"{one['events']:,.0f} events of {pumps:,} pumps in 24 h {how}: {one['cpu']:.1f} CPU s, peak {peak:,.0f} MB"
+        return (
+            f"{one['rate']:,.0f} MB/s on one core from plan to octets, {one['fill']:,.0f} MB/s of it filling alone "
+            f"({one['packets']:,.0f} packets, {one['octets'] / 1e6:,.0f} MB, nothing written)"
         )
-    put("F-1", "; ".join(rows))
-    _, _, said = measured(*stage, "synthesis", "4000", "2")
-    one = json.loads(said)
-    put(
-        "F-2",
-        f"{one['rate']:,.0f} MB/s on one core from plan to octets, {one['fill']:,.0f} MB/s of it filling alone "
-        f"({one['packets']:,.0f} packets, {one['octets'] / 1e6:,.0f} MB, nothing written)",
-    )
-    with tempfile.TemporaryDirectory(dir=asked.folder) as name:
-        folder = Path(name) / "fleet"
-        words = (
-            "twin",
-            "fleet",
-            "--pumps",
-            "4000",
-            "--hours",
-            f"{asked.hours:g}",
-            "--out",
-            str(folder),
-            "--json",
-        )
-        cpu, peak, said = measured(*cli, *words)
+
+    def day() -> str:
+        with tempfile.TemporaryDirectory(dir=asked.folder) as name:
+            folder = Path(name) / "fleet"
+            words = ("twin", "fleet", "--pumps", "4000", "--hours", f"{asked.hours:g}", "--json")
+            cpu, peak, said = measured(*cli, *words, "--out", str(folder))
         one = json.loads(said)
-        put(
-            "F-11",
+        return (
             f"{asked.hours:g} h of 4,000 pumps with labels, events and SHA-256: {one['packets']:,} packets, "
-            f"{one['octets'] / 1e9:.1f} GB, {cpu:.0f} CPU s, peak {peak:,.0f} MB",
+            f"{one['octets'] / 1e9:.1f} GB, {cpu:.0f} CPU s, peak {peak:,.0f} MB"
         )
-    with tempfile.TemporaryDirectory(dir=asked.folder) as name:
-        folder = Path(name) / "fleet"
-        measured(*cli, "twin", "fleet", "--pumps", "500", "--out", str(folder), "--json")
-        words = (
-            "audit",
-            "--json",
-            "--out",
-            str(Path(name) / "audit"),
-            str(folder / "fleet.pcapng"),
-        )
-        given = ("--site", str(folder / "site.toml"), "--inventory", str(folder / "list.csv"))
-        cpu, peak, said = measured(*cli, *words, *given)
-        report = json.loads(said)
-        sys.stderr.write(
-            f"audit of 500 pumps, 1 h: {report['packets']:,} packets, {len(report['findings'])} findings, "
-            f"{cpu:.1f} CPU s, peak {peak:,.0f} MB\n"
-        )
+
+    def audited() -> str:
+        rows = []
+        for pumps in (500, 4_000):
+            with tempfile.TemporaryDirectory(dir=asked.folder) as name:
+                folder = Path(name) / "fleet"
+                measured(
+                    *cli, "twin", "fleet", "--pumps", str(pumps), "--out", str(folder), "--json"
+                )
+                words = (
+                    "audit",
+                    "--json",
+                    "--out",
+                    str(Path(name) / "audit"),
+                    str(folder / "fleet.pcapng"),
+                )
+                cpu, peak, said = measured(*cli, *words)
+            report = json.loads(said)
+            found = sum(
+                d["identity"]["kind"] == "infusion pump" and d["packets"] > 0
+                for d in report["devices"]
+            )
+            packets = sum(row["packets"] for row in report["accounting"])
+            rows.append(
+                f"{pumps:,} pumps, 1 h, {packets:,} packets: {found:,} pumps found without list or site, "
+                f"{len(report['findings'])} findings, {cpu:.1f} CPU s, peak {peak:,.0f} MB"
+            )
+        return "audits: " + "; ".join(rows)
+
+    for number, measure in (
+        ("F-1", lists),
+        ("F-2", speed),
+        ("F-11", day),
+        ("F-10", audited),
+    ):
+        if not asked.only or number in asked.only:
+            figure = measure()
+            text = SHEET.read_text(encoding="utf-8")
+            command = "python -m bench.fleet"
+            SHEET.write_text(told(text, number, figure, command), encoding="utf-8")
+            sys.stderr.write(f"{number}: {figure}\n")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ bytes each on average; TCP sessions (TLS with certificates, HTTP, FTP, telnet, a
 1.8 % of the packets, DHCP 0.2 %, ARP 1 %, some 802.1Q and IPv6; some 3,000 hosts. Real monitors give up
 early on a capture whose checksums, sequence numbers or lengths lie, and then look fast.
 
+``--dense`` makes short exchanges only, about 16 packets a flow: many beginnings, few bytes.
+
 A conversation is written once as a template of frames, and stamped as often as needed: addresses,
 ports, sequence numbers and stamps are set by NumPy, checksums follow from the template's partial
 sums. Flows overlap in time within an episode of some minutes; episodes follow each other.
@@ -164,7 +166,8 @@ def checksum(raw: bytes) -> int:
 class Mix:
     """Makes episodes: flows that overlap in time, as one sorted run of pcap records."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, dense: bool = False) -> None:
+        self.dense = dense
         self.chance = random.Random(seed)
         self.say = Sayings(seed)
         self.hosts = [self._host(n) for n in range(3_000)]
@@ -235,7 +238,7 @@ class Mix:
         self, start_ns: int
     ) -> list[tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]]:
         """One connection of a random kind, or two where FTP needs a second."""
-        kinds, shares = zip(*_KINDS, strict=True)
+        kinds, shares = zip(*(_DENSE_KINDS if self.dense else _KINDS), strict=True)
         kind = self.chance.choices(kinds, shares)[0]
         host = self.chance.choice(self.hosts)
         server = self.chance.randrange(len(self.server_v4))
@@ -247,7 +250,8 @@ class Mix:
             made = self._template(kind, script, v6, bool(host.vlan))
             return [self._stamp(made, host, server, v6, _PORTS[kind], begin, length)]
         # The data connection opens when the control connection has said where.
-        port, size = self.chance.randrange(50_000, 60_000), self.chance.randrange(20_000, 400_000)
+        most = 4_000 if self.dense else 400_000
+        port, size = self.chance.randrange(50_000, 60_000), self.chance.randrange(most // 20, most)
         address = ".".join(map(str, self.server_v4[server]))
         talk = self.say.ftp(address, port, size)
         tag = bool(host.vlan)
@@ -271,6 +275,8 @@ class Mix:
     def _script(self, kind: str) -> list[Line]:
         chance, say = self.chance, self.say
         version = chance.choice((0x0303, 0x0304))
+        if self.dense:
+            return self._short_script(kind, version)
         if kind == "tls bulk":
             rounds = [
                 (chance.randrange(200, 900), chance.randrange(20_000, 130_000))
@@ -293,6 +299,23 @@ class Mix:
         if kind == "hl7":
             return say.hl7(chance.randrange(30, 130))
         return say.telnet(chance.randrange(20, 120))
+
+    def _short_script(self, kind: str, version: int) -> list[Line]:
+        """A short exchange of the kind: about 16 packets with handshake and farewell."""
+        chance, say = self.chance, self.say
+        if kind.startswith("tls"):
+            rounds = chance.randrange(1, 3)
+            return say.tls(
+                [(chance.randrange(40, 400), chance.randrange(30, 1_200)) for _ in range(rounds)],
+                version,
+            )
+        if kind.startswith("http"):
+            return say.http([chance.randrange(60, 2_000) for _ in range(chance.randrange(2, 5))])
+        if kind == "records":
+            return say.records(chance.randrange(3, 6))
+        if kind == "hl7":
+            return say.hl7(chance.randrange(2, 5))
+        return say.telnet(chance.randrange(1, 3))
 
     def _stamp(
         self, made: Template, host: Host, server: int, v6: bool, port: int, begin: int, length: int
@@ -463,6 +486,15 @@ _KINDS = (
     ("ftp", 0.006),
     ("telnet", 0.002),
 )
+_DENSE_KINDS = (
+    ("tls small", 0.62),
+    ("records", 0.15),
+    ("http small", 0.20),
+    ("hl7", 0.01),
+    ("ftp", 0.015),
+    ("telnet", 0.005),
+)
+"""Of the dense mix: what a ward's devices and workstations begin, without the bulk."""
 _PORTS = {"tls bulk": 443, "tls small": 443, "http bulk": 80, "http small": 80} | {
     "records": 8650,
     "hl7": 2575,
@@ -493,16 +525,19 @@ def _same(raw: NDArray[np.uint8], at: NDArray[np.int64], value: bytes) -> None:
     raw[at[:, None] + np.arange(len(value))] = np.frombuffer(value, np.uint8)
 
 
-def write(target: BinaryIO | Path, megabytes: float, seed: int, tell: bool = False) -> Mix:
+def write(
+    target: BinaryIO | Path, megabytes: float, seed: int, tell: bool = False, dense: bool = False
+) -> Mix:
     """Write a mix of about ``megabytes`` (10^6 bytes) ⇒ the maker, with its counts."""
-    mix = Mix(seed)
+    mix = Mix(seed, dense)
     file = target.open("wb") if isinstance(target, Path) else target
     PcapWriter(file, nanosecond=False).close()
     goal, done, start = int(megabytes * 1_000_000), 24, START_NS
+    episode = EPISODE_BYTES // 8 if dense else EPISODE_BYTES
     while done < goal * 0.995:
         # A last episode of a few kB would be all overhead: share the rest evenly.
         rest = goal - done
-        size = rest if rest < EPISODE_BYTES * 1.5 else EPISODE_BYTES
+        size = rest if rest < episode * 1.5 else episode
         done += file.write(mix.episode(start, size))
         start += EPISODE_NS
         if tell:
@@ -520,8 +555,9 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--megabytes", type=float, default=1_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--dense", action="store_true", help="short exchanges only")
     asked = parser.parse_args()
-    mix = write(asked.out, asked.megabytes, asked.seed, tell=sys.stderr.isatty())
+    mix = write(asked.out, asked.megabytes, asked.seed, tell=sys.stderr.isatty(), dense=asked.dense)
     print(json.dumps({"packets": mix.packets, "conversations": mix.conversations}))
 
 

@@ -28,6 +28,11 @@ class InputError(WardwatchError):
         at = "" if offset is None else f" at byte {offset}"
         super().__init__(f"{file}{at}: {problem}; {remedy}")
 
+    @property
+    def why(self) -> str:
+        """The same without the file, for a line that names it already."""
+        return f"{self.problem}; {self.remedy}"
+
 
 class CaptureError(InputError):
     """The file is no capture we can read, or is damaged before its first packet."""

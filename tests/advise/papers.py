@@ -15,6 +15,7 @@ def paper(
     remedies=("Update.",),
     revision="1",
     current="2020-02-02",
+    title="A test advisory",
 ):
     """A document as a dictionary; ``marks`` gives the products (from 1) of each CVE."""
     ids = [f"CSAFPID-{i:04d}" for i in range(1, len(products) + 1)]
@@ -74,7 +75,7 @@ def paper(
                 "name": "Test",
                 "namespace": "https://example.org",
             },
-            "title": "A test advisory",
+            "title": title,
             "tracking": {
                 "current_release_date": f"{current}T00:00:00Z",
                 "id": advisory,

@@ -96,3 +96,11 @@ def test_a_cut_archive_gives_what_it_has_and_says_so(tmp_path):
 
 def test_an_absent_file_is_refused_by_name(tmp_path):
     assert "cannot be read" in by_name(tmp_path / "none.json")["none.json"].refused
+
+
+def test_a_link_in_a_folder_is_refused_by_name_and_not_followed(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.json").write_bytes(b"{}")
+    (tmp_path / "in" / "b.json").symlink_to("/etc/passwd")
+    found = {file.name: (file.raw, file.refused) for file in gather([tmp_path / "in"])}
+    assert found == {"a.json": (b"{}", ""), "b.json": (b"", "is a link")}

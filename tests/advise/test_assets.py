@@ -107,6 +107,69 @@ def test_a_residual_cve_is_named_though_the_rest_is_fixed():
     assert [c.cve for c in answer.cves if c.exposure is Exposure.AFFECTED] == ["CVE-2023-30562"]
 
 
+def test_a_word_of_the_title_makes_no_other_product():
+    of = library(
+        ("Acme", "PerformA", "<= 2.0", "PerformA: <= 2.0"),
+        ("Acme", "Journal Service", "<= 1.0", "Journal Service: <= 1.0"),
+        title="Acme Kiestra PerformA and Journal Service",
+    )
+    assert status(of, "Acme", "Kiestra PerformA", "2.1") == "not"
+    assert status(of, "Acme", "Compact PerformA", "2.1") == "unknown"
+
+
+def test_a_product_named_in_the_title_alone_is_a_question():
+    of = library(
+        ("Acme", "RF models EX1150", "< 8.2", "RF models EX1150: < 8.2"),
+        title="Acme Merlin@home Transmitter Vulnerability",
+    )
+    assert status(of, "Acme", "Merlin@home", "8.1") == "unknown"
+    assert status(of, "Acme", "Merlin@home EX1150", "8.1") == "affected"
+    assert status(of, "Acme", "Transmitter", "8.1") == "none"
+
+
+def test_numbers_side_by_side_are_products_each():
+    of = library(("Acme", "NextSeq 1000/2000 Control Software", "<= 1.4", "NextSeq: <= 1.4"))
+    assert [status(of, "Acme", f"NextSeq {n}", "1.5") for n in (1000, 2000, 3000)] == ["not", "not", "none"]  # fmt: skip
+    series = library(("Acme", "Innova IGS 5x0", "vers:all/*", "Innova IGS 5x0: *"))
+    assert [status(series, "Acme", f"Innova IGS {n}") for n in (540, 640)] == ["affected", "none"]
+
+
+def test_not_affected_gives_way_where_a_second_name_may_be_the_same_product():
+    of = library(
+        ("Acme", "NovaSeq 6000 Control Software", "<= 1.7", "NovaSeq 6000: <= 1.7"),
+        ("Acme", "NovaSeq Control Software", "1.8", "NovaSeq: 1.8"),
+        ("Acme", "NovaSeq Mini Control Software", "1.9", "NovaSeq Mini: 1.9"),
+    )
+    assert [status(of, "Acme", "NovaSeq 6000", v) for v in ("1.7", "1.8", "1.9")] == ["affected", "unknown", "not"]  # fmt: skip
+
+
+def test_a_family_without_its_model_asks_for_each_of_its_models():
+    found = {a.advisory: a for a in ask(OWN, "BD", "Alaris PC unit", "9.33")}
+    assert found["ICSMA-20-170-06"].exposure is Exposure.AFFECTED  # it names no model either
+    one = found["ICSMA-23-194-01"]
+    assert (one.exposure, one.condition) == (Exposure.UNKNOWN, "its model")
+    told = {a.advisory: a.exposure for a in ask(OWN, "BD", "Alaris PC unit 8015", "9.33")}
+    assert told["ICSMA-23-194-01"] is Exposure.AFFECTED
+    assert "ICSMA-17-017-01" not in told  # that of the model 8000
+
+
+def test_a_bound_that_a_later_fix_belies_is_unknown():
+    of = library(
+        ("Innokas", "VC150", "< 1.7.15", "VC150: prior to Version 1.7.15"),
+        advisory="ICSMA-21-007-01",
+    )
+    assert [status(of, "Innokas", "VC150", v) for v in ("1.7.14", "1.7.15", "1.7.15b")] == ["affected", "unknown", "not"]  # fmt: skip
+
+
+def test_some_versions_of_a_product_may_be_taken_out():
+    of = library(("Acme", "Venue, not including Venue 40 R1-3", "vers:all/*", "Venue, not ..."))
+    assert [status(of, "Acme", "Venue 40", v) for v in ("R3", "R4", "")] == ["not", "affected", "unknown"]  # fmt: skip
+    line = library(
+        ("Acme", "Invenia, not including VScan product line", "vers:all/*", "Invenia ...")
+    )
+    assert status(line, "Acme", "Vscan Extend", "1.3") == "not"
+
+
 def test_what_a_document_takes_out_is_not_affected_by_its_own_words():
     of = library(("Acme", "Echo, not including Echo 100 Pro", "vers:all/*", "Echo, not ... Pro"))
     assert status(of, "Acme", "Echo S8", "") == "affected"

@@ -85,3 +85,13 @@ def test_no_bytes_escape(tmp_path_factory, content):
         read_assets(path)
     except InventoryError as error:
         assert "fuzz.csv" in str(error)
+
+
+def test_a_device_exported_twice_is_counted_once_and_told(tmp_path):
+    path = tmp_path / "list.csv"
+    path.write_text(
+        "Asset,Maker,Model,Version\n1,BD,Alaris PCU,9.7\n1,BD,Alaris PCU,9.7\n2,BD,Alaris PCU,9.7\n1,BD,Alaris PCU,9.9\n,BD,Alaris PCU,9.7\n,BD,Alaris PCU,9.7\n"
+    )
+    groups, warnings = read_assets(path)
+    assert [(g.asset.version, g.rows) for g in groups] == [("9.7", (2, 4, 6, 7)), ("9.9", (5,))]
+    assert warnings == ("list.csv: 1 rows repeat a device of the same number; counted once",)

@@ -3,7 +3,7 @@
 import pytest
 
 from wardwatch.advise.knowledge import makers
-from wardwatch.advise.makers import answers, makers_in, makers_of, since
+from wardwatch.advise.makers import answering, answers, called, makers_in, makers_of, since
 
 
 @pytest.mark.parametrize(
@@ -26,8 +26,20 @@ def test_a_makers_many_names_are_one(text, maker):
 
 
 def test_a_stranger_is_itself_and_nobody_is_nobody():
-    assert makers_of("OFFIS e.V.") == makers_of("Offis") == frozenset({"~offis"})
+    assert answers(makers_of("OFFIS e.V."), makers_of("Offis"))
+    assert answers(makers_of("Beacon Medaes"), makers_of("BeaconMedaes Inc."))
+    assert not answers(makers_of("Beacon Hill"), makers_of("BeaconMedaes"))
     assert makers_of("  ") == frozenset()
+
+
+def test_who_may_answer_for_whom_goes_both_ways():
+    assert {"icu", "smiths", "hospira"} <= answering(frozenset({"icu"}))
+    assert {"icu", "smiths"} <= answering(frozenset({"smiths"}))
+    assert answering(frozenset({"~nobody"})) == {"~nobody"}
+
+
+def test_a_maker_is_called_by_all_its_words():
+    assert {"change", "healthcare", "mckesson"} <= called(frozenset({"change"}))
 
 
 def test_a_buyer_answers_for_what_it_bought_and_says_since_when():

@@ -32,6 +32,12 @@ def test_accents_signs_and_mojibake_are_undone():
     assert plain("Wi-Fi & Battery") == "wifi and battery"
 
 
+def test_what_people_shorten_is_read_in_full():
+    assert plain("Defib Dashboard") == "defibrillator dashboard"
+    assert plain("Systems Mgr (Svr)") == "systems manager server"
+    assert name_of("Claria CRT-D").core == name_of("Claria").core
+
+
 def test_the_makers_own_words_do_not_count():
     assert name_of("BD Alaris PCU", "BD").core == name_of("Alaris PCU", "BD").core
 

@@ -188,3 +188,15 @@ def test_a_transfer_is_announced_with_its_size_and_a_telnet_login_is_asked_for()
     assert b"(10,9,0,10,195,81)" in talk
     assert b"(1234 bytes)" in talk
     assert b"login: " in b"".join(text for _, text in say.telnet(5))
+
+
+def test_the_dense_mix_has_about_sixteen_packets_a_connection() -> None:
+    file = io.BytesIO()
+    mix = write(file, 1.0, seed=2, dense=True)
+    kinds = collections.Counter()
+    for _, wire in dpkt.pcap.Reader(io.BytesIO(file.getvalue())):
+        frame = dpkt.ethernet.Ethernet(wire)
+        if is_ip(frame):
+            kinds[transport(frame)[2]] += 1
+    assert 12 <= kinds[6] / mix.conversations <= 22
+    assert mix.packets == sum(1 for _ in dpkt.pcap.Reader(io.BytesIO(file.getvalue())))

@@ -19,7 +19,9 @@ def values(seen, sign):
 def test_every_sign_that_a_rule_reads_is_one_that_a_question_gives():
     from wardwatch.inventory import signs as module
 
-    asked = " ".join((*module._QUESTIONS, *module._named_questions(rulebook())))
+    asked = " ".join(
+        question for _, question in (*module._QUESTIONS, *module._named_questions(rulebook()))
+    )
     given_elsewhere = {
         "oui",
         "banner",

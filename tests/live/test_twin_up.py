@@ -187,12 +187,11 @@ def test_c1_a_stock_pump_is_silent_but_for_3210(ward: Ward) -> None:
 @needs("nmap")
 def test_c2_service_probes_know_the_external_communications(ward: Ward) -> None:
     ran = ward.at("bench", "nmap", "-n", "-Pn", "-sV", "--version-intensity", "0",
-                  "-p", "21,23,2200", "10.77.0.101")  # fmt: skip
+                  "-p", "23,2200", "10.77.0.101")  # fmt: skip
     rows = {line.split("/")[0]: line for line in ran.stdout.splitlines() if "/tcp " in line}
     assert {port: row.split()[1] for port, row in rows.items()} == dict.fromkeys(
-        ("21", "23", "2200"), "open"
+        ("23", "2200"), "open"
     )
-    assert rows["21"].split()[2].startswith("ftp")
     assert rows["23"].split()[2].startswith("telnet")
     assert rows["2200"].split()[2].rstrip("?") == "ici"
 
@@ -346,6 +345,22 @@ def test_a_rogue_and_an_impostor_are_seen_as_what_they_are(tmp_path: Path) -> No
     assert any("b8:27:eb:77:00:66" in actor for actor in found(result, "certificate_accepted"))
     assert states(result, "certificate_validation", "dev-001a01770101") == {"broken"}
     assert found(result, "ftp_without_login") == []
+
+
+@needs("dnsmasq", "dhcpd")
+def test_s1_a_real_server_s_oversize_option_ends_in_its_label_and_therapy_goes_on(
+    tmp_path: Path,
+) -> None:
+    """ISC dhcpd sends 200 octets of filler as option 66; which label follows is a seeded choice."""
+    result, page = entered(
+        tmp_path,
+        lambda page: page["beds"][0]["labels"] and page["beds"][0]["page"]["phase"] == "running",
+        "--pumps", "1", "--version", "1.6.0", "--option-66", "200", "--boot", "1",
+    )  # fmt: skip
+    assert {cve for cve, _ in page["beds"][0]["labels"]} == {"CVE-2017-12718"}
+    assert {state for _, state in page["beds"][0]["labels"]} <= {"crashed", "compromised"}
+    assert (page["beds"][0]["page"]["stalls"], page["beds"][0]["watchdog"]) == (0, [])
+    assert any("b8:27:eb:77:00:67" in actor for actor in found(result, "dhcp_overflow"))
 
 
 @needs("dnsmasq", "openssl")

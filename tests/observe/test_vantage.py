@@ -1,11 +1,10 @@
 """The vantage: what a capture could have shown of each segment."""
 
-import numpy as np
 from tests.observe import frames as f
 
-from wardwatch.model.values import NS, UNKNOWN_TIME
+from wardwatch.model.values import NS
 from wardwatch.observe.engine import observe
-from wardwatch.observe.vantage import MOST_IPS, SPELL_SILENCE_NS, Clock
+from wardwatch.observe.vantage import MOST_IPS, SPELL_SILENCE_NS
 
 
 def look(tmp_path, frames, sql, name="a"):
@@ -126,27 +125,3 @@ def test_a_router_shows_no_more_than_so_many_addresses(tmp_path):
         tmp_path, frames, "SELECT ip FROM bindings WHERE source = 'ip' ORDER BY first_packet"
     )
     assert [r.ip for r in rows] == [f"192.0.2.{n}" for n in range(1, MOST_IPS + 1)]
-
-
-def test_the_clock_jumps_back_by_a_second_and_forward_by_an_hour():
-    clock = Clock()
-    hour = 3600 * NS
-    clock.take(np.array([5 * NS, 4 * NS, UNKNOWN_TIME, 3 * NS - 1], np.int64))
-    assert (clock.jumps, clock.first, clock.last) == (1, 3 * NS - 1, 5 * NS)
-    clock.take(np.array([3 * NS - 1 + hour, 2 * hour + 9 * NS], np.int64))
-    assert clock.jumps == 2
-    clock.take(np.array([NS], np.int64))
-    assert (clock.jumps, clock.first) == (3, NS)
-
-
-def test_the_clock_is_watched_across_blocks():
-    clock = Clock()
-    for at in (0, 3601 * NS, 3600 * NS - 1, 3600 * NS):
-        clock.take(np.array([at], np.int64))
-    assert clock.jumps == 2
-
-
-def test_a_capture_without_stamps_has_none():
-    clock = Clock()
-    clock.take(np.array([UNKNOWN_TIME] * 3, np.int64))
-    assert (clock.first, clock.last, clock.jumps) == (UNKNOWN_TIME, UNKNOWN_TIME, 0)

@@ -1,6 +1,6 @@
 """ARP claims: who holds an address, decided without a list."""
 
-from tests.verify.ward import PUMP, PUMP_IP, ROGUE, ROUTER, ROUTER_IP, Ward
+from tests.verify.ward import PUMP, PUMP_IP, ROGUE, ROUTER, ROUTER_IP, Ward, rows_of
 
 from wardwatch.signs.arp import claims
 
@@ -8,7 +8,7 @@ from wardwatch.signs.arp import claims
 def actors(ward: Ward) -> set[str]:
     scene = ward.scene()
     sql, parameters = claims(scene, 60.0)
-    return {row.actor_mac for row in scene.tables.ask(sql, parameters)}
+    return {row.actor_mac for row in rows_of(scene, sql, parameters)}
 
 
 def both(first: str, second: str) -> Ward:

@@ -1,7 +1,7 @@
 """DHCP servers: which replies are asked about, and who counts as a friend."""
 
 import pytest
-from tests.verify.ward import DHCP_IP, ROGUE, ROGUE_IP, ROUTER, ROUTER_IP, Ward
+from tests.verify.ward import DHCP_IP, ROGUE, ROGUE_IP, ROUTER, ROUTER_IP, Ward, rows_of
 
 from wardwatch.signs.dhcp import contests, friends, unlisted
 
@@ -9,7 +9,7 @@ from wardwatch.signs.dhcp import contests, friends, unlisted
 def signs(ward: Ward) -> list:
     scene = ward.scene()
     sql, parameters = unlisted(scene)
-    return scene.tables.ask(sql, parameters)
+    return rows_of(scene, sql, parameters)
 
 
 def test_segments_without_a_confirmed_server_are_not_asked_about() -> None:

@@ -1,7 +1,7 @@
 """DNS answers: the window in which a question counts as asked."""
 
 import pytest
-from tests.verify.ward import ROGUE, ROGUE_IP, Ward
+from tests.verify.ward import ROGUE, ROGUE_IP, Ward, rows_of
 
 from wardwatch.signs.dns import ANSWER_S, unlisted
 
@@ -9,7 +9,7 @@ from wardwatch.signs.dns import ANSWER_S, unlisted
 def signs(ward: Ward) -> list:
     scene = ward.scene()
     sql, parameters = unlisted(scene)
-    return scene.tables.ask(sql, parameters)
+    return rows_of(scene, sql, parameters)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from tests.verify.ward import PUMP, Ward
 
 from wardwatch.model.values import DAY_NS, UNKNOWN_TIME
 from wardwatch.signs.episodes import MAX_EVIDENCE, MAX_TARGETS, episodes
-from wardwatch.signs.who import Who
 
 SQL = """SELECT capture, packet, ts, segment, src_mac AS actor_mac, src AS actor_ip,
     chaddr AS target_mac, yiaddr AS target_ip, hops AS strength, secs AS weight,
@@ -12,8 +11,7 @@ SQL = """SELECT capture, packet, ts, segment, src_mac AS actor_mac, src AS actor
 
 
 def gathered(ward: Ward, **more):
-    scene = ward.scene()
-    return episodes(scene.tables, Who(scene), SQL, **more)
+    return episodes(ward.scene(), SQL, **more)
 
 
 def sign(ward: Ward, ts=0, mac="aa", target="t", rank=0, weight=0, variant="v", **more) -> Ward:

@@ -2,13 +2,12 @@
 
 from tests.verify.ward import LAN, PUMP, PUMP_2, PUMP_IP, Ward
 
-from wardwatch.signs.owners import homes, owners
+from wardwatch.signs.owners import homes, owned
 
 
 def test_an_address_has_one_owner() -> None:
     ward = Ward().pump().pump(PUMP_2, PUMP_IP)
-    addresses, devices = owners(ward.devices)
-    assert dict(zip(addresses, devices, strict=True)) == {
+    assert owned(ward.devices) == {
         PUMP: "dev-001a01000041", PUMP_IP: "dev-001a01000041", PUMP_2: "dev-001a01000042",
     }  # fmt: skip
 

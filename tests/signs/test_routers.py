@@ -1,6 +1,6 @@
 """Routers: what is asked where no list, or only IPv6 routers, are confirmed."""
 
-from tests.verify.ward import ROGUE, ROGUE_IP, ROUTER, ROUTER_IP, Ward
+from tests.verify.ward import ROGUE, ROGUE_IP, ROUTER, ROUTER_IP, Ward, rows_of
 
 from wardwatch.signs.routers import wrong
 
@@ -8,7 +8,7 @@ from wardwatch.signs.routers import wrong
 def variants(ward: Ward) -> list[str]:
     scene = ward.scene()
     sql, parameters = wrong(scene)
-    return sorted(row.variant for row in scene.tables.ask(sql, parameters))
+    return sorted(row.variant for row in rows_of(scene, sql, parameters))
 
 
 def test_without_a_list_only_forged_stops_are_signs() -> None:

@@ -202,6 +202,70 @@ def test_s14_a_label_keeps_length_and_hash_and_no_octet() -> None:
     assert set(label.__struct_fields__) == {"cve", "state", "length", "sha256"}
 
 
+# Recovery ---------------------------------------------------------------------------------------
+
+
+def taken_over() -> Module:
+    """A hardened module somebody got hold of by a way nobody has thought of."""
+    label = comms.Label("", "compromised")
+    return msgspec.structs.replace(module("hardened", configured=False), labels=(label,))
+
+
+def tried(pump: Module, key: bytes, who: str = "biomed 7", at: int = 5 * NS) -> tuple[Module, bool]:
+    given = comms.answer(key, comms.challenge(pump, at), who)
+    return comms.recovered(pump, given, who, at, at + NS)
+
+
+def test_s18_an_authenticated_user_brings_back_the_trusted_default_and_it_is_logged() -> None:
+    pump = taken_over()
+    assert pump.compromised
+    after, done = tried(pump, pump.recovery)
+    assert done
+    assert (after.external, after.configured, after.compromised) == (False, True, False)
+    assert after.log == ((6 * NS, "recovered, asked by biomed7"),)
+    assert not after.up(6 * NS)
+    assert after.up(31 * NS)
+    again = msgspec.structs.replace(after, labels=(*after.labels, comms.Label("", "compromised")))
+    assert again.compromised
+
+
+def test_s18_nobody_else_does_and_his_tries_are_logged_and_counted() -> None:
+    pump = taken_over()
+    right = pump.recovery
+    for n in range(comms.TRIES):
+        pump, done = tried(pump, b"x" * 32)
+        assert (done, pump.tries, len(pump.log)) == (False, n + 1, n + 1)
+    assert pump.log[-1] == (6 * NS, "recovery refused, asked by biomed7")
+    assert (pump.external, pump.compromised, pump.up(0)) == (True, True, True)
+    assert not tried(pump, right)[1], "too many wrong answers"
+
+
+def test_s18_an_answer_is_good_once_for_one_person_and_for_a_minute() -> None:
+    pump = taken_over()
+    given = comms.answer(pump.recovery, comms.challenge(pump, 0), "biomed 7")
+    assert not comms.recovered(pump, given, "somebody else", 0, NS)[1]
+    assert not comms.recovered(pump, given, "biomed 7", 0, comms.ANSWER_NS + 1)[1]
+    assert not comms.recovered(pump, given, "biomed 7", NS, 2 * NS)[1]
+    wrong, _ = comms.recovered(pump, b"", "biomed 7", 0, NS)
+    assert not comms.recovered(wrong, given, "biomed 7", 0, NS)[1], "another try, another question"
+    assert comms.recovered(pump, given, "biomed 7", 0, NS)[1]
+
+
+@pytest.mark.parametrize("version", [*VULNERABLE, "1.6.1"])
+def test_s18_the_product_s_own_versions_have_no_such_recovery(version: str) -> None:
+    pump = module(version)
+    assert not tried(pump, pump.recovery)[1]
+    assert pump.recovery == b""
+
+
+def test_s18_a_hostile_name_does_not_reach_the_log_and_the_log_ends() -> None:
+    pump = taken_over()
+    for _ in range(comms.LOGGED + 9):
+        pump, _ = comms.recovered(pump, b"", "x\n<b>\x1b[2J" + "y" * 99, 0, 0)
+    assert len(pump.log) == comms.LOGGED
+    assert {text for _, text in pump.log} == {"recovery refused, asked by xb2J" + "y" * 28}
+
+
 def test_labels_end_at_their_bound() -> None:
     pump = module("1.1.2", configured=False)
     for _ in range(comms.LABELS + 5):

@@ -85,12 +85,15 @@ def test_c18_the_first_offer_is_taken_and_a_later_one_is_not() -> None:
 def test_c18_it_renews_at_t1_to_its_server_and_rebinds_at_t2_to_everybody() -> None:
     one = bound()
     sent, at = [], []
-    while one.phase in (Phase.BOUND, Phase.RENEWING, Phase.REBINDING):
+    for _ in range(100):
+        if one.phase is Phase.SELECTING:
+            break
         now = one.deadline
         found = one.due(now)
         assert found is not None
         sent.append((one.phase, found.to, found.body[12:16]))
         at.append(now)
+    assert len(at) < 100
     assert at[0] == 3602 * NS
     renewing = [one for one in sent if one[0] is Phase.RENEWING]
     rebinding = [one for one in sent if one[0] is Phase.REBINDING]

@@ -39,7 +39,8 @@ def test_any_cut_gives_the_same_messages() -> None:
 
 
 def test_a_message_without_end_ends_the_stream() -> None:
-    assert read([b"x" * 900 for _ in range(20)], longest=1000, ends=True) == []
+    # It would be a timeout if more of it were waited for.
+    assert read([b"x" * 900 for _ in range(20)], longest=1000, ends=False) == []
 
 
 def test_silence_is_a_timeout() -> None:

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections import namedtuple
+from collections import Counter, namedtuple
 
 import pytest
 from typer.testing import CliRunner
@@ -44,17 +44,33 @@ def test_the_audit_finds_every_pump_of_a_clean_fleet_and_nothing_else(made):
     assert (audit.packets, audit.malformed, audit.skipped) == (told["packets"], 0, 0)
     pumps = [d for d in audit.devices if d.identity.kind == "infusion pump" and d.seen]
     assert len(pumps) == 24
+    # What is on the wire is enough to know them: all of the right make, and none listed.
+    bare = wardwatch.audit([folder / "fleet.pcapng"])
+    assert bare.findings == ()
+    found = Counter(
+        d.identity.manufacturer for d in bare.devices if d.identity.kind == "infusion pump"
+    )
+    listed = Counter(d.identity.manufacturer for d in pumps)
+    assert found == listed
+    assert len(found) == 3
     # Only what asks DHCP for an address breaks a measure, and it truly does.
     assert {verdict.measure for verdict in audit.broken} <= {"static_address"}
 
 
-def test_a_second_run_replaces_the_first_and_says_what_it_made(made):
-    folder, _ = made
-    shown = asked("--pumps", "3", "--hours", "0.05", "--no-packets", folder=folder)
-    assert shown.exit_code == 0
+def test_a_second_run_replaces_the_first_and_says_what_it_made(made, tmp_path):
+    folder, told = made
+    words = ("--pumps", "3", "--hours", "0.05", "--no-packets")
+    for _ in range(2):
+        shown = asked(*words, folder=tmp_path / "of-3")
+        assert shown.exit_code == 0
     assert "events: " in shown.stdout
     assert "packets" not in shown.stdout
     assert "not how they do in the field" in shown.stdout
+    # A capture that this run would leave beside another fleet's list is not touched.
+    shown = asked(*words, folder=folder)
+    assert isinstance(shown.exception, UsageError)
+    assert "holds fleet.pcapng of another run" in str(shown.exception)
+    assert json.loads((folder / "manifest.json").read_text())["packets"] == told["packets"]
 
 
 @pytest.mark.parametrize(
@@ -76,7 +92,7 @@ def test_what_cannot_be_made_is_refused_before_a_folder_is_made(words, told, tmp
 def test_a_folder_of_other_things_is_left_alone(tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(UsageError, match=r"holds other things \(thesis.txt"):
-        _folder(tmp_path)
+        _folder(tmp_path, set(OURS))
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 

@@ -63,13 +63,17 @@ def test_priority_speaks_to_machines(day):
     told = wardwatch("priority", *day, "--json")
     assert told.returncode == 1
     machine = json.loads(told.stdout)
-    assert [task["rank"] for task in machine] == list(range(1, 11))
+    assert [task["rank"] for task in machine] == list(range(1, 15))
     of_medfusion = [task for task in machine if task["advisory"] == "ICSMA-17-250-02A"]
     assert {task["decision"] for task in of_medfusion} == {"scheduled"}
     assert len(of_medfusion) == 8
     assert {task["advisory"] for task in machine if task["status"] == "unknown"} == {
+        "ICSMA-17-017-01",
+        "ICSMA-17-017-02",
         "ICSMA-20-170-06",
+        "ICSMA-20-317-01",
         "ICSMA-21-294-01",
+        "ICSMA-23-194-01",
     }
 
 

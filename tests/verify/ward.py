@@ -15,6 +15,7 @@ from wardwatch.model.site import (
 )
 from wardwatch.model.values import NS
 from wardwatch.observe.tables import Tables
+from wardwatch.signs.episodes import settled
 from wardwatch.verify import CHECKS, Minimums
 
 HOUR = 3600
@@ -261,6 +262,12 @@ class Ward:
 
     def findings(self, technique):
         return [f for f in detect(self.scene()) if f.technique == technique]
+
+
+def rows_of(scene, sql, parameters=()):
+    """Rows of a question about signs; none where there is no question."""
+    name, rows = settled(scene, sql, parameters)
+    return scene.tables.ask(f"FROM {name}") if rows else []
 
 
 def sees(verdict):

@@ -43,8 +43,11 @@ def gather(paths: Iterable[str | Path]) -> Iterator[Found]:
     """Every file that may belong to an advisory, in the order of the paths, then of names."""
     for path in map(Path, paths):
         if path.is_dir():
-            for inner in sorted(p for p in path.rglob("*") if p.is_file() and not p.is_symlink()):
-                if inner.name.casefold().endswith(KEPT):
+            for inner in sorted(p for p in path.rglob("*") if p.is_file() or p.is_symlink()):
+                if inner.is_symlink():
+                    if inner.name.casefold().endswith((*KEPT, ".zip", *_TARS)):
+                        yield Found(inner.relative_to(path).as_posix(), refused="is a link")
+                elif inner.name.casefold().endswith(KEPT):
                     yield _file(inner, inner.relative_to(path).as_posix())
                 elif inner.name.casefold().endswith((".zip", *_TARS)):
                     yield from _archive(inner)

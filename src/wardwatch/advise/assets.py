@@ -16,7 +16,7 @@ import msgspec
 
 from wardwatch.advise.families import branded, families_of
 from wardwatch.advise.knowledge import families
-from wardwatch.advise.makers import answering, answers, makers_in, makers_of, since
+from wardwatch.advise.makers import answering, answers, called, makers_in, makers_of, since
 from wardwatch.advise.naming import Name, name_of, plain, words_of
 from wardwatch.advise.ranges import (
     Order,
@@ -124,7 +124,7 @@ def met_by(asset: Asset) -> Met:
     name = device.name
     return Met(
         makers=answering(device.makers),
-        families=device.families | device.branded,
+        families=device.families | device.branded | device.coarse,
         core=name.core,
         full=name.full,
         codes=name.codes,
@@ -142,14 +142,19 @@ class Library:
         self._brands: dict[str, list[int]] = {}
         self._cores: dict[frozenset[str], set[frozenset[str]]] = {}
         self._hosts: dict[str, list[Range]] = {}
+        self._of: dict[str, list[int]] = {}
+        self._titles: dict[str, list[int]] = {}
         self._fits: dict[tuple[str, ...], dict[str, list[tuple[Fit, bool, Statement]]]] = {}
         self._cache: dict[Asset, tuple[Answer, ...]] = {}
         for i, statement in enumerate(self.statements):
+            self._of.setdefault(statement.advisory, []).append(i)
             for family in statement.families:
                 self._families.setdefault(family, []).append(i)
             for name in (*statement.names, *statement.excluded):
                 for atom in name.core | name.full | name.codes | {name.tight}:
                     self._atoms.setdefault(atom, []).append(i)
+            for atom in statement.context:
+                self._titles.setdefault(atom, []).append(i)
             if statement.component:
                 for family in statement.families:
                     self._hosts.setdefault(family, []).extend(
@@ -175,7 +180,38 @@ class Library:
                 of_parts.setdefault(answer.advisory, []).append(answer)
         for advisory in sorted(met.keys() | of_parts.keys()):
             answers_ = [*self._judged(device, met.get(advisory, []))]
-            yield _united(answers_, of_parts.get(advisory, []))
+            yield self._held_back(device, _united(answers_, of_parts.get(advisory, [])))
+
+    def _held_back(self, device: _Device, answer: Answer) -> Answer:
+        """The same, or "unknown" where the document may mean the device by a second name as well.
+
+        "NovaSeq 6000" up to 1.7 and "NovaSeq" 1.8 may be one instrument's software.
+        """
+        if (
+            answer.exposure is not Exposure.NOT_AFFECTED
+            or device.families
+            or device.version is None
+        ):
+            return answer
+        for i in self._of.get(answer.advisory, ()):
+            s = self.statements[i]
+            if (
+                s.affected is None
+                or s.product == answer.product
+                or not answers(device.makers, s.makers)
+                or place(device.version, s.affected)[0] is not Place.INSIDE
+                or not any(_sister(device.name, name, s.makers) for name in s.names)
+            ):
+                continue
+            reason = f'{answer.reason} But the document also says of "{s.product}" that {_words(s)} is affected, and that may be it: ask a person.'  # fmt: skip
+            cves = tuple(
+                msgspec.structs.replace(cve, exposure=Exposure.UNKNOWN, reason=reason)
+                for cve in answer.cves
+            )
+            return msgspec.structs.replace(
+                answer, exposure=Exposure.UNKNOWN, reason=reason, cves=cves, fixed_by=""
+            )
+        return answer
 
     def _met(self, device: _Device) -> dict[str, list[tuple[Fit, bool, Statement]]]:
         """The statements that may be of a device, by advisory; its version does not count here."""
@@ -193,11 +229,14 @@ class Library:
 
     def _candidates(self, device: _Device) -> set[int]:
         found: set[int] = set()
-        for family in device.families | device.branded:
+        for family in device.families | device.branded | device.coarse:
             found.update(self._families.get(family, ()))
         for atom in device.name.core | device.name.full | device.name.codes | {device.name.tight}:
             rows = self._atoms.get(atom, ())
             found.update(rows)
+        if _names_line(device.name):
+            titled = [frozenset(self._titles.get(atom, ())) for atom in device.name.core]
+            found.update(frozenset.intersection(*titled))
         return found
 
     def _fit(self, device: _Device, statement: Statement) -> tuple[Fit | None, bool]:
@@ -208,6 +247,8 @@ class Library:
                 return None, False
             return Fit.CURATED, own
         if device.branded & statement.families and not device.families and device.only_brand:
+            return Fit.POSSIBLE, own
+        if own and device.coarse & statement.families:
             return Fit.POSSIBLE, own
         if statement.families and not own:
             return None, False
@@ -221,6 +262,14 @@ class Library:
             fit = Fit.EXACT
         if not own and (fit is None or fit < Fit.EXACT or not _telling(device.name)):
             return None, False
+        # Named in the title alone: "Merlin@home", whose tree has nothing but model codes.
+        if (
+            fit is None
+            and own
+            and _names_line(device.name)
+            and device.name.core <= statement.context
+        ):
+            return Fit.POSSIBLE, own
         return fit, own
 
     def _likeness(self, device: _Device, name: Name, statement: Statement) -> Fit | None:
@@ -237,6 +286,8 @@ class Library:
         if wanted < given or name.full < own.full:
             if not _distinctive(wanted) or _other_code(name, own):
                 return None
+            if given - wanted <= statement.context:
+                return Fit.EXACT  # "Kiestra PerformA" is PerformA of a document on Kiestra
             # More numbers than the document's name has any: another model of the family, perhaps.
             return Fit.CONTAINS if not numbers or own_numbers == numbers else Fit.POSSIBLE
         if name.codes & own.codes:
@@ -304,8 +355,11 @@ class Library:
             maker = device.asset.manufacturer.strip()
             said = f'the maker is given as "{maker}"' if maker else "no maker is given"
             return answer(Exposure.UNKNOWN, f"The model's words are those of {s.product}, but {said}: ask a person.")  # fmt: skip
-        if any(_excludes(device, name) for name in s.excluded):
-            return answer(Exposure.NOT_AFFECTED, f"The document takes it out: {s.text[:200]}")
+        if (told := _taken_out(device, s)) is not None:
+            exposure, reason = told
+            return answer(exposure, reason)
+        if fit is Fit.POSSIBLE and device.coarse & s.families:
+            return answer(Exposure.UNKNOWN, f"It is {s.product} or another model; which, is not said.", condition="its model")  # fmt: skip
         if fit is Fit.POSSIBLE:
             return answer(Exposure.UNKNOWN, f'The name is like "{s.product}", but not surely the same product: ask a person.')  # fmt: skip
         if s.when:
@@ -371,7 +425,7 @@ class Library:
             reason = f"{head} is among the affected: {said}."
             return answer(Exposure.AFFECTED, reason, _scoped(s, own, reason))
         if found is Place.OUTSIDE:
-            if False in reached and _beyond(own, where):
+            if False in reached and (_beyond(own, where) or _at_end(own, where)):
                 fix = s.fixed[reached.index(False)].text
                 return answer(Exposure.UNKNOWN, f"{head} is after the affected ({_words(s)}) and before the named fix {fix}: the document is silent.")  # fmt: skip
             if gap := _before_named(own, s):
@@ -409,6 +463,9 @@ class _Device:
         if slipped and not self.families:
             self.families, version = slipped, ""
         self.branded = branded(asset.model)
+        # "Alaris PCU": which of its models is not said, so the advisories of each are a question.
+        models = frozenset(m for f in self.families for m in families()[f].models)
+        self.coarse = frozenset() if models & self.families else models
         self.only_brand = device_is_brand(self.name, self.branded)
         self.maker_words = frozenset(plain(asset.manufacturer).split())
         self.makers = makers_of(asset.manufacturer) or makers_in(asset.model)
@@ -454,6 +511,23 @@ def device_is_brand(name: Name, of: frozenset[str]) -> bool:
     return bool(brands) and name.core <= brands
 
 
+def _taken_out(device: _Device, s: Statement) -> tuple[Exposure, str] | None:
+    """What a document's "not including" says of a device; None where it does not speak of it."""
+    for name, versions in zip(s.excluded, s.excluded_versions, strict=True):
+        if not _excludes(device, name):
+            continue
+        if versions is None or (
+            device.version and place(device.version, versions)[0] is Place.INSIDE
+        ):
+            return Exposure.NOT_AFFECTED, f"The document takes it out: {s.text[:200]}"
+        if device.version is None:
+            return (
+                Exposure.UNKNOWN,
+                f"No version is known, and the document takes some out: {s.text[:200]}",
+            )
+    return None
+
+
 def _excludes(device: _Device, name: Name) -> bool:
     return bool(name.core) and name.core <= device.name.core
 
@@ -461,8 +535,15 @@ def _excludes(device: _Device, name: Name) -> bool:
 def _distinctive(core: frozenset[str]) -> bool:
     """Whether a word in it is a name, not a letter or a small number."""
     return any((a.isdigit() and len(a) > 3) or (a.isalpha() and len(a) > 3) for a in core) or (
-        any(a.isdigit() and len(a) > 2 for a in core) and any(a.isalpha() for a in core)
+        any(a.isalpha() for a in core)
+        # A long number, or (FCR XC-2) more short words than meet by chance.
+        and any(a.isdigit() and (len(a) > 2 or len(core) > 2) for a in core)
     )
+
+
+def _names_line(name: Name) -> bool:
+    """Whether a name is more than one plain word: enough to know a line of products by."""
+    return len(name.core) > 1 and _distinctive(name.core)
 
 
 def _telling(name: Name) -> bool:
@@ -527,6 +608,28 @@ def _beyond(own: Version, where: Range) -> bool:
         for terms in where.alternatives
         for term in terms
     )
+
+
+def _at_end(own: Version, where: Range) -> bool:
+    """Whether a version is the very bound of "before X", which a later fix named beside it belies."""
+    return any(
+        term.sign == "<" and term.version is not None and compare(own, term.version) is Order.EQUAL
+        for terms in where.alternatives
+        for term in terms
+    )
+
+
+def _sister(name: Name, other: Name, makers: frozenset[str]) -> bool:
+    """Whether a second name says nothing that the first does not: its maker and plain words apart."""
+    shared = {a for a in name.core & other.core if a.isalpha() and len(a) > 4}
+    more = {*plain(other.text).split()} - name.words - PLAIN_WORDS - called(makers)
+    return bool(shared) and not more
+
+
+PLAIN_WORDS = frozenset(
+    {"and", "app", "application", "control", "for", "software", "system", "systems"}
+)
+"""Words that make no second product of a first."""
 
 
 def _first_good(own: Version, where: Range) -> str:

@@ -73,7 +73,8 @@ def read_assets(path: str | Path) -> tuple[tuple[Listed, ...], tuple[str, ...]]:
     rows = _rows(name, text)
     columns, seen = _header(name, rows)
     groups: dict[tuple[str, ...], tuple[list[int], list[str]]] = {}
-    empty = 0
+    empty = repeated = 0
+    met: set[tuple[str, ...]] = set()
     for number, cells in rows:
         said = {
             field: " ".join(cells[at].split())[:MAX_FIELD]
@@ -84,10 +85,18 @@ def read_assets(path: str | Path) -> tuple[tuple[Listed, ...], tuple[str, ...]]:
             empty += 1
             continue
         key = tuple(said.get(field, "") for field in COLUMNS if field != "asset")
+        mark = said.get("asset", "")
+        # One asset number with the same words again is the same device, exported twice.
+        if mark and (*key, mark) in met:
+            repeated += 1
+            continue
+        met.add((*key, mark))
         numbers, ids = groups.setdefault(key, ([], []))
         numbers.append(number)
-        ids.append(said.get("asset", ""))
+        ids.append(mark)
     warnings = [f"{name}: {empty} rows without model or description are left out"] if empty else []
+    if repeated:
+        warnings.append(f"{name}: {repeated} rows repeat a device of the same number; counted once")
     missing = [field for field in ("manufacturer", "version") if field not in columns]
     warnings += [
         f"{name}: no column for {field} among {', '.join(seen[:12])}; most answers will be unknown"

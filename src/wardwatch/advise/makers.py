@@ -26,7 +26,8 @@ def makers_of(text: str) -> frozenset[str]:
         for name in maker.names
         if len(name) > 4 and tight.startswith(name.replace(" ", ""))
     }
-    return frozenset(found) or frozenset({f"~{words.split()[0]}"})
+    # A stranger is known by its first word, and by its first two written together: Beacon Medaes.
+    return frozenset(found) or frozenset({f"~{words.split()[0]}", f"~{''.join(words.split()[:2])}"})
 
 
 @cache
@@ -46,6 +47,18 @@ def answers(listed: frozenset[str], named: frozenset[str]) -> bool:
     return any(
         (owner in listed and owned in named) or (owner in named and owned in listed)
         for owner, owned in _bonds()
+    )
+
+
+@cache
+def called(ids: frozenset[str]) -> frozenset[str]:
+    """The words by which makers are called."""
+    return frozenset(
+        word
+        for maker in makers()
+        if maker.id in ids
+        for name in maker.names
+        for word in name.split()
     )
 
 

@@ -67,7 +67,7 @@ def advise(devices: Sequence[Device], shelf: Path | None = None) -> Advised:
     taken = {name.id for name in imported}
     count = len(taken) + sum(record.id not in taken for record in own_records())
     if not wanted and not makers_only:
-        return Advised(documents=count, remarks=tuple(f"advisory left out: {why}" for _, why in refused))  # fmt: skip
+        return Advised(documents=count, remarks=tuple(f"advisory left out: {name}: {why}" for name, why in refused))  # fmt: skip
     met = [met_by(asset) for asset in dict.fromkeys(wanted)]
     met += [met_by(_maker_alone(device)) for device in makers_only]
     names = (*imported, *(named(d) for d in own.values() if d.id not in taken))
@@ -90,7 +90,7 @@ def advise(devices: Sequence[Device], shelf: Path | None = None) -> Advised:
         advisories=tuple(advisories.values()),
         matches=tuple(sorted(matches, key=lambda match: match.advisory)),
         documents=count,
-        remarks=tuple(f"advisory left out: {why}" for _, why in (*refused, *gone)),
+        remarks=tuple(f"advisory left out: {name}: {why}" for name, why in (*refused, *gone)),
     )
 
 

@@ -78,7 +78,8 @@ def named(document: Document) -> Named:
             for s in said
             for name in (*s.names, *s.excluded)
             for atom in (*name.core, *name.full, *name.codes, name.tight)
-        ),
+        )
+        | frozenset(atom for s in said for atom in s.context),
         said=msgspec.Raw(msgspec.msgpack.encode(said)),
     )
 
@@ -103,7 +104,7 @@ def refresh(
             try:
                 name = named(given.get(card.sha512) or shelved_document(folder, card))
             except AdvisoryError as error:
-                refused.append((card.file, str(error)))
+                refused.append((card.file, error.why))
                 continue
         found.append(name)
     if changed or len(kept) > len(found):
@@ -133,7 +134,7 @@ def shelved(folder: Path, ids: Iterable[str]) -> tuple[dict[str, Document], tupl
             try:
                 found[id_] = shelved_document(folder, shelf[id_])
             except AdvisoryError as error:
-                refused.append((shelf[id_].file, str(error)))
+                refused.append((shelf[id_].file, error.why))
     return found, tuple(refused)
 
 

@@ -24,9 +24,19 @@ pump pumps infusion infusions wireless monitor monitors patient bedside medical 
 number no nr version versions hub ventilator scale ultrasound application hemodialysis haemodialysis
 app apps cardiograph cardiographs electrocardiograph ecg compounder generator energy portable worn only
 insulin syringe volumetric drug delivery automated automatic used unit units inc llc gmbh ag ltd co corp
+based icd crt
 """
 SOFT = frozenset(_SOFT_WORDS.split())
 """Words that tell no product from another of its maker; they neither make nor break a match."""
+
+
+SHORT = {
+    "cntr": "center", "centre": "center", "ctr": "center", "cntrl": "central", "cent": "central",
+    "defib": "defibrillator", "mgr": "manager", "mon": "monitor", "pmp": "pump", "sfw": "software",
+    "srv": "server", "srvr": "server", "svr": "server", "syr": "syringe", "sys": "system", "vent": "ventilator",
+    "wkst": "workstation", "wks": "workstation", "wlss": "wireless", "xmtr": "transmitter",
+}  # fmt: skip
+"""Words as people shorten them in lists, and their British spelling."""
 
 
 class Name(msgspec.Struct, frozen=True):
@@ -57,9 +67,10 @@ def plain(text: str) -> str:
     text = text.replace("™", " ").replace("®", " ").replace("ß", "ss")
     text = unicodedata.normalize("NFKD", text)
     text = "".join(c for c in text if not unicodedata.combining(c)).casefold()
-    # wi-fi, wifi and wlan name one thing; & is "and".
+    # wi-fi, wifi and wlan name one thing; & is "and"; CRT-D and CRT-P are kinds, no names.
     text = text.replace("wi-fi", "wifi").replace("w/ ", " with ").replace("&", " and ")
-    return " ".join(re.findall(r"[a-z0-9]+", text))
+    text = re.sub(r"\bcrt[- ][dp]\b", "crt", text)
+    return " ".join(SHORT.get(word, word) for word in re.findall(r"[a-z0-9]+", text))
 
 
 @cache

@@ -87,7 +87,9 @@ class Task(msgspec.Struct, frozen=True):
         worst = max(
             (one.impact.value for one in self.weighed if one.cve in self.attacked), default=-1
         )
-        return (*lead[:4], -worst, -len(self.attacked), *lead[4:])
+        # Neither that it is affected nor what that would mean is known: behind what is known.
+        guessed = self.status is Exposure.UNKNOWN and self.weighed[0].impact.assumed
+        return (lead[0], guessed, *lead[1:4], -worst, -len(self.attacked), *lead[4:])
 
 
 WHEN = {

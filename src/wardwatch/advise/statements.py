@@ -35,6 +35,10 @@ class Statement(msgspec.Struct, frozen=True):
     names: tuple[Name, ...]
     excluded: tuple[Name, ...]
     """Products that the same words take out: "not including EchoPAC"."""
+    excluded_versions: tuple[Range | None, ...]
+    """Versions of those products that are taken out ("Venue 40 R1-3"); None means every one."""
+    context: frozenset[str]
+    """Words of the document's title that no other product of its tree bears: "Kiestra" of "PerformA"."""
     affected: Range | None
     fixed: tuple[Version, ...]
     """Fixes that our reading names."""
@@ -86,6 +90,10 @@ _RELEASE = re.compile(
 _EXCEPT = re.compile(
     r"(?i)^(.*?),?\s*\(?\b(?:not including|excluding|except(?:\s+for)?)\b\s*(.*?)\)?$"
 )
+_EITHER = re.compile(r"(?<![\w/])\d{3,5}[A-Za-z]{0,3}(?:/\d{3,5}[A-Za-z]{0,3})+(?![\w/])")
+"""Model numbers side by side, between blanks."""
+_SERIES = re.compile(r"(?<!\w)\dx\d(?!\w)")
+"""Model numbers of a series, one digit left open."""
 _SHORT = re.compile(r"\(([A-Z][A-Za-z0-9 -]{1,9}[A-Za-z0-9])\)")
 
 
@@ -133,6 +141,8 @@ def _read(
         families=ids,
         names=tuple(name_of(entry.product, v) for v in vendors or {""}) if entry.product else (),
         excluded=(),
+        excluded_versions=(),
+        context=frozenset(),
         affected=parse_range(entry.affected) if entry.affected else None,
         fixed=tuple(v for v in map(parse_version, entry.fixed) if v is not None),
         named=(),
@@ -174,11 +184,16 @@ def _plain(
         grouped.setdefault((leaf.vendor, leaf.product, cves, odd), []).append(leaf)
     alone = len({leaf.product for leaf in document.leaves}) == 1
     fixes = _named_fixes(document)
+    products = {name_of(leaf.product).full for leaf in document.leaves}
+    titled = name_of(_titled(document)).full
     for (vendor, product, cves, odd), own in grouped.items():
         left = _residual(document, own)
         title, excluded = product, ""
         if found := _EXCEPT.match(product):
             title, excluded = found[1], found[2]
+        taken_out = [
+            _taken_out(part, vendor) for part in re.split(r",|\band\b", excluded) if part.strip()
+        ]
         text = "; ".join(dict.fromkeys(_wording(leaf) for leaf in own))[:600]
         bare = [_bare(leaf.version) for leaf in own]
         affected = parse_range(" | ".join(dict.fromkeys(version for version, _ in bare)))
@@ -200,11 +215,9 @@ def _plain(
             makers=named | frozenset(m for f in ids for m in pack[f].makers),
             families=ids,
             names=tuple(_names(f"{title} {odd}".strip() if odd else title, odd, vendor)),
-            excluded=tuple(
-                name_of(part, vendor)
-                for part in re.split(r",|\band\b", excluded)
-                if part.strip()
-            ),
+            excluded=tuple(name for name, _ in taken_out),
+            excluded_versions=tuple(versions for _, versions in taken_out),
+            context=titled - {a for p in products if not name_of(title).full <= p for a in p},
             affected=affected,
             fixed=(),
             named=fixes if alone else (),
@@ -223,6 +236,22 @@ def _plain(
             text=text,
             origin="branch and leaf name",
         )  # fmt: skip
+
+
+def _taken_out(part: str, vendor: str) -> tuple[Name, Range | None]:
+    """A product that the words take out, and the versions of it that they mean."""
+    part = re.sub(r"(?i)\bproduct (?:line|family|range)\b", " ", part)
+    found = re.match(r"^(.+?)\s+R?(\d+)\s*-\s*R?(\d+)\s*$", part)
+    if found is None:
+        return name_of(part, vendor), None
+    return name_of(found[1], vendor), parse_range(f">= {found[2]}, <= {found[3]}.x")
+
+
+def _titled(document: Document) -> str:
+    """The title without the document's own number and the mark of its update."""
+    return re.sub(
+        r"^ICSM?A-[\w-]+?_|\(Update \w+\)|(?i:\bvulnerabilit(?:y|ies)\b)", " ", document.title
+    )
 
 
 def _wording(leaf: Leaf) -> str:
@@ -283,3 +312,12 @@ def _names(title: str, odd: str, vendor: str) -> Iterator[Name]:
     if re.fullmatch(r"[\w .+-]+(?:/[\w .+-]+)+", title) and len(title.split()) < 4:
         for part in title.split("/"):
             yield name_of(part, vendor)
+    # "NextSeq 1000/2000 Control Software" is two products of one line.
+    if (found := _EITHER.search(title)) and title[: found.start()].strip():
+        for number in found[0].split("/"):
+            yield name_of(f"{title[: found.start()]}{number}{title[found.end() :]}", vendor)
+    # "Innova IGS 5x0" is a series: 500, 510 … 590.
+    if (found := _SERIES.search(title)) and title[: found.start()].strip():
+        for digit in range(10):
+            number = found[0].replace("x", str(digit))
+            yield name_of(f"{title[: found.start()]}{number}{title[found.end() :]}", vendor)

@@ -117,7 +117,7 @@ def shelved_documents(folder: Path) -> tuple[tuple[Document, ...], tuple[Refused
         try:
             documents.append(shelved_document(folder, card))
         except AdvisoryError as error:
-            refused.append((card.file, str(error)))
+            refused.append((card.file, error.why))
     return tuple(documents), tuple(refused)
 
 
@@ -174,7 +174,7 @@ def _take(
         try:
             taken.append(_checked(name, raw, beside, check))
         except AdvisoryError as error:
-            refused.append((name, str(error)))
+            refused.append((name, error.why))
     return taken, refused
 
 

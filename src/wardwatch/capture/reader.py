@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from wardwatch.model.block import CaptureFile, Damage, Interface, PacketBlock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from concurrent.futures import Executor
     from types import TracebackType
     from typing import Self
 
@@ -45,9 +46,22 @@ class CaptureReader:
         self._time = np.empty(BLOCK_ROWS, np.int64)
         self._link = np.empty(BLOCK_ROWS, np.int32)
         self._interface = np.empty(BLOCK_ROWS, np.int32)
+        self._rows = [self._arrays()]
         self._comments: list[str] = []
         self._damage: list[Damage] = []
         self._result: CaptureFile | None = None
+
+    def lend(self, blocks: int) -> None:
+        """Let ``blocks`` blocks be in other hands at once: their arrays are used in turn.
+
+        To be called before the first is asked for.
+        """
+        self._rows += [tuple(a.copy() for a in self._arrays()) for _ in range(blocks - 1)]
+        self._window.lend(blocks)
+
+    def hash_aside(self, aside: Executor) -> None:
+        """Hash the file in another thread."""
+        self._window.source.stored.hash_aside(aside)
 
     # What the two formats say of themselves.
 
@@ -116,18 +130,19 @@ class CaptureReader:
         """The first ``rows`` rows as a block; counts them."""
         first = self.packets + 1
         self.packets += rows
-        return PacketBlock(
-            self.number,
-            first,
-            rows,
-            self._window.arena,
-            self._offset,
-            self._length,
-            self._wire,
-            self._time,
-            self._link,
-            self._interface,
+        self._window.lent = True
+        block = PacketBlock(self.number, first, rows, self._window.arena, *self._arrays())
+        self._rows.append(self._rows.pop(0))
+        (self._offset, self._length, self._wire, self._time, self._link, self._interface) = (
+            self._rows[0]
         )
+        return block
+
+    def _arrays(self) -> tuple[Any, ...]:
+        """The arrays that the walk fills, in the order a block has them."""
+        return (
+            self._offset, self._length, self._wire, self._time, self._link, self._interface
+        )  # fmt: skip
 
     def _aim(self) -> None:
         """Point the kernel at what the window holds."""

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from wardwatch.model.block import Damage
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future
 
 PIPE = "-"
 """The name that stands for standard input."""
@@ -76,10 +79,26 @@ class Stored:
         self._stream = stream
         self._regular = regular
         self._digest = hashlib.sha256()
+        self._hashing: Future[None] | None = None
+        self._aside: Executor | None = None
         self._ahead = b""
+
+    def hash_aside(self, aside: Executor) -> None:
+        """Hash what is read from now on in another thread, while the next steps go on.
+
+        Who writes over what was read calls :meth:`settle` first.
+        """
+        self._aside = aside
+
+    def settle(self) -> None:
+        """Wait until what was read is hashed."""
+        hashing, self._hashing = self._hashing, None
+        if hashing is not None:
+            hashing.result()
 
     def readinto(self, view: memoryview) -> int:
         """Fill ``view`` from its start, as far as one read gives ⇒ bytes, 0 at the end."""
+        self.settle()
         if self._ahead:
             n = min(len(self._ahead), len(view))
             view[:n], self._ahead = self._ahead[:n], self._ahead[n:]
@@ -90,7 +109,10 @@ class Stored:
             # A disk that fails half way: what was read before it counts.
             self.problem = f"the operating system stopped reading it: {error.strerror or error}"
             return 0
-        self._digest.update(view[:n])
+        if self._aside is None:
+            self._digest.update(view[:n])
+        else:
+            self._hashing = self._aside.submit(self._digest.update, view[:n])
         self.count += n
         return n
 
@@ -120,10 +142,12 @@ class Stored:
     @property
     def sha256(self) -> str:
         """SHA-256 of the bytes read so far, hex."""
+        self.settle()
         return self._digest.hexdigest()
 
     def close(self) -> None:
         """Give the file back; standard input is not ours to close."""
+        self.settle()
         if self.name != PIPE and hasattr(self._stream, "close"):
             self._stream.close()
 

@@ -25,6 +25,14 @@ class Window:
         self.stop = 0
         self.base = 0
         """Offset of ``arena[0]`` in the decompressed stream."""
+        self.lent = False
+        """Rows point into the arena that somebody may still read: what moves, moves to another."""
+        self._arenas = [self.arena]
+        self._turn = 0
+
+    def lend(self, count: int) -> None:
+        """Keep ``count`` arenas, used in turn."""
+        self._arenas += [np.empty_like(self.arena) for _ in range(count - 1)]
 
     @property
     def offset(self) -> int:
@@ -39,11 +47,20 @@ class Window:
     def more(self) -> bool:
         """Move what is left to the front and read on behind it; false at the end of the stream.
 
-        Rows that point into the arena are void afterwards.
+        Rows that point into the arena are void afterwards, or, with several arenas, when its turn
+        comes again.
         """
         left = self.left
         if self.at:
-            self.arena[:left] = self.arena[self.at : self.stop]
+            before = self.arena
+            if self.lent and len(self._arenas) > 1:
+                self.lent = False
+                self._turn = (self._turn + 1) % len(self._arenas)
+                self.arena = self._arenas[self._turn]
+                self._view = self.arena.data
+            else:
+                self.source.stored.settle()
+            self.arena[:left] = before[self.at : self.stop]
             self.base += self.at
             self.at, self.stop = 0, left
         n = self.source.readinto(self._view[self.stop :])

@@ -4,7 +4,8 @@ Theory of operation: the first call tells the types of the arguments. For them o
 taken from the store or, once, built by Numba. Each call then writes the arguments into a
 *frame* of 64 bit words (an array as Numba passes it: address, shape, strides) and enters the
 code with its address; Python's lock is released meanwhile. An argument that is the same array
-as in the last call is already in the frame: most of a block's columns are.
+as in the last call is already in the frame: most of a block's columns are. What was asked of one
+array is remembered, since blocks take turns with a few sets of columns.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from wardwatch.compiled import cache_folder, store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    Described = tuple[Callable[[], object], np.dtype[Any], int, bool, list[Any]]
 
 ARRAY_WORDS = 5
 """Words of an array besides its shape and strides; see ``build.ARRAY_FIELDS``."""
@@ -151,24 +154,17 @@ class Entry:
                     return None
                 words[self._at[i]] = number
                 continue
-            if type(value) is not np.ndarray or value.dtype != kind.dtype:
-                return None
-            if value.ndim != kind.ndim:
-                return None
-            flags = value.flags
-            if kind.writable:
-                if not flags.carray:
+            known = _KNOWN.get(id(value))
+            if known is None or known[0]() is not value:
+                known = _described(value)
+                if known is None:
                     return None
-            elif flags.writeable or not flags.c_contiguous or not flags.aligned:
+            there, dtype, ndim, writable, said = known
+            if dtype != kind.dtype or ndim != kind.ndim or writable != kind.writable:
                 return None
-            at = self._at[i]
-            words[at + 2] = value.size
-            words[at + 3] = value.itemsize
-            words[at + 4] = value.ctypes.data
-            ndim = kind.ndim
-            words[at + 5 : at + 5 + ndim] = list(value.shape)
-            words[at + 5 + ndim : at + 5 + 2 * ndim] = list(value.strides)
-            last[i] = weakref.ref(value)
+            at = self._at[i] + 2
+            words[at : at + len(said)] = said
+            last[i] = there
         return frame
 
     def enter(self, frame: _Frame) -> Any:
@@ -177,6 +173,29 @@ class Entry:
         # kernels whose code can raise are not built; a status would be a bug of ours
         assert status == 0, f"{self.name} gave status {status}"
         return self._result(frame.words[0])
+
+
+_KNOWN: dict[int, Described] = {}
+"""What has been asked of arrays, by their identity, which a dead one's successor does not share."""
+MOST_KNOWN = 1_024
+
+
+def _described(value: Any) -> Described | None:
+    """An array's weak reference, dtype, dimensions, whether it is writable, and its words.
+
+    ``None`` for what is no array that kernels take.
+    """
+    if type(value) is not np.ndarray:
+        return None
+    flags = value.flags
+    if not flags.c_contiguous or not flags.aligned:
+        return None
+    said = [value.size, value.itemsize, value.ctypes.data, *value.shape, *value.strides]
+    if len(_KNOWN) >= MOST_KNOWN:
+        _KNOWN.clear()
+    told: Described = (weakref.ref(value), value.dtype, value.ndim, flags.writeable, said)
+    _KNOWN[id(value)] = told
+    return told
 
 
 class _Frame:

@@ -68,12 +68,9 @@ TECHNIQUES: tuple[Detector, ...] = (
 
 def detect(scene: Scene, thresholds: Thresholds = Thresholds()) -> tuple[Finding, ...]:  # noqa: B008
     """Every finding, technique by technique."""
-    names = sorted({name for detector in TECHNIQUES for name in detector.tables})
-    asked = ", ".join(f"EXISTS (SELECT 1 FROM {name}) AS {name}" for name in names)
-    filled = scene.tables.ask(f"SELECT {asked}")[0]._asdict()
     return tuple(
         found
         for detector in TECHNIQUES
-        if any(filled[name] for name in detector.tables)
+        if any(scene.tables.rows(name) for name in detector.tables)
         for found in detector.function(scene, thresholds)
     )

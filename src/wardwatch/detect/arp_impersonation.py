@@ -8,7 +8,7 @@ from wardwatch.detect.finding import finding, some
 from wardwatch.model.values import NS
 from wardwatch.signs.arp import claims
 from wardwatch.signs.episodes import CONFIRMED, episodes
-from wardwatch.signs.who import Who, actor_text, own_ip
+from wardwatch.signs.who import actor_text, own_ip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ def detect(scene: Scene, thresholds: Thresholds) -> Iterator[Finding]:
     """One finding for each claimer and segment."""
     sql, parameters = claims(scene, thresholds.arp_still_s)
     for episode in episodes(
-        scene.tables, Who(scene), sql, parameters, silence_ns=int(thresholds.silence_s * NS)
+        scene, sql, parameters, of=("arp",), silence_ns=int(thresholds.silence_s * NS)
     ):
         actor = actor_text(episode.mac, own_ip(scene, episode.mac))
         yield finding(

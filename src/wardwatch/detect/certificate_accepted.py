@@ -12,7 +12,6 @@ from wardwatch.detect.finding import finding, some
 from wardwatch.model.values import NS
 from wardwatch.signs.certificates import accepted
 from wardwatch.signs.episodes import CONFIRMED, episodes
-from wardwatch.signs.who import Who
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +27,7 @@ def detect(scene: Scene, thresholds: Thresholds) -> Iterator[Finding]:
     """One finding for each server and segment."""
     sql, parameters = accepted(scene, [pump for pump in scene.pumps if pump.seen])
     for episode in episodes(
-        scene.tables, Who(scene), sql, parameters, silence_ns=int(thresholds.silence_s * NS)
+        scene, sql, parameters, of=("tls",), silence_ns=int(thresholds.silence_s * NS)
     ):
         yield finding(
             scene,

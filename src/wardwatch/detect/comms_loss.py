@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from wardwatch.detect.finding import finding, some
 from wardwatch.model.values import NS
-from wardwatch.signs.episodes import episodes
+from wardwatch.signs.episodes import episodes, settled
 from wardwatch.signs.triggers import OVERREAD, overflow
 from wardwatch.signs.who import Who
 
@@ -26,10 +26,14 @@ TECHNIQUE = "comms_loss"
 
 def detect(scene: Scene, thresholds: Thresholds) -> Iterator[Finding]:
     """One finding for each sender of triggers and segment."""
-    who = Who(scene)
+    who = Who.of(scene)
     sql, parameters = overflow(
         scene, thresholds.sname_bytes, thresholds.file_bytes, thresholds.same_attempt_s
     )
+    signs = (settled(scene, sql, parameters, of=("dhcp",)), settled(scene, OVERREAD, of=("dns",)))
+    fired = " UNION ALL ".join(f"FROM {name}" for name, rows in signs if rows)
+    if not fired:
+        return
     stations = sorted({*who.known_macs, *who.pump_macs})
     addresses = [(ip, mac) for d in scene.devices for ip in d.ips for mac in d.macs[:1]]
     columns = [list(column) for column in zip(*addresses, strict=True)] or [[], []]
@@ -38,7 +42,7 @@ def detect(scene: Scene, thresholds: Thresholds) -> Iterator[Finding]:
     found = f"""
         WITH stations AS (SELECT unnest(?::VARCHAR[]) AS mac),
         addresses AS (SELECT unnest(?::VARCHAR[]) AS ip, unnest(?::VARCHAR[]) AS mac),
-        fired AS (SELECT * FROM ({sql}) UNION ALL SELECT * FROM ({OVERREAD})),
+        fired AS ({fired}),
         triggers AS (
             SELECT f.*, CASE WHEN target_mac IN (SELECT mac FROM stations) THEN target_mac
                 ELSE coalesce(a.mac, '') END AS station
@@ -96,10 +100,9 @@ def detect(scene: Scene, thresholds: Thresholds) -> Iterator[Finding]:
         FROM started WHERE signs >= 2
     """
     for episode in episodes(
-        scene.tables,
-        who,
+        scene,
         found,
-        [stations, *columns, *parameters],
+        [stations, *columns],
         hazard=True,
         silence_ns=int(thresholds.silence_s * NS),
     ):

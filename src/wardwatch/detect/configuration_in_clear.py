@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from wardwatch.detect.finding import finding, some
 from wardwatch.model.values import NS
 from wardwatch.signs.episodes import episodes
-from wardwatch.signs.who import Who
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +42,11 @@ FOUND = """
 def detect(scene: Scene, thresholds: Thresholds) -> Iterator[Finding]:
     """One finding for each reader and segment."""
     for episode in episodes(
-        scene.tables, Who(scene), FOUND, hazard=True, silence_ns=int(thresholds.silence_s * NS)
+        scene,
+        FOUND,
+        of=("transfers", "device_messages"),
+        hazard=True,
+        silence_ns=int(thresholds.silence_s * NS),
     ):
         yield finding(
             scene,

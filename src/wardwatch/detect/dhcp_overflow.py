@@ -13,7 +13,6 @@ from wardwatch.detect.finding import finding, some
 from wardwatch.model.values import NS
 from wardwatch.signs.episodes import episodes
 from wardwatch.signs.triggers import overflow
-from wardwatch.signs.who import Who
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,10 +30,10 @@ def detect(scene: Scene, thresholds: Thresholds) -> Iterator[Finding]:
         scene, thresholds.sname_bytes, thresholds.file_bytes, thresholds.same_attempt_s
     )
     for episode in episodes(
-        scene.tables,
-        Who(scene),
+        scene,
         found,
         parameters,
+        of=("dhcp",),
         hazard=True,
         silence_ns=int(thresholds.silence_s * NS),
     ):

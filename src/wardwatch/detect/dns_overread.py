@@ -13,7 +13,6 @@ from wardwatch.detect.finding import finding, some
 from wardwatch.model.values import NS
 from wardwatch.signs.episodes import CONFIRMED, episodes
 from wardwatch.signs.triggers import OVERREAD
-from wardwatch.signs.who import Who
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,9 +27,9 @@ TECHNIQUE = "dns_overread"
 def detect(scene: Scene, thresholds: Thresholds) -> Iterator[Finding]:
     """One finding for each sender and segment."""
     for episode in episodes(
-        scene.tables,
-        Who(scene),
+        scene,
         OVERREAD,
+        of=("dns",),
         hazard=True,
         silence_ns=int(thresholds.silence_s * NS),
     ):

@@ -55,12 +55,12 @@ def supplied(scene: Scene) -> list[str]:
 
 def detect(scene: Scene, thresholds: Thresholds) -> Iterator[Finding]:
     """One finding for each client and segment; the most that was reached decides its words."""
-    who = Who(scene)
+    who = Who.of(scene)
     for episode in episodes(
-        scene.tables,
-        who,
+        scene,
         LOGINS,
         [*[supplied(scene)] * 2, "ftp", who.pump_macs, who.pump_ips],
+        of=("logins",),
         hazard=True,
         silence_ns=int(thresholds.silence_s * NS),
     ):

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from wardwatch.detect.finding import finding, some
 from wardwatch.model.values import NS
 from wardwatch.signs.episodes import episodes
-from wardwatch.signs.who import Who
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,9 +45,8 @@ EXPOSED = """
 
 def detect(scene: Scene, thresholds: Thresholds) -> Iterator[Finding]:
     """One finding for each access point that offers it, one for the stations that ask for it."""
-    who = Who(scene)
     silence = int(thresholds.silence_s * NS)
-    for episode in episodes(scene.tables, who, BAIT, [SSID, SSID], silence_ns=silence):
+    for episode in episodes(scene, BAIT, [SSID, SSID], of=("wifi",), silence_ns=silence):
         yield finding(
             scene,
             TECHNIQUE,
@@ -57,7 +55,7 @@ def detect(scene: Scene, thresholds: Thresholds) -> Iterator[Finding]:
             " (CVE-2017-12725). No hospital needs that name.",
             do_next="Find the access point by its signal and take it off the air.",
         )
-    for episode in episodes(scene.tables, who, EXPOSED, [SSID, SSID], silence_ns=silence):
+    for episode in episodes(scene, EXPOSED, [SSID, SSID], of=("wifi",), silence_ns=silence):
         yield finding(
             scene,
             TECHNIQUE,

@@ -27,10 +27,10 @@ TECHNIQUE = "rogue_dhcp"
 
 def detect(scene: Scene, thresholds: Thresholds) -> Iterator[Finding]:
     """One finding for each unlisted server and segment, and one for each contest."""
-    who = Who(scene)
+    who = Who.of(scene)
     sql, parameters = unlisted(scene)
     for episode in episodes(
-        scene.tables, who, sql, parameters, silence_ns=int(thresholds.silence_s * NS)
+        scene, sql, parameters, of=("dhcp",), silence_ns=int(thresholds.silence_s * NS)
     ):
         weak = (
             ""

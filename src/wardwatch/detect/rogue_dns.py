@@ -13,7 +13,6 @@ from wardwatch.detect.finding import finding, some
 from wardwatch.model.values import NS
 from wardwatch.signs.dns import unlisted
 from wardwatch.signs.episodes import CONFIRMED, episodes
-from wardwatch.signs.who import Who
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +33,7 @@ def detect(scene: Scene, thresholds: Thresholds) -> Iterator[Finding]:
     """One finding for each source and segment."""
     sql, parameters = unlisted(scene)
     for episode in episodes(
-        scene.tables, Who(scene), sql, parameters, silence_ns=int(thresholds.silence_s * NS)
+        scene, sql, parameters, of=("dns",), silence_ns=int(thresholds.silence_s * NS)
     ):
         yield finding(
             scene,

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from wardwatch.detect.finding import finding
 from wardwatch.model.values import NS
 from wardwatch.signs.episodes import CONFIRMED, episodes
-from wardwatch.signs.routers import wrong
-from wardwatch.signs.who import Who, actor_text, own_ip
+from wardwatch.signs.routers import TABLES, wrong
+from wardwatch.signs.who import actor_text, own_ip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,7 @@ def detect(scene: Scene, thresholds: Thresholds) -> Iterator[Finding]:
     """One finding for each sender and segment."""
     sql, parameters = wrong(scene)
     for episode in episodes(
-        scene.tables, Who(scene), sql, parameters, silence_ns=int(thresholds.silence_s * NS)
+        scene, sql, parameters, of=TABLES, silence_ns=int(thresholds.silence_s * NS)
     ):
         actor = actor_text(episode.mac, episode.ip or own_ip(scene, episode.mac))
         weak = {

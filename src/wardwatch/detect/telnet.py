@@ -44,12 +44,12 @@ FOUND = f"""
 
 def detect(scene: Scene, thresholds: Thresholds) -> Iterator[Finding]:
     """One finding for each client and segment; the most that was reached decides its words."""
-    who = Who(scene)
+    who = Who.of(scene)
     for episode in episodes(
-        scene.tables,
-        who,
+        scene,
         FOUND,
         [*[supplied(scene)] * 2, "telnet", who.pump_macs, who.pump_ips],
+        of=("banners", "logins"),
         hazard=True,
         silence_ns=int(thresholds.silence_s * NS),
     ):

@@ -118,15 +118,19 @@ def code(capture: int, packet: int) -> int:
 def stations(tables: Tables) -> Stations:
     """Who is there, by presence, bindings, DHCP behind relays, and packets without a MAC."""
     claimed = _claimed_routers(tables)
-    routing = _routing(tables, claimed)
+    used = _used(tables)
+    routing = _routing(tables, used, claimed)
     bystanders = _bystanders(tables)
     found: dict[str, Station] = {}
     left_out = 0
-    for row in tables.ask(f"""
+    for row in tables.ask(
+        f"""
         SELECT mac, min(first_ts) AS first_ts, max(last_ts) AS last_ts, sum(packets)::BIGINT AS packets,
                list_sort(list(DISTINCT segment)) AS segments, min({PACKET} first_packet) AS packet
         FROM presence WHERE mac <> '' GROUP BY mac ORDER BY packets DESC, mac
-    """):
+    """,
+        of=("presence",),
+    ):
         if not is_station(row.mac) or row.mac in bystanders:
             continue
         if len(found) >= MAX_STATIONS:
@@ -135,7 +139,9 @@ def stations(tables: Tables) -> Stations:
         found[row.mac] = Station(
             row.mac, row.first_ts, row.last_ts, row.packets, tuple(row.segments), row.packet
         )
-    bindings = _bindings(tables, routing)
+    bindings = _bindings(tables, used, routing)
+    if used:
+        tables.forget(used)
     left_out += _add(found, _bound_only(tables), bystanders)
     left_out += _add(found, _relayed(tables), bystanders)
     owner, contested = _owners(bindings)
@@ -207,36 +213,65 @@ def _add(found: dict[str, Station], more: list[Station], bystanders: frozenset[s
 
 def _claimed_routers(tables: Tables) -> frozenset[str]:
     """MACs that say they are routers, or that DHCP names: one foreign source then suffices."""
-    rows = tables.ask("""
-        SELECT src_mac AS mac FROM router_adverts WHERE kind = 'ra' AND lifetime_s > 0
-        UNION SELECT src_mac FROM redundancy
-        UNION SELECT mac FROM bindings WHERE source <> 'ip' AND ip IN (
-            SELECT unnest(routers) FROM dhcp WHERE op = 2 UNION SELECT giaddr FROM dhcp)
+    questions = (
+        (
+            "router_adverts",
+            "SELECT src_mac AS mac FROM router_adverts WHERE kind = 'ra' AND lifetime_s > 0",
+        ),
+        ("redundancy", "SELECT src_mac AS mac FROM redundancy"),
+        (
+            "dhcp",
+            """SELECT mac FROM bindings WHERE source <> 'ip' AND ip IN (
+            SELECT unnest(routers) FROM dhcp WHERE op = 2 UNION SELECT giaddr FROM dhcp)""",
+        ),
+    )
+    asked = [question for table, question in questions if tables.rows(table)]
+    return (
+        frozenset(row.mac for row in tables.ask(" UNION ".join(asked)) if row.mac)
+        if asked
+        else frozenset()
+    )
+
+
+def _used(tables: Tables) -> str:
+    """Every address that a MAC used, once, as a table of its own; "" there is none."""
+    if not tables.rows("bindings"):
+        return ""
+    name, rows = tables.settle(f"""
+        SELECT mac, ip, min(first_ts) AS first_ts, max(last_ts) AS last_ts,
+               bool_or(source <> 'ip') AS bound, min({PACKET} first_packet) AS packet
+        FROM bindings WHERE mac <> '' AND ip NOT IN ('', '0.0.0.0', '::') GROUP BY mac, ip
     """)
-    return frozenset(row.mac for row in rows if row.mac)
+    return name if rows else ""
 
 
-def _routing(tables: Tables, claimed: frozenset[str]) -> dict[str, bool]:
+def _routing(tables: Tables, used: str, claimed: frozenset[str]) -> dict[str, bool]:
     """MACs that send for addresses which are not theirs, and whether that is plain."""
-    used = r"""
-        WITH used AS (
-            SELECT mac, ip, bool_or(source <> 'ip') AS bound, NOT contains(ip, ':') AS four,
-                   regexp_extract(ip, '^\d+\.\d+\.\d+') AS net
-            FROM bindings
-            WHERE mac <> '' AND ip NOT IN ('', '0.0.0.0', '::') AND ip NOT LIKE '169.254.%' AND ip NOT ILIKE 'fe80:%'
-            GROUP BY mac, ip)
-    """
+    if not used:
+        return {}
     counted = tables.ask(
-        used
-        + r"""
-        SELECT mac, count(*) FILTER (NOT bound AND four) AS four,
-               count(DISTINCT regexp_extract(ip, '^\d+\.\d+')) FILTER (NOT bound AND four) AS networks,
-               count(*) FILTER (NOT bound AND NOT four) AS six,
-               count(DISTINCT regexp_extract(ip, '^([0-9a-f]*:){3}')) FILTER (NOT bound AND NOT four) AS prefixes,
-               count(*) FILTER (NOT bound AND four AND NOT regexp_matches(ip,
-                   '^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.)')) AS public,
-               count(*) AS every
-        FROM used GROUP BY mac HAVING four > 0 OR six > 0
+        rf"""
+        WITH loose AS (
+            SELECT mac, ip, bound, NOT contains(ip, ':') AS four,
+                   regexp_extract(ip, '^\d+\.\d+\.\d+') AS net
+            FROM {used}
+            WHERE mac IN (SELECT mac FROM {used} WHERE NOT bound)
+              AND NOT starts_with(ip, '169.254.') AND NOT starts_with(lower(ip), 'fe80:')),
+        counted AS (
+            SELECT mac, count(*) FILTER (NOT bound AND four) AS four,
+                   count(DISTINCT regexp_extract(ip, '^\d+\.\d+')) FILTER (NOT bound AND four) AS networks,
+                   count(*) FILTER (NOT bound AND NOT four) AS six,
+                   count(DISTINCT regexp_extract(ip, '^([0-9a-f]*:){{3}}')) FILTER (NOT bound AND NOT four) AS prefixes,
+                   count(*) FILTER (NOT bound AND four AND NOT regexp_matches(ip,
+                       '^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.)')) AS public,
+                   count(*) AS every,
+                   list(DISTINCT net) FILTER (bound AND four) AS own,
+                   list(DISTINCT net) FILTER (NOT bound AND four) AS sent
+            FROM loose GROUP BY mac HAVING four > 0 OR six > 0)
+        -- It claims addresses of its own net by ARP, and sends from another net besides.
+        SELECT * EXCLUDE (own, sent),
+               own IS NOT NULL AND coalesce(len(list_intersect(sent, own)) < len(sent), false) AS abroad
+        FROM counted
     """
     )
     plain = {
@@ -248,37 +283,30 @@ def _routing(tables: Tables, claimed: frozenset[str]) -> dict[str, bool]:
         or (row.public and row.four + row.six > 1)
         or ((row.mac in claimed or row.mac.startswith(VIRTUAL_MACS)) and row.every > 1)
     }
-    # It claims addresses of its own net by ARP, and sends from another net besides.
-    foreign = tables.ask(
-        used
-        + """
-        SELECT DISTINCT mac FROM used u
-        WHERE NOT bound AND four
-          AND EXISTS (SELECT 1 FROM used o WHERE o.mac = u.mac AND o.bound AND o.four)
-          AND NOT EXISTS (SELECT 1 FROM used o WHERE o.mac = u.mac AND o.bound AND o.net = u.net)
-    """
-    )
-    return {row.mac: False for row in foreign} | plain
+    return {row.mac: False for row in counted if row.abroad} | plain
 
 
 def _bystanders(tables: Tables) -> frozenset[str]:
     """Stations known from nothing but probe requests: telephones passing by are nobody's concern."""
-    rows = tables.ask("""
+    rows = tables.ask(
+        """
         SELECT transmitter AS mac FROM wifi WHERE transmitter <> '' GROUP BY transmitter
         HAVING bool_and(subtype = 4) AND transmitter NOT IN (SELECT mac FROM bindings)
            AND transmitter NOT IN (SELECT mac FROM presence WHERE segment NOT LIKE 'wlan%')
-    """)
+    """,
+        of=("wifi",),
+    )
     return frozenset(row.mac for row in rows)
 
 
-def _bindings(tables: Tables, routing: dict[str, bool]) -> dict[str, tuple[Binding, ...]]:
+def _bindings(
+    tables: Tables, used: str, routing: dict[str, bool]
+) -> dict[str, tuple[Binding, ...]]:
     """Addresses by MAC, at most :data:`MAX_ADDRESSES` each, claimed ones first."""
+    if not used:
+        return {}
     rows = tables.ask(f"""
-        WITH used AS (
-            SELECT mac, ip, min(first_ts) AS first_ts, max(last_ts) AS last_ts,
-                   bool_or(source <> 'ip') AS bound, min({PACKET} first_packet) AS packet
-            FROM bindings WHERE mac <> '' AND ip NOT IN ('', '0.0.0.0', '::') GROUP BY mac, ip)
-        SELECT * FROM used
+        SELECT * FROM {used}
         QUALIFY row_number() OVER (PARTITION BY mac ORDER BY bound DESC, first_ts, ip) <= {MAX_ADDRESSES}
         ORDER BY mac, first_ts, ip
     """)
@@ -317,12 +345,15 @@ def _bound_only(tables: Tables) -> list[Station]:
     """Stations that only their bindings tell of (ARP answers quoted, leases acknowledged)."""
     return [
         Station(r.mac, r.first_ts, r.last_ts, r.packets, tuple(r.segments), r.packet)
-        for r in tables.ask(f"""
+        for r in tables.ask(
+            f"""
             SELECT mac, min(first_ts) AS first_ts, max(last_ts) AS last_ts, sum(packets)::BIGINT AS packets,
                    list_sort(list(DISTINCT segment)) AS segments, min({PACKET} first_packet) AS packet
             FROM bindings WHERE mac <> '' AND mac NOT IN (SELECT mac FROM presence)
             GROUP BY mac ORDER BY packets DESC, mac LIMIT {MAX_STATIONS}
-        """)
+        """,
+            of=("bindings",),
+        )
     ]
 
 
@@ -330,19 +361,23 @@ def _relayed(tables: Tables) -> list[Station]:
     """Clients that only a relay's messages tell of."""
     return [
         Station(r.mac, r.first_ts, r.last_ts, r.packets, (), r.packet)
-        for r in tables.ask(f"""
+        for r in tables.ask(
+            f"""
             SELECT chaddr AS mac, min(ts) AS first_ts, max(ts) AS last_ts, count(*) AS packets,
                    min({PACKET} packet) AS packet
             FROM dhcp WHERE op = 1 AND giaddr NOT IN ('', '0.0.0.0') AND chaddr <> ''
               AND chaddr NOT IN (SELECT mac FROM presence)
             GROUP BY chaddr ORDER BY packets DESC, mac LIMIT {MAX_STATIONS}
-        """)
+        """,
+            of=("dhcp",),
+        )
     ]
 
 
 def _bare(tables: Tables, owner: dict[str, str]) -> list[Station]:
     """Senders on links without MACs (raw IP, tunnels), by address."""
-    rows: list[Any] = tables.ask(f"""
+    rows: list[Any] = tables.ask(
+        f"""
         SELECT ip, min(first_ts) AS first_ts, max(last_ts) AS last_ts, sum(packets)::BIGINT AS packets,
                list_sort(list(DISTINCT segment)) AS segments, min({PACKET} first_packet) AS packet
         FROM (
@@ -352,7 +387,9 @@ def _bare(tables: Tables, owner: dict[str, str]) -> list[Station]:
             SELECT capture, segment, resp_h, first_ts, last_ts, resp_pkts, first_packet
             FROM conversations WHERE resp_l2_addr = '' AND resp_pkts > 0)
         GROUP BY ip ORDER BY packets DESC, ip LIMIT {MAX_STATIONS}
-    """)
+    """,
+        of=("conversations",),
+    )
     return [
         Station(f"ip:{r.ip}", r.first_ts, r.last_ts, r.packets, tuple(r.segments), r.packet)
         for r in rows
@@ -360,35 +397,49 @@ def _bare(tables: Tables, owner: dict[str, str]) -> list[Station]:
     ]
 
 
+_HEARD = f"""min(first_ts) AS first_ts, max(last_ts) AS last_ts, sum(packets)::BIGINT AS packets,
+    list_sort(list(DISTINCT segment)) AS segments, min({PACKET} first_packet) AS packet"""
+
+
 def seen_otherwise(tables: Tables, keys: Sequence[str]) -> list[Station]:
     """Stations without presence of their own, by the conversations or wireless frames they had.
 
     What others merely named (a router in a DHCP answer) did not speak, and is left out.
     """
-    spans: dict[str, Any] = {}
-    for row in tables.ask(
-        f"""
-        SELECT key, min(first_ts) AS first_ts, max(last_ts) AS last_ts, sum(packets)::BIGINT AS packets,
-               list_sort(list(DISTINCT segment)) AS segments, min({PACKET} first_packet) AS packet
-        FROM (
-            SELECT capture, segment, 'ip:' || orig_h AS key, first_ts, last_ts, orig_pkts AS packets, first_packet
-            FROM conversations WHERE orig_pkts > 0
-            UNION ALL
-            SELECT capture, segment, 'ip:' || resp_h, first_ts, last_ts, resp_pkts, first_packet
-            FROM conversations WHERE resp_pkts > 0
-            UNION ALL
-            SELECT capture, 'wlan', transmitter, first_ts, last_ts, packets, first_packet FROM wifi)
-        WHERE key IN (SELECT unnest(?)) GROUP BY key
-        """,
-        (list(keys),),
-    ):
-        spans[row.key] = row
+    bare = [key[3:] for key in keys if key.startswith("ip:")]
+    macs = [key for key in keys if not key.startswith("ip:")]
+    heard: list[Any] = []
+    if bare:
+        heard += tables.ask(
+            f"""
+            WITH asked AS (SELECT unnest(?::VARCHAR[]) AS ip),
+            spoke AS (
+                SELECT capture, segment, orig_h AS ip, first_ts, last_ts, orig_pkts AS packets, first_packet
+                FROM conversations WHERE orig_pkts > 0 AND orig_h IN (FROM asked)
+                UNION ALL
+                SELECT capture, segment, resp_h, first_ts, last_ts, resp_pkts, first_packet
+                FROM conversations WHERE resp_pkts > 0 AND resp_h IN (FROM asked))
+            SELECT 'ip:' || ip AS key, {_HEARD} FROM spoke GROUP BY ip
+            """,
+            (bare,),
+            of=("conversations",),
+        )
+    if macs:
+        heard += tables.ask(
+            f"""
+            SELECT transmitter AS key, {_HEARD} FROM (SELECT *, 'wlan' AS segment FROM wifi)
+            WHERE transmitter IN (SELECT unnest(?::VARCHAR[])) GROUP BY transmitter
+            """,
+            (macs,),
+            of=("wifi",),
+        )
+    spans = {row.key: row for row in heard}
     found = []
     for key in keys:
         if row := spans.get(key):
             # Behind a router it stands in no segment that was heard.
-            bare = key.startswith("ip:")
-            segments, ips = ((), (key[3:],)) if bare else (tuple(row.segments), ())
+            by_address = key.startswith("ip:")
+            segments, ips = ((), (key[3:],)) if by_address else (tuple(row.segments), ())
             found.append(
                 Station(key, row.first_ts, row.last_ts, row.packets, segments, row.packet, ips)
             )

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wardwatch.observe.text import ip_of, mac_of
+from wardwatch.observe.spelled import ips, macs, spelled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    import pyarrow as pa
     from numpy.typing import NDArray
 
     from wardwatch.observe.sessions import Counters
@@ -66,10 +65,10 @@ def write_conversations(
         out[name] = pa.array(values.tolist()) if values.dtype.kind == "U" else pa.array(values)
     out["segment"] = spelled(columns["segment"], names.__getitem__)
     out["proto"] = spelled(columns["proto"], lambda p: PROTOCOLS.get(p, str(p)))
-    out["orig_l2_addr"] = spelled(columns["orig_mac"], lambda m: mac_of(m) if m else "")
-    out["resp_l2_addr"] = spelled(columns["resp_mac"], lambda m: mac_of(m) if m else "")
+    out["orig_l2_addr"] = macs(columns["orig_mac"], none=0)
+    out["resp_l2_addr"] = macs(columns["resp_mac"], none=0)
     for side in ("orig", "resp"):
-        out[f"{side}_h"] = addresses(columns["net"], columns[f"{side}_hi"], columns[f"{side}_lo"])
+        out[f"{side}_h"] = ips(columns["net"], columns[f"{side}_hi"], columns[f"{side}_lo"])
     numbers = columns["conversation"].tolist()
     out["service"] = [services.get(number, "") for number in numbers]
     odd = {
@@ -82,24 +81,3 @@ def write_conversations(
             for name, values in odd.items():
                 values[at] = max(int(values[at]), getattr(told, name))
     spool.extend("conversations", {**out, **odd})
-
-
-def spelled(values: NDArray[Any], spell: Callable[[int], str]) -> pa.Array:
-    """Each value in words, every different one spelled once."""
-    import pyarrow as pa
-
-    found, inverse = np.unique(values, return_inverse=True)
-    return pa.array([spell(v) for v in found.tolist()], pa.string()).take(pa.array(inverse))
-
-
-def addresses(net: NDArray[Any], high: NDArray[Any], low: NDArray[Any]) -> pa.Array:
-    """Addresses in words; IPv4, the rule, by its one number."""
-    import pyarrow as pa
-
-    if (net == 4).all():
-        return spelled(low, lambda v: ip_of(4, 0, v))
-    keys = np.empty(len(net), [("net", np.int64), ("high", np.uint64), ("low", np.uint64)])
-    keys["net"], keys["high"], keys["low"] = net, high, low
-    found, inverse = np.unique(keys, return_inverse=True)
-    words = [ip_of(*key) for key in found.tolist()]
-    return pa.array(words, pa.string()).take(pa.array(inverse))

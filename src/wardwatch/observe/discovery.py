@@ -27,9 +27,9 @@ LONGEST_REMEMBERED = 1500
 
 def rows_of(columns: PacketColumns, n: int) -> NDArray[np.int64]:
     """Rows of a block that may be discovery."""
-    chosen = (columns.dst_port[:n] == PORT) | (columns.src_port[:n] == PORT)
-    chosen &= (columns.proto[:n] == 17) & (columns.payload_len[:n] > 0)
-    return np.flatnonzero(chosen)
+    rows = np.flatnonzero((columns.dst_port[:n] == PORT) | (columns.src_port[:n] == PORT))
+    chosen = (columns.proto[rows] == 17) & (columns.payload_len[rows] > 0)
+    return np.compress(chosen, rows)
 
 
 class Discovery:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from wardwatch.decode.kernels.young import tell
 from wardwatch.decode.stream import ACK, SYN
 from wardwatch.model.values import NS
 from wardwatch.observe import discovery
+from wardwatch.observe.ahead import Decoded, decoded
 from wardwatch.observe.bindings import Bindings
 from wardwatch.observe.conversations import write_conversations
 from wardwatch.observe.datagrams import Datagrams
@@ -26,15 +28,15 @@ from wardwatch.observe.fast_rows import FastRows
 from wardwatch.observe.radio import Radio
 from wardwatch.observe.segments import segment_name
 from wardwatch.observe.sessions import FOLLOW, IGNORE, Sessions
+from wardwatch.observe.tally import Tally
 from wardwatch.observe.text import ip_of, mac_of, printable
-from wardwatch.observe.vantage import Clock, Vantage, vantage_of_messages
+from wardwatch.observe.vantage import Vantage, vantage_of_messages
 from wardwatch.observe.where import Where
 from wardwatch.observe.young import Young
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from wardwatch.capture.reader import CaptureReader
     from wardwatch.decode.conversations import Columns
     from wardwatch.model.block import CaptureFile, PacketBlock
     from wardwatch.observe.secrets import Secrets
@@ -62,9 +64,18 @@ class Observer:
     """Takes files one after the other and fills the tables of one run."""
 
     def __init__(
-        self, spool: Spool, secrets: Secrets, *, idle_s: float = 0.0, seats: int = young.SEATS
+        self,
+        spool: Spool,
+        secrets: Secrets,
+        *,
+        idle_s: float = 0.0,
+        seats: int = young.SEATS,
+        threads: int = 0,
     ) -> None:
-        """``seats``: conversations that the kernel follows at once; 0 leaves all to Python."""
+        """``seats``: conversations that the kernel follows at once; 0 leaves all to Python.
+
+        ``threads``: 1 reads, decodes and understands in one; 0 as many as there is use for.
+        """
         self.packets = 0
         self.outcomes = [0, 0, 0]
         """Packets decoded, skipped, malformed."""
@@ -72,6 +83,10 @@ class Observer:
         self._spool = spool
         self._columns = PacketColumns.of_size(0)
         self._events = headers.Events()
+        """Tags counted where packets are decoded, which may be another thread."""
+        self._late_events = headers.Events()
+        """Tags inside of datagrams put together from fragments."""
+        self._threads = threads
         self._vantage = Vantage(spool)
         self._conversations = ConversationTable(MOST_CONVERSATIONS, round(idle_s * NS))
         self._bindings = Bindings(spool)
@@ -103,13 +118,15 @@ class Observer:
 
         Raises ``CaptureError`` where there is nothing to read a packet from.
         """
-        tally = _Tally()
+        tally = Tally()
         with open_capture(path, number) as reader:
-            for block in reader:
-                self._take(block, reader, tally)
-                progress(reader.progress[0])
+            with closing(decoded(reader, self._events, threads=self._threads)) as blocks:
+                for given in blocks:
+                    self._take(given, tally)
+                    progress(given.bytes_read)
             self._account(reader.result, tally)
         self._events.clear()
+        self._late_events.clear()
 
     def finish(self) -> None:
         """Write what stays open to the end of all files."""
@@ -125,17 +142,15 @@ class Observer:
             self._write(piece)
         self._write_segments()
 
-    def _take(self, block: PacketBlock, reader: CaptureReader, tally: _Tally) -> None:
-        """One block, from headers to messages."""
+    def _take(self, given: Decoded, tally: Tally) -> None:
+        """One block, from conversations to messages."""
+        block, columns = given.block, given.columns
         n = block.n
         if not n:
             return
-        if len(self._columns.kind) < n:
-            self._columns = PacketColumns.of_size(n)
-        columns = self._columns
-        headers.decode_block(block, columns, self._events)
+        self._columns = columns
         tally.take(block, columns)
-        self._vantage.take(block, columns, reader.interfaces, headers.TUNNELS)
+        self._vantage.take(block, columns, given.interfaces, headers.TUNNELS)
         self._conversations.update(block, columns, self._vantage.segment[:n].astype(np.int64))
         self._messages(block)
         if self._conversations.pending > WRITE_ROWS:
@@ -211,18 +226,20 @@ class Observer:
         if anomalies:
             self._datagrams.anomalies("ip", anomalies, where)
         if whole is not None:
-            one, decoded = reassembled(whole, block, columns, i, self._events)
+            one, inner = reassembled(whole, block, columns, i, self._late_events)
             there = self._vantage.segment[i : i + 1].astype(np.int64)
-            self._conversations.touch(one, decoded, whole, there)
+            self._conversations.touch(one, inner, whole, there)
         elif _cut_at_its_beginning(columns, i):
             # It never will be whole: what is there is read as far as it goes.
-            one, decoded = reassembled(_alone(block, columns, i), block, columns, i, self._events)
-            decoded.conversation[0] = columns.conversation[i]
+            one, inner = reassembled(
+                _alone(block, columns, i), block, columns, i, self._late_events
+            )
+            inner.conversation[0] = columns.conversation[i]
         else:
             return
-        if int(decoded.kind[0]) not in (kinds.KIND_NONE, kinds.KIND_FRAGMENT, kinds.KIND_WIFI):
-            inside = _segment_inside(columns, i, decoded, where.segment)
-            self._message(one, decoded, 0, _cited((inside,), tell(one, decoded, 0, 0)))
+        if int(inner.kind[0]) not in (kinds.KIND_NONE, kinds.KIND_FRAGMENT, kinds.KIND_WIFI):
+            inside = _segment_inside(columns, i, inner, where.segment)
+            self._message(one, inner, 0, _cited((inside,), tell(one, inner, 0, 0)))
 
     def _segment(self, told: Told, payload: bytes, where: Where) -> None:
         """One TCP segment of a conversation that somebody reads, or may come to read."""
@@ -301,7 +318,7 @@ class Observer:
         """Conversations, streams and stations given up so far because a bound was reached."""
         return self._conversations.evicted + self._sessions.evicted + self._vantage.missed
 
-    def _account(self, file: CaptureFile, tally: _Tally) -> None:
+    def _account(self, file: CaptureFile, tally: Tally) -> None:
         """Rows of one file that has been read."""
         outcomes = tally.outcomes()
         self.packets += file.packets
@@ -323,10 +340,10 @@ class Observer:
                 "malformed": outcomes[MALFORMED],
                 "captured_bytes": file.captured_bytes,
                 "wire_bytes": file.wire_bytes,
-                "first_ts": tally.clock.first,
-                "last_ts": tally.clock.last,
+                "first_ts": tally.first,
+                "last_ts": tally.last,
                 "cut_packets": tally.cut,
-                "clock_jumps": tally.clock.jumps,
+                "clock_jumps": tally.jumps,
                 "damage": [f"byte {d.offset}: {printable(d.problem)}" for d in file.damage],
                 "comments": list(file.comments),
                 "evicted": self._given_up() - self._told_given_up,
@@ -362,7 +379,7 @@ class Observer:
                     "first_packet": first,
                 },
             )
-        for kind, value, count, first in self._events.rows():
+        for kind, value, count, first in self._events.rows(self._late_events):
             self._spool.add(
                 "encapsulations",
                 {
@@ -450,45 +467,3 @@ def _turned(where: Where) -> Where:
         dst=where.src,
         dst_port=where.src_port,
     )
-
-
-class _Tally:
-    """Counts of one file."""
-
-    def __init__(self) -> None:
-        self.clock = Clock()
-        self.cut = 0
-        self._size = len(headers.REASONS)
-        self._counts = np.zeros(3 * self._size, np.int64)
-        self._first = np.zeros(3 * self._size, np.int64)
-        self._interfaces = np.zeros(0, np.int64)
-
-    def take(self, block: PacketBlock, columns: PacketColumns) -> None:
-        """Count one block."""
-        n = block.n
-        self.clock.take(block.time[:n])
-        self.cut += int((block.length[:n] < block.wire[:n]).sum())
-        key = columns.outcome[:n].astype(np.int64) * self._size + columns.reason[:n]
-        counts = np.bincount(key, minlength=len(self._counts))
-        for fresh in np.flatnonzero((counts > 0) & (self._counts == 0)).tolist():
-            self._first[fresh] = block.first + int((key == fresh).argmax())
-        self._counts += counts
-        seen = np.bincount(block.interface[:n])
-        if len(seen) > len(self._interfaces):
-            self._interfaces = np.pad(self._interfaces, (0, len(seen) - len(self._interfaces)))
-        self._interfaces[: len(seen)] += seen
-
-    def outcomes(self) -> list[int]:
-        """Packets decoded, skipped and malformed."""
-        return [int(part.sum()) for part in self._counts.reshape(3, self._size)]
-
-    def of_interface(self, index: int) -> int:
-        """Packets of one interface."""
-        return int(self._interfaces[index]) if index < len(self._interfaces) else 0
-
-    def rows(self) -> list[tuple[int, int, int, int]]:
-        """(outcome, reason, packets, first packet) of what occurred."""
-        return [
-            (*divmod(key, self._size), int(self._counts[key]), int(self._first[key]))
-            for key in np.flatnonzero(self._counts).tolist()
-        ]

@@ -7,10 +7,12 @@ of: Parquet in a folder or Arrow in memory, through DuckDB in process.
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 import weakref
-from collections import namedtuple
+from functools import lru_cache
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,18 +60,30 @@ def arrow_schema(table: Table) -> pa.Schema:
     )
 
 
+MEMORY = "200MB"
+"""What questions may hold; larger intermediate results go to a private folder on disk."""
+
+
 def quiet_connection() -> duckdb.DuckDBPyConnection:
-    """A DuckDB connection in memory that never reaches for the network."""
+    """A DuckDB connection in memory that never reaches for the network.
+
+    One thread: two cost a question of milliseconds more CPU than they save in time.
+    """
     import duckdb
 
-    return duckdb.connect(
+    spill = _Temporary()
+    connection = duckdb.connect(
         ":memory:",
         config={
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
-            "threads": 2,
+            "threads": 1,
+            "memory_limit": MEMORY,
+            "temp_directory": str(spill.path),
         },
     )
+    weakref.finalize(connection, spill.remove)
+    return connection
 
 
 def _unwritable(path: Path, error: OSError) -> OutputError:
@@ -78,12 +92,26 @@ def _unwritable(path: Path, error: OSError) -> OutputError:
     return OutputError(f"{path}: cannot be written ({said}); name another folder, or make room")
 
 
+@lru_cache(maxsize=1024)
+def _row_type(names: tuple[str, ...]) -> type[tuple[Any, ...]]:
+    """A tuple whose values have names; an unnamed column has its place only.
+
+    ``namedtuple`` does the same and compiles source text for it, a fifth of a small question's time.
+    """
+    fields = {n: property(itemgetter(i)) for i, n in enumerate(names) if n.isidentifier()}
+    return type("Row", (tuple,), {"__slots__": (), "_fields": names, **fields})
+
+
+_NAMES = re.compile(r"\b(" + "|".join(table.name for table in TABLES) + r")\b")
+"""Whatever in a question may be a table's name."""
+
+
 class _Temporary:
     """A private folder that goes when the value goes: tables live as long as who asks them."""
 
     def __init__(self) -> None:
         self.path = Path(tempfile.mkdtemp(prefix="wardwatch-"))
-        self._gone = weakref.finalize(self, shutil.rmtree, str(self.path), ignore_errors=True)
+        self.remove = weakref.finalize(self, shutil.rmtree, str(self.path), ignore_errors=True)
 
 
 class Spool:
@@ -177,9 +205,12 @@ class Spool:
         """Write what is left (an empty file for an empty table) and open it for questions."""
         for table in TABLES:
             self.seal(table.name)
-        if self._connection is not None:
-            self._connection.close()
-        return Tables(folder=self.folder, keep=self._temporary)
+        return Tables(
+            folder=self.folder,
+            keep=self._temporary,
+            counts=self.counts,
+            connection=self._connection,
+        )
 
     def _hold(self, table: str, piece: pa.Table) -> None:
         """Keep a piece until there is enough of them."""
@@ -219,7 +250,13 @@ class Spool:
         path = self.folder / f"{table}.parquet"
         try:
             if table not in self._writers:
-                self._writers[table] = pq.ParquetWriter(path, schema, compression="zstd")
+                self._writers[table] = pq.ParquetWriter(
+                    path,
+                    schema,
+                    # What lives for one run is not worth the time that zstd takes.
+                    compression="lz4" if self._temporary else "zstd",
+                    use_dictionary=[f.name for f in schema if pa.types.is_string(f.type)],
+                )
             self._writers[table].write_table(data)
         except OSError as error:
             raise _unwritable(path, error) from error
@@ -228,19 +265,28 @@ class Spool:
 
 
 class Tables:
-    """The evidence of a run, to be asked; rows come back as named tuples."""
+    """The evidence of a run, to be asked; rows come back as tuples whose values have names."""
 
     def __init__(
         self,
         folder: Path | None = None,
         memory: Mapping[str, pa.Table] | None = None,
         keep: object = None,
+        counts: Mapping[str, int] | None = None,
+        connection: duckdb.DuckDBPyConnection | None = None,
     ) -> None:
-        """Over Parquet files in ``folder``, or Arrow tables in ``memory``; ``keep`` is held alive."""
+        """Over Parquet files in ``folder``, or Arrow tables in ``memory``; ``keep`` is held alive.
+
+        ``counts`` says how many rows the tables have, where that is known, and ``connection`` is
+        one to use on, where there is one.
+        """
         self.folder = folder
         self._memory = dict(memory or {})
         self._keep = keep
-        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._counts = dict(counts or {})
+        self._connection = connection
+        self._opened: set[str] = set()
+        self._beside = 0
 
     @classmethod
     def of(cls, **rows: Iterable[Mapping[str, Any]]) -> Tables:
@@ -264,6 +310,20 @@ class Tables:
             raise KeyError(sorted(unknown))
         return cls(memory=memory)
 
+    def rows(self, table: str) -> int:
+        """How many rows a table has."""
+        import pyarrow.parquet as pq
+
+        if table not in self._counts:
+            if table in self._memory:
+                self._counts[table] = len(self._memory[table])
+            elif self.folder is not None:
+                path = self.folder / f"{table}.parquet"
+                self._counts[table] = pq.read_metadata(path).num_rows
+            else:
+                raise KeyError(table)
+        return self._counts[table]
+
     def arrow(self, table: str) -> pa.Table:
         """One whole table as Arrow."""
         import pyarrow.parquet as pq
@@ -276,24 +336,68 @@ class Tables:
 
     def relation(self, table: str) -> duckdb.DuckDBPyRelation:
         """One table as a DuckDB relation, for notebooks."""
-        return self.connection().table(table)
+        self._open([table])
+        return self._asked().table(table)
 
     def connection(self) -> duckdb.DuckDBPyConnection:
         """The DuckDB connection in which every table is a view under its own name."""
+        self._open(BY_NAME)
+        return self._asked()
+
+    def ask(self, sql: str, parameters: Sequence[Any] = (), *, of: Sequence[str] = ()) -> list[Any]:
+        """Rows of a question, their values by name; ``?`` marks take ``parameters``.
+
+        ``of`` names the tables whose rows the answer is made of: where all of them are empty the
+        answer is too, and nothing is asked.
+        """
+        if of and not any(self.rows(table) for table in of):
+            return []
+        self._open(_NAMES.findall(sql))
+        cursor = self._asked().execute(sql, list(parameters))
+        row = _row_type(tuple(d[0] for d in cursor.description or ()))
+        return list(map(row, cursor.fetchall()))
+
+    def lay(self, **columns: Sequence[str]) -> str:
+        """Lay texts beside the tables as columns of one more; its name, for questions to join."""
+        import pyarrow as pa
+
+        name = self._new("laid")
+        connection = self._asked()
+        connection.register(
+            "given", pa.table({k: pa.array(v, pa.string()) for k, v in columns.items()})
+        )
+        connection.execute(f"CREATE TEMP TABLE {name} AS FROM given")
+        connection.unregister("given")
+        return name
+
+    def settle(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[str, int]:
+        """Keep the answer to a question as one more table, for others to ask; its name and rows."""
+        name = self._new("settled")
+        ((rows,),) = self.ask(f"CREATE TEMP TABLE {name} AS {sql}", parameters)
+        return name, rows
+
+    def forget(self, name: str) -> None:
+        """Give up a table that was laid or settled."""
+        self._asked().execute(f"DROP TABLE {name}")
+
+    def _new(self, kind: str) -> str:
+        self._beside += 1
+        return f"{kind}_{self._beside}"
+
+    def _asked(self) -> duckdb.DuckDBPyConnection:
         if self._connection is None:
-            connection = quiet_connection()
-            for table in TABLES:
-                if table.name in self._memory:
-                    connection.register(table.name, self._memory[table.name])
-                elif self.folder is not None:
-                    path = str(self.folder / f"{table.name}.parquet").replace("'", "''")
-                    source = f"read_parquet('{path}')"
-                    connection.execute(f'CREATE VIEW "{table.name}" AS FROM {source}')
-            self._connection = connection
+            self._connection = quiet_connection()
         return self._connection
 
-    def ask(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        """Rows of a question as named tuples; ``?`` marks take ``parameters``."""
-        cursor = self.connection().execute(sql, list(parameters))
-        row = namedtuple("Row", [d[0] for d in cursor.description or ()], rename=True)  # type: ignore[misc]
-        return [row(*values) for values in cursor.fetchall()]
+    def _open(self, tables: Iterable[str]) -> None:
+        """Make tables known by their names, each when it is first asked about."""
+        for name in tables:
+            if name in self._opened:
+                continue
+            self._opened.add(name)
+            connection = self._asked()
+            if name in self._memory:
+                connection.register(name, self._memory[name])
+            elif self.folder is not None:
+                path = str(self.folder / f"{name}.parquet").replace("'", "''")
+                connection.execute(f"CREATE VIEW \"{name}\" AS FROM read_parquet('{path}')")

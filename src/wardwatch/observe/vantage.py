@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from wardwatch.model.values import NS, UNKNOWN_TIME
+from wardwatch.model.values import NS
 from wardwatch.observe.segments import Aliases, segment_name
-from wardwatch.observe.text import ip_of, mac_of
+from wardwatch.observe.spelled import ips, macs, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -49,6 +49,9 @@ MOST_PAIRS = 1 << 17
 MOST_BINDINGS = 1 << 17
 """MAC–IP bindings kept."""
 
+WRITE_SPELLS = 4_096
+"""Spells that have ended are written in pieces of so many."""
+
 
 class Vantage:
     """Takes every block; knows the segment of every packet of the last one."""
@@ -71,10 +74,10 @@ class Vantage:
         self._binding_slots = np.zeros(MOST_BINDINGS * 4, np.int32)
         self._used = np.zeros(s.USED_WIDTH, np.int64)
         self._options = np.array([SPELL_SILENCE_NS, MOST_IPS, LONGEST_WIRE], np.int64)
-        self._mirror = np.zeros((duplicates.RING_ROWS, duplicates.RING_WIDTH), np.int64)
-        self._routed = np.zeros((duplicates.RING_ROWS, duplicates.RING_WIDTH), np.int64)
+        self._recent = duplicates.recent()
         self._windows = np.array([MIRROR_NS, ROUTED_NS], np.int64)
         self._spells = np.zeros((0, s.STA_WIDTH), np.int64)
+        self._ended: list[NDArray[np.int64]] = []
         self.segment: NDArray[np.int32] = np.zeros(0, np.int32)
         """(n,) row of the segment of each packet of the last block."""
         self._copies = np.zeros(0, np.uint8)
@@ -144,8 +147,10 @@ class Vantage:
             self._spells,
         )
         if ended:
-            self._write_spells(self._spells[:ended])
-        self._d.mark_copies(
+            self._ended.append(self._spells[:ended].copy())
+            if sum(map(len, self._ended)) >= WRITE_SPELLS:
+                self._write_spells()
+        copied = self._d.mark_copies(
             n,
             block.arena,
             block.offset,
@@ -162,12 +167,11 @@ class Vantage:
             columns.dst_lo.view(np.int64),
             columns.payload,
             self._windows,
-            self._mirror,
-            self._routed,
+            *self._recent,
             self._copies,
         )
-        copies = self._copies[:n]
-        if copies.any():
+        if copied:
+            copies = self._copies[:n]
             for mark, column in (
                 (self._d.MIRROR_COPY, self._k.SEG_MIRRORED),
                 (self._d.ROUTED_COPY, self._k.SEG_ROUTED),
@@ -179,7 +183,8 @@ class Vantage:
         """Write the bindings seen in packets and the spells that were still going on."""
         k = self._k
         spells = self._stations[: self._used[k.STATIONS]]
-        self._write_spells(spells[spells[:, k.STA_PACKETS] > 0])
+        self._ended.append(spells[spells[:, k.STA_PACKETS] > 0])
+        self._write_spells()
         found = self._bindings[: self._used[k.BINDINGS]]
         if not len(found):
             return
@@ -189,12 +194,9 @@ class Vantage:
             "bindings",
             {
                 "capture": self._segments[segments, k.SEG_CAPTURE],
-                "segment": [self.names[i] for i in segments.tolist()],
-                "mac": [mac_of(m) for m in owners[:, k.STA_MAC].tolist()],
-                "ip": [
-                    ip_of(net, hi, lo)
-                    for net, hi, lo in found[:, [k.BIND_NET, k.BIND_HI, k.BIND_LO]].tolist()
-                ],
+                "segment": spelled(segments, self.names.__getitem__),
+                "mac": macs(owners[:, k.STA_MAC], none=-1),
+                "ip": ips(found[:, k.BIND_NET], found[:, k.BIND_HI], found[:, k.BIND_LO]),
                 "source": ["ip"] * len(found),
                 "first_ts": found[:, k.BIND_FIRST],
                 "last_ts": found[:, k.BIND_LAST],
@@ -249,18 +251,18 @@ class Vantage:
             )
             self.names.append(name)
 
-    def _write_spells(self, spells: NDArray[np.int64]) -> None:
+    def _write_spells(self) -> None:
         """Append spells of activity to table ``presence``."""
         k = self._k
+        spells = np.concatenate(self._ended)
+        self._ended.clear()
         segments = spells[:, k.STA_SEGMENT]
-        if not len(segments):
-            return
         self._spool.extend(
             "presence",
             {
                 "capture": self._segments[segments, k.SEG_CAPTURE],
-                "segment": [self.names[i] for i in segments.tolist()],
-                "mac": [mac_of(m) for m in spells[:, k.STA_MAC].tolist()],
+                "segment": spelled(segments, self.names.__getitem__),
+                "mac": macs(spells[:, k.STA_MAC], none=-1),
                 "first_ts": spells[:, k.STA_FIRST],
                 "last_ts": spells[:, k.STA_LAST],
                 "first_packet": spells[:, k.STA_FIRST_PACKET],
@@ -306,32 +308,3 @@ def vantage_of_messages(spool: Spool) -> Callable[[object, object], dict[str, in
             place = row.pop("capture"), row.pop("segment")
             told.setdefault(place, {}).update(row)
     return lambda capture, segment: {**none, **told.get((capture, segment), {})}
-
-
-class Clock:
-    """The stamps of one capture: first, last, and how often the clock jumped."""
-
-    BACK_NS = NS
-    FORWARD_NS = 3600 * NS
-
-    def __init__(self) -> None:
-        self.first = UNKNOWN_TIME
-        self.last = UNKNOWN_TIME
-        self.jumps = 0
-        self._previous = UNKNOWN_TIME
-
-    def take(self, time: NDArray[np.int64]) -> None:
-        """Look at the stamps of one block."""
-        known = time[time != UNKNOWN_TIME]
-        if not len(known):
-            return
-        low, high = int(known.min()), int(known.max())
-        if self.first == UNKNOWN_TIME:
-            self.first, self.last = low, high
-        self.first, self.last = min(self.first, low), max(self.last, high)
-        steps = np.diff(known)
-        self.jumps += int(((steps < -self.BACK_NS) | (steps > self.FORWARD_NS)).sum())
-        if self._previous != UNKNOWN_TIME:
-            step = int(known[0]) - self._previous
-            self.jumps += step < -self.BACK_NS or step > self.FORWARD_NS
-        self._previous = int(known[-1])

@@ -11,7 +11,7 @@ from wardwatch.decode.kernels import rows_tls
 from wardwatch.decode.kernels import young as k
 from wardwatch.decode.wire import tls
 from wardwatch.decode.wire.reader import text
-from wardwatch.observe.conversations import addresses, spelled
+from wardwatch.observe.spelled import ips, spelled
 from wardwatch.observe.text import mac_of
 
 if TYPE_CHECKING:
@@ -376,7 +376,7 @@ def _macs(told: NDArray[np.int64], at: int) -> pa.Array:
 
 def _ips(told: NDArray[np.int64], at: int) -> pa.Array:
     high, low = told[:, at].view(np.uint64), told[:, at + 1].view(np.uint64)
-    return addresses(told[:, k.NET], high, low)
+    return ips(told[:, k.NET], high, low)
 
 
 _OF_SHAPE = ("client_version", "ciphers", "extensions", "export_offered", "ja3", "ja4", "alpn")

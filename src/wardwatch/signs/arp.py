@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from wardwatch.model.values import NS
 from wardwatch.signs.dhcp import VIRTUAL, friends
-from wardwatch.signs.owners import OWNERS, owners
+from wardwatch.signs.owners import owners
 
 if TYPE_CHECKING:
     from wardwatch.inventory.scene import Scene
@@ -33,7 +33,7 @@ def claims(scene: Scene, still_s: float) -> tuple[str, list[Any]]:
     ]
     columns = [list(column) for column in zip(*named, strict=True)] or [[], []]
     sql = f"""
-        WITH {OWNERS},
+        WITH {owners(scene, scene.devices)},
         friends AS (SELECT unnest(?::VARCHAR[]) AS mac),
         named AS (SELECT unnest(?::VARCHAR[]) AS ip, unnest(?::VARCHAR[]) AS mac),
         said AS (
@@ -149,4 +149,4 @@ def claims(scene: Scene, still_s: float) -> tuple[str, list[Any]]:
                 SELECT 1 FROM presence t WHERE t.segment = n.segment AND t.mac = h.mac
                     AND t.first_ts <= n.first_ts + {still} AND t.last_ts > n.first_ts)
     """
-    return sql, [*owners(scene.devices), friends(scene), *columns]
+    return sql, [friends(scene), *columns]

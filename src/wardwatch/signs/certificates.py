@@ -18,7 +18,7 @@ import msgspec
 from wardwatch.model.evidence import Evidence
 from wardwatch.model.values import HOUR_NS
 from wardwatch.signs.cited import cited
-from wardwatch.signs.owners import OWNERS, owners
+from wardwatch.signs.owners import about, owners
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -62,7 +62,7 @@ SESSIONS = f"""
         LEFT JOIN certificates c ON c.conversation = t.conversation AND c.position = 0
             AND t.certificates > 0
         WHERE coalesce(m.device, i.device) IS NOT NULL)"""
-"""SQL behind :data:`OWNERS`: handshakes of devices as clients, with the leaf they were shown."""
+"""SQL behind :func:`~wardwatch.signs.owners.owners`: handshakes of devices as clients, with the leaf they were shown."""
 
 
 class Certificate(msgspec.Struct, frozen=True):
@@ -105,8 +105,16 @@ class Offer(msgspec.Struct, frozen=True):
 
 def offers(scene: Scene, devices: Sequence[Device]) -> list[Offer]:
     """Everything offered to these devices, judged."""
-    rows = scene.tables.ask(
-        f"""WITH {OWNERS}, {SESSIONS}
+    return scene.once(
+        ("offers", *(device.id for device in devices)), lambda: _offers(scene, devices)
+    )
+
+
+def _offers(scene: Scene, devices: Sequence[Device]) -> list[Offer]:
+    rows = about(
+        scene,
+        devices,
+        f""", {SESSIONS}
         SELECT device, any_value(segment) AS segment, server, server_port, server_name, leaf,
             out_of_date, max(version) AS version, bool_and(resumed) AS resumed,
             min(conversation) FILTER (certificates > 0) AS conversation,
@@ -116,8 +124,10 @@ def offers(scene: Scene, devices: Sequence[Device]) -> list[Offer]:
             min(ts) AS first_ts, max(ts) AS last_ts
         FROM sessions GROUP BY device, server, server_port, server_name, leaf, out_of_date
         ORDER BY first_ts, device, leaf LIMIT {MAX_OFFERS}""",
-        owners(devices),
+        of=("tls",),
     )
+    if not rows:
+        return []
     chains = _chains(scene, [r.conversation for r in rows if r.conversation is not None])
     names = _resolved(scene, devices)
     roots = Roots([root for root in scene.site.root if root.confirmed])
@@ -177,6 +187,7 @@ def accepted(scene: Scene, devices: Sequence[Device]) -> tuple[str, list[Any]]:
     """The question for sessions that went on after a bad certificate; for ``episodes``.
 
     A self-signed one that no confirmed root speaks for or against is a suspect: ask if it is pinned.
+    "" where no session did.
     """
     keys: list[tuple[str, str, int, str, str, bool, int, str]] = []
     for offer in offers(scene, devices):
@@ -190,9 +201,11 @@ def accepted(scene: Scene, devices: Sequence[Device]) -> tuple[str, list[Any]]:
                     offer.bad or "it is self-signed, and nobody has confirmed that it is pinned",
                 )
             )  # fmt: skip
-    columns = [list(column) for column in zip(*keys, strict=True)] or [[] for _ in range(8)]
+    if not keys:
+        return "", []
+    columns = [list(column) for column in zip(*keys, strict=True)]
     sql = f"""
-        WITH {OWNERS}, {SESSIONS},
+        WITH {owners(scene, devices)}, {SESSIONS},
         bad AS (SELECT unnest(?::VARCHAR[]) AS device, unnest(?::VARCHAR[]) AS server,
             unnest(?::INTEGER[]) AS server_port, unnest(?::VARCHAR[]) AS server_name,
             unnest(?::VARCHAR[]) AS leaf, unnest(?::BOOLEAN[]) AS out_of_date,
@@ -204,7 +217,7 @@ def accepted(scene: Scene, devices: Sequence[Device]) -> tuple[str, list[Any]]:
         JOIN bad USING (device, server, server_port, server_name, leaf, out_of_date)
         WHERE went_on
     """
-    return sql, [*owners(devices), *columns]
+    return sql, columns
 
 
 def matches(name: str, leaf: Certificate, server: str) -> bool:
@@ -298,13 +311,15 @@ def _chains(scene: Scene, conversations: list[int]) -> dict[int, list[Certificat
 
 def _resolved(scene: Scene, devices: Sequence[Device]) -> dict[tuple[str, str], list[str]]:
     """(device, address) → names that the device was told lead there: the name it knows it by."""
-    rows = scene.tables.ask(
-        f"""WITH {OWNERS}, told AS (
+    rows = about(
+        scene,
+        devices,
+        """, told AS (
             SELECT device, query, unnest(answers) AS answer FROM dns JOIN owners ON dst = address
             WHERE is_response AND kind = 'dns' AND query <> '')
         SELECT DISTINCT device, answer, query FROM told
         WHERE answer IN (SELECT server FROM tls) ORDER BY device, answer, query LIMIT 100000""",
-        owners(devices),
+        of=("dns",),
     )
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for row in rows:

@@ -24,19 +24,34 @@ MAX_SERVERS = 100
 """Competing servers looked at in one segment: a flood of invented ids stays one finding."""
 
 
+def segments(scene: Scene) -> list[str]:
+    """Segments in which DHCP was heard."""
+    return scene.once(
+        "dhcp segments",
+        lambda: [
+            segment
+            for (segment,) in scene.tables.ask(
+                "SELECT DISTINCT segment FROM dhcp ORDER BY segment", of=("dhcp",)
+            )
+        ],
+    )
+
+
 def unlisted(scene: Scene) -> tuple[str, list[Any]]:
     """The question for replies of servers that a confirmed list does not name; for ``episodes``.
 
-    Only segments for which a person confirmed a DHCP server are asked about.
+    Only segments for which a person confirmed a DHCP server are asked about; "" where there is none.
     """
     listed: list[tuple[str, str]] = []
     relays: list[tuple[str, str]] = []
     named: list[tuple[str, str, str]] = []
-    for (segment,) in scene.tables.ask("SELECT DISTINCT segment FROM dhcp ORDER BY segment"):
+    for segment in segments(scene):
         for server in permitted(scene.site, "dhcp", segment):
             listed.append((segment, server.ip))
             named += [(segment, server.ip, mac.lower()) for mac in server.macs]
         relays += [(segment, relay.ip) for relay in permitted(scene.site, "relay", segment)]
+    if not listed:
+        return "", []
     columns = [list(column) for column in zip(*listed, strict=True)] or [[], []]
     columns += [list(column) for column in zip(*relays, strict=True)] or [[], []]
     columns += [list(column) for column in zip(*named, strict=True)] or [[], [], []]
@@ -88,9 +103,15 @@ VIRTUAL = "^(00:00:5e:00:0[12]:|00:00:0c:07:ac:|00:00:0c:9f:f|00:07:b4:)"
 
 def friends(scene: Scene) -> list[str]:
     """MACs of confirmed servers, relays and routers; where a line names none, by their ARP."""
+    return scene.once("friends", lambda: _friends(scene))
+
+
+def _friends(scene: Scene) -> list[str]:
     lines = [line for line in scene.site.server if line.confirmed]
     macs = {mac.lower() for line in lines for mac in line.macs}
     bare = [line.ip for line in lines if line.role in ("relay", "router") and not line.macs]
+    if not bare:
+        return sorted(macs)
     rows = scene.tables.ask(
         # The first holder heard: whoever claims the address later must not become a friend by it.
         """SELECT arg_min(mac, (first_ts, capture, first_packet)) AS mac FROM bindings
@@ -153,6 +174,12 @@ def contests(scene: Scene) -> list[Contest]:
     A relay asks only the servers it was given, so servers heard through relays alone do not
     compete; one id is one server, and so are several ids from one MAC.
     """
+    return scene.once("contests", lambda: _contests(scene))
+
+
+def _contests(scene: Scene) -> list[Contest]:
+    if all(permitted(scene.site, "dhcp", segment) for segment in segments(scene)):
+        return []
     rows = scene.tables.ask(
         f"""WITH replies AS (
             SELECT *, giaddr NOT IN ('', '0.0.0.0') AS relayed,

@@ -21,6 +21,19 @@ TTL_STEP = 3
 """Paths to one server differ by a hop or two; a forger sits elsewhere."""
 
 
+def segments(scene: Scene) -> list[str]:
+    """Segments in which DNS was heard."""
+    return scene.once(
+        "dns segments",
+        lambda: [
+            segment
+            for (segment,) in scene.tables.ask(
+                "SELECT DISTINCT segment FROM dns WHERE kind = 'dns' ORDER BY segment", of=("dns",)
+            )
+        ],
+    )
+
+
 def unlisted(scene: Scene) -> tuple[str, list[Any]]:
     """The question for answers from a wrong source; for ``episodes``.
 
@@ -29,9 +42,7 @@ def unlisted(scene: Scene) -> tuple[str, list[Any]]:
     not asked, while another was; and a second, different answer from another machine. Both suspect.
     """
     listed: list[tuple[str, str]] = []
-    for (segment,) in scene.tables.ask(
-        "SELECT DISTINCT segment FROM dns WHERE kind = 'dns' ORDER BY segment"
-    ):
+    for segment in segments(scene):
         listed += [(segment, server.ip) for server in permitted(scene.site, "dns", segment)]
     # A resolver's own forwarders answer it, wherever it stands.
     resolvers = sorted({server.ip for server in scene.site.servers("dns")})

@@ -12,13 +12,12 @@ import msgspec
 from wardwatch.model.evidence import Evidence
 from wardwatch.model.values import DAY_NS, UNKNOWN_TIME
 from wardwatch.signs.cited import values
-from wardwatch.signs.who import actor_text
+from wardwatch.signs.who import Who, actor_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from wardwatch.observe.tables import Tables
-    from wardwatch.signs.who import Who
+    from wardwatch.inventory.scene import Scene
 
 CONFIRMED, SUSPECT, NOTICE = 0, 1, 2
 """Ranks as the questions spell them: the smaller is the surer."""
@@ -51,32 +50,56 @@ class Episode(msgspec.Struct, frozen=True):
         return actor_text(self.mac, self.ip)
 
 
+def settled(
+    scene: Scene, found: str, parameters: Sequence[Any] = (), *, of: Sequence[str] = ()
+) -> tuple[str, int]:
+    """Signs that the question ``found`` selects, as a table that several may ask: name and rows.
+
+    ``of`` names the tables they come from; where those are empty there is none, and no name, nor
+    is there for the question "", which nothing can answer.
+    """
+    if not found or (of and not any(scene.tables.rows(table) for table in of)):
+        return "", 0
+    return scene.once(
+        ("signs", found, repr(parameters)), lambda: scene.tables.settle(found, parameters)
+    )
+
+
 def episodes(
-    tables: Tables,
-    who: Who,
+    scene: Scene,
     found: str,
     parameters: Sequence[Any] = (),
     *,
+    of: Sequence[str] = (),
     hazard: bool = False,
     silence_ns: int = DAY_NS,
 ) -> list[Episode]:
     """Signs that the question ``found`` selects, gathered; the surest of each decides its words.
 
     ``found`` yields ``capture, packet, ts, segment, actor_mac, actor_ip, target_mac, target_ip,
-    strength`` (a rank), ``weight`` (the greater tells more among equals), ``variant``, ``detail``. With ``hazard`` a sign whose target is no pump
-    is a notice.
+    strength`` (a rank), ``weight`` (the greater tells more among equals), ``variant``, ``detail``;
+    ``of`` names the tables it rests on. With ``hazard`` a sign whose target is no pump is a notice.
     """
-    rows = tables.ask(
+    name, rows = settled(scene, found, parameters, of=of)
+    if not rows:
+        return []
+    return scene.once(
+        ("episodes", name, hazard, silence_ns), lambda: _gathered(scene, name, hazard, silence_ns)
+    )
+
+
+def _gathered(scene: Scene, name: str, hazard: bool, silence_ns: int) -> list[Episode]:
+    who = Who.of(scene)
+    pumps = scene.once("pumps laid", lambda: _laid(scene, who.pump_macs, who.pump_ips))
+    known = scene.once("known laid", lambda: _laid(scene, who.known_macs, who.known_ips))
+    rows = scene.tables.ask(
         f"""
-        WITH found AS ({found}),
-        judged AS (
-            SELECT *, target_mac IN (SELECT unnest(?::VARCHAR[]))
-                OR target_ip IN (SELECT unnest(?::VARCHAR[])) AS pump,
-            target_mac IN (SELECT unnest(?::VARCHAR[]))
-                OR target_ip IN (SELECT unnest(?::VARCHAR[])) AS known,
+        WITH judged AS (
+            SELECT *, target_mac IN (FROM {pumps}) OR target_ip IN (FROM {pumps}) AS pump,
+            target_mac IN (FROM {known}) OR target_ip IN (FROM {known}) AS known,
             CASE WHEN target_mac = '' OR target_mac = 'ff:ff:ff:ff:ff:ff' THEN target_ip
                 ELSE target_mac END AS target
-            FROM found),
+            FROM {name}),
         ranked AS (
             SELECT *, CASE WHEN {hazard} AND NOT pump THEN {NOTICE} ELSE strength END AS rank
             FROM judged),
@@ -102,8 +125,7 @@ def episodes(
             list_sort(flatten(list(best)))[:{MAX_EVIDENCE}] AS best,
             min(target, {MAX_TARGETS}) AS targets, bool_or(pump) AS pump, bool_or(known) AS known
         FROM by_target GROUP BY ALL ORDER BY first_ts, segment, actor_mac, actor_ip
-        """,
-        [*parameters, who.pump_macs, who.pump_ips, who.known_macs, who.known_ips],
+        """
     )
     gathered = []
     for row in rows:
@@ -127,3 +149,7 @@ def episodes(
             )
         )
     return gathered
+
+
+def _laid(scene: Scene, macs: Sequence[str], ips: Sequence[str]) -> str:
+    return scene.tables.lay(address=[*macs, *ips])

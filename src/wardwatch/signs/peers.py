@@ -9,11 +9,11 @@ import msgspec
 
 from wardwatch.model.evidence import Evidence
 from wardwatch.model.site import PermittedPeer, Zone
-from wardwatch.signs.owners import OWNERS, owners
+from wardwatch.signs.owners import about
 from wardwatch.signs.policy import in_subnets, permitted, scanner_ips, zone_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from wardwatch.inventory.scene import Scene
     from wardwatch.model.device import Device
@@ -60,10 +60,18 @@ class Contact(msgspec.Struct, frozen=True):
         return f"{self.proto}{port} {way} {self.peer}"
 
 
-def contacts(scene: Scene, devices: Iterable[Device]) -> Iterator[Contact]:
+def contacts(scene: Scene, devices: Sequence[Device]) -> list[Contact]:
     """Every contact of these devices; broadcast, multicast and neighbour discovery are none."""
-    rows = scene.tables.ask(
-        f"""WITH {OWNERS},
+    return scene.once(
+        ("contacts", *(device.id for device in devices)), lambda: list(_contacts(scene, devices))
+    )
+
+
+def _contacts(scene: Scene, devices: Sequence[Device]) -> Iterator[Contact]:
+    rows = about(
+        scene,
+        devices,
+        f""",
         turned AS (
             -- picked up in the middle, the answer may have been seen first: the service is then
             -- at the port of the one who seems to have begun
@@ -90,7 +98,7 @@ def contacts(scene: Scene, devices: Iterable[Device]) -> Iterator[Contact]:
         WHERE NOT (proto = 'icmp6' AND kind BETWEEN {ND_TYPES.start} AND {ND_TYPES.stop - 1})
             AND NOT (proto = 'icmp6' AND starts_with(peer, 'fe80:'))
         GROUP BY ALL ORDER BY device, first_ts, peer""",
-        owners(devices),
+        of=("conversations",),
     )
     for row in rows:
         # DHCP servers are judged by their own measure, and speak before there is an address.

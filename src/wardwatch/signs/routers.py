@@ -15,21 +15,103 @@ from wardwatch.signs.policy import in_subnets, is_virtual, macs_of, permitted, z
 if TYPE_CHECKING:
     from wardwatch.inventory.scene import Scene
 
+TABLES = ("router_adverts", "dhcpv6", "redundancy", "dhcp", "dns")
+"""Evidence that the signs of routers rest on."""
+
 ADVERT_S = 1800
 """MaxRtrAdvInterval is at most 1800 s (RFC 4861 §6.2.1): a router still there speaks within it."""
+
+_ADVERT = """
+    -- RFC 4861 §6.1.2: hosts drop an advertisement whose hop limit is not 255
+    SELECT capture, packet, ts, segment, src_mac, src, dst_mac, dst,
+        CASE WHEN hop_limit = 255 THEN 0 ELSE 1 END, 2,
+        'unlisted',
+        'offered itself as IPv6 router'
+            || CASE WHEN lifetime_s = 0 THEN ' (lifetime zero, but with '
+                || 'prefixes, routes or resolvers)' ELSE '' END
+    FROM adverts
+    WHERE kind = 'ra' AND NOT known AND segment IN (SELECT segment FROM judged)
+        AND (lifetime_s > 0 OR len(prefixes) + len(rdnss) + len(routes) > 0)
+        AND NOT (lifetime_s = 0 AND (segment, src) IN (SELECT (segment, src) FROM alive))
+"""
+_REDIRECT = """
+    SELECT capture, packet, ts, segment, src_mac, src, dst_mac, dst, 0, 1,
+        'redirect', 'redirected ' || destination || ' to ' || target
+    FROM adverts
+    WHERE kind <> 'ra' AND NOT known AND segment IN (SELECT segment FROM judged)
+        AND (kind = 'redirect' OR segment IN (SELECT segment FROM legacy))
+"""
+_FORGED = f"""
+    SELECT capture, packet, ts, segment, src_mac, src, dst_mac, dst, 0, 3,
+        'forged away', 'sent a router lifetime of zero for ' || src ||
+        CASE WHEN foreign_mac THEN ' from a MAC that is not that router''s'
+            ELSE ' while that router went on advertising' END
+    FROM (
+        SELECT *, src_mac <> '' AND NOT EXISTS (
+                SELECT 1 FROM alive a WHERE a.segment = z.segment AND a.src = z.src
+                    AND a.src_mac = z.src_mac)
+            AND EXISTS (SELECT 1 FROM alive a WHERE a.segment = z.segment AND a.src = z.src
+                AND a.src_mac <> '') AS foreign_mac,
+            EXISTS (SELECT 1 FROM alive a WHERE a.segment = z.segment AND a.src = z.src
+                AND a.ts > z.ts AND a.ts <= z.ts + {ADVERT_S * NS}) AS goes_on
+        FROM router_adverts z WHERE kind = 'ra' AND lifetime_s = 0 AND hop_limit = 255)
+    WHERE foreign_mac OR goes_on
+"""
+_DHCPV6 = """
+    SELECT capture, packet, ts, segment, src_mac, src, dst_mac, dst, 0, 1,
+        'dhcpv6', 'answered as DHCPv6 server'
+    FROM dhcpv6
+    WHERE msg_type IN (2, 7) AND NOT relayed AND segment IN (SELECT segment FROM judged)
+        AND (segment, src) NOT IN (SELECT (segment, ip) FROM listed)
+        AND src_mac NOT IN (SELECT mac FROM friends)
+"""
+_DHCP_OPTION = """
+    SELECT capture, packet, ts, segment, CASE WHEN relayed THEN '' ELSE src_mac END, id,
+        chaddr, yiaddr, 0, 1, 'dhcp option', 'named ' || router || ' as a router by DHCP'
+    FROM (
+        SELECT *, giaddr NOT IN ('', '0.0.0.0') AS relayed,
+            CASE WHEN server_id <> '' THEN server_id ELSE src END AS id,
+            split_part(' via ' || entry, ' via ', -1) AS router
+        FROM (SELECT *, unnest(list_concat(routers, static_routes)) AS entry FROM dhcp
+            WHERE op = 2 AND msg_type IN ('OFFER', 'ACK')
+                AND segment IN (SELECT segment FROM legacy)))
+    WHERE router NOT IN ('', '0.0.0.0')
+        AND (segment, router) NOT IN (SELECT (segment, ip) FROM listed)
+"""
+_REDUNDANCY = """
+    SELECT capture, first_packet, first_ts, segment, src_mac, src, '', '',
+        -- for a listed address: the group's other router, or one that wants to be it
+        CASE WHEN len(list_intersect(virtual_ips, (
+            SELECT list(ip) FROM listed l WHERE l.segment = r.segment))) > 0
+            THEN 1 ELSE 0 END,
+        1, 'redundancy', 'speaks ' || upper(protocol) || ' for '
+            || array_to_string(virtual_ips, ', ')
+    FROM redundancy r
+    WHERE segment IN (SELECT segment FROM judged)
+        AND (segment, src) NOT IN (SELECT (segment, ip) FROM listed)
+        AND src_mac NOT IN (SELECT mac FROM friends)
+"""
+_OFF_LINK = """
+    SELECT d.capture, d.packet, d.ts, segment, dst_mac, '', src_mac, d.src, 0, 1,
+        'off link', 'was sent frames for ' || dst || ', which lies behind the router'
+    FROM dns d JOIN strays USING (segment, src_mac, dst_mac, dst)
+    WHERE NOT d.is_response
+"""
 
 
 def wrong(scene: Scene) -> tuple[str, list[Any]]:
     """The question for routers that are not what they should be; for ``episodes``.
 
-    Its actor is a MAC: addresses in forged advertisements are somebody else's.
+    Its actor is a MAC: addresses in forged advertisements are somebody else's. "" where nothing
+    that was seen could be one.
     """
+    filled = [table for table in TABLES if scene.tables.rows(table)]
+    if not filled:
+        return "", []
     segments = [
         row.segment
         for row in scene.tables.ask(
-            """SELECT DISTINCT segment FROM router_adverts UNION SELECT segment FROM dhcpv6
-            UNION SELECT segment FROM redundancy UNION SELECT segment FROM dhcp
-            UNION SELECT segment FROM dns ORDER BY segment"""
+            " UNION ".join(f"SELECT segment FROM {table}" for table in filled) + " ORDER BY segment"
         )
     ]
     listed: list[tuple[str, str]] = []
@@ -42,8 +124,22 @@ def wrong(scene: Scene) -> tuple[str, list[Any]]:
         listed += [(segment, s.ip) for s in servers + permitted(scene.site, "dhcpv6", segment)]
         if any("." in s.ip for s in servers):
             legacy.append(segment)
+    strays = _strays(scene)
+    adverts = "router_adverts" in filled
+    questions = (
+        (_ADVERT, adverts and listed),
+        (_REDIRECT, adverts and listed),
+        (_FORGED, adverts),
+        (_DHCPV6, "dhcpv6" in filled and listed),
+        (_DHCP_OPTION, "dhcp" in filled and legacy),
+        (_REDUNDANCY, "redundancy" in filled and listed),
+        (_OFF_LINK, strays),
+    )
+    asked = [question for question, may_answer in questions if may_answer]
+    if not asked:
+        return "", []
     columns = [list(column) for column in zip(*listed, strict=True)] or [[], []]
-    off = [list(column) for column in zip(*_strays(scene), strict=True)] or [[], [], [], []]
+    off = [list(column) for column in zip(*strays, strict=True)] or [[], [], [], []]
     sql = f"""
         WITH listed AS (SELECT unnest(?::VARCHAR[]) AS segment, unnest(?::VARCHAR[]) AS ip),
         friends AS (SELECT unnest(?::VARCHAR[]) AS mac),
@@ -62,75 +158,8 @@ def wrong(scene: Scene) -> tuple[str, list[Any]]:
                     OR src_mac IN (SELECT mac FROM friends)
                     OR regexp_matches(src_mac, '{VIRTUAL}') AS known
             FROM router_adverts),
-        found AS (
-            -- RFC 4861 §6.1.2: hosts drop an advertisement whose hop limit is not 255
-            SELECT capture, packet, ts, segment, src_mac, src, dst_mac, dst,
-                CASE WHEN hop_limit = 255 THEN 0 ELSE 1 END AS strength, 2 AS weight,
-                'unlisted' AS variant,
-                'offered itself as IPv6 router'
-                    || CASE WHEN lifetime_s = 0 THEN ' (lifetime zero, but with '
-                        || 'prefixes, routes or resolvers)' ELSE '' END AS detail
-            FROM adverts
-            WHERE kind = 'ra' AND NOT known AND segment IN (SELECT segment FROM judged)
-                AND (lifetime_s > 0 OR len(prefixes) + len(rdnss) + len(routes) > 0)
-                AND NOT (lifetime_s = 0 AND (segment, src) IN (SELECT (segment, src) FROM alive))
-            UNION ALL
-            SELECT capture, packet, ts, segment, src_mac, src, dst_mac, dst, 0, 1,
-                'redirect', 'redirected ' || destination || ' to ' || target
-            FROM adverts
-            WHERE kind <> 'ra' AND NOT known AND segment IN (SELECT segment FROM judged)
-                AND (kind = 'redirect' OR segment IN (SELECT segment FROM legacy))
-            UNION ALL
-            SELECT capture, packet, ts, segment, src_mac, src, dst_mac, dst, 0, 3,
-                'forged away', 'sent a router lifetime of zero for ' || src ||
-                CASE WHEN foreign_mac THEN ' from a MAC that is not that router''s'
-                    ELSE ' while that router went on advertising' END
-            FROM (
-                SELECT *, src_mac <> '' AND NOT EXISTS (
-                        SELECT 1 FROM alive a WHERE a.segment = z.segment AND a.src = z.src
-                            AND a.src_mac = z.src_mac)
-                    AND EXISTS (SELECT 1 FROM alive a WHERE a.segment = z.segment AND a.src = z.src
-                        AND a.src_mac <> '') AS foreign_mac,
-                    EXISTS (SELECT 1 FROM alive a WHERE a.segment = z.segment AND a.src = z.src
-                        AND a.ts > z.ts AND a.ts <= z.ts + {ADVERT_S * NS}) AS goes_on
-                FROM router_adverts z WHERE kind = 'ra' AND lifetime_s = 0 AND hop_limit = 255)
-            WHERE foreign_mac OR goes_on
-            UNION ALL
-            SELECT capture, packet, ts, segment, src_mac, src, dst_mac, dst, 0, 1,
-                'dhcpv6', 'answered as DHCPv6 server'
-            FROM dhcpv6
-            WHERE msg_type IN (2, 7) AND NOT relayed AND segment IN (SELECT segment FROM judged)
-                AND (segment, src) NOT IN (SELECT (segment, ip) FROM listed)
-                AND src_mac NOT IN (SELECT mac FROM friends)
-            UNION ALL
-            SELECT capture, packet, ts, segment, CASE WHEN relayed THEN '' ELSE src_mac END, id,
-                chaddr, yiaddr, 0, 1, 'dhcp option', 'named ' || router || ' as a router by DHCP'
-            FROM (
-                SELECT *, giaddr NOT IN ('', '0.0.0.0') AS relayed,
-                    CASE WHEN server_id <> '' THEN server_id ELSE src END AS id,
-                    split_part(' via ' || entry, ' via ', -1) AS router
-                FROM (SELECT *, unnest(list_concat(routers, static_routes)) AS entry FROM dhcp
-                    WHERE op = 2 AND msg_type IN ('OFFER', 'ACK')
-                        AND segment IN (SELECT segment FROM legacy)))
-            WHERE router NOT IN ('', '0.0.0.0')
-                AND (segment, router) NOT IN (SELECT (segment, ip) FROM listed)
-            UNION ALL
-            SELECT capture, first_packet, first_ts, segment, src_mac, src, '', '',
-                -- for a listed address: the group's other router, or one that wants to be it
-                CASE WHEN len(list_intersect(virtual_ips, (
-                    SELECT list(ip) FROM listed l WHERE l.segment = r.segment))) > 0
-                    THEN 1 ELSE 0 END,
-                1, 'redundancy', 'speaks ' || upper(protocol) || ' for '
-                    || array_to_string(virtual_ips, ', ')
-            FROM redundancy r
-            WHERE segment IN (SELECT segment FROM judged)
-                AND (segment, src) NOT IN (SELECT (segment, ip) FROM listed)
-                AND src_mac NOT IN (SELECT mac FROM friends)
-            UNION ALL
-            SELECT d.capture, d.packet, d.ts, segment, dst_mac, '', src_mac, d.src, 0, 1,
-                'off link', 'was sent frames for ' || dst || ', which lies behind the router'
-            FROM dns d JOIN strays USING (segment, src_mac, dst_mac, dst)
-            WHERE NOT d.is_response)
+        found (capture, packet, ts, segment, src_mac, src, dst_mac, dst, strength, weight,
+            variant, detail) AS ({" UNION ALL ".join(asked)})
         SELECT capture, packet, ts, segment, src_mac AS actor_mac,
             CASE WHEN src_mac = '' THEN src ELSE '' END AS actor_ip,
             dst_mac AS target_mac, dst AS target_ip, strength, weight, variant, detail
@@ -145,11 +174,14 @@ def _strays(scene: Scene) -> list[tuple[str, str, str, str]]:
     Judged where a confirmed zone says which subnets are on the link and every router of the
     segment is named with its MAC.
     """
+    if not scene.site.servers("router") or not any(zone.confirmed for zone in scene.site.zone):
+        return []
     rows = scene.tables.ask(
         """SELECT DISTINCT segment, src_mac, dst_mac, src, dst FROM dns
         WHERE NOT is_response AND kind = 'dns' AND src_mac IN (SELECT unnest(?::VARCHAR[]))
             AND dst_mac NOT IN ('', 'ff:ff:ff:ff:ff:ff') LIMIT 100000""",
         [[mac for device in scene.medical for mac in device.macs]],
+        of=("dns",),
     )
     found = []
     for row in rows:

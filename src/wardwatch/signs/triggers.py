@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from wardwatch.model.values import NS
-from wardwatch.signs.dhcp import NOT_AN_ID
+from wardwatch.signs.dhcp import NOT_AN_ID, segments
 from wardwatch.signs.dns import ANSWER_S
 from wardwatch.signs.policy import permitted
 
@@ -43,7 +43,7 @@ def overflow(
     """
     servers = [
         (segment, server.ip)
-        for (segment,) in scene.tables.ask("SELECT DISTINCT segment FROM dhcp ORDER BY segment")
+        for segment in segments(scene)
         for server in permitted(scene.site, "dhcp", segment)
     ]
     bounds = f"(opt66_len > {sname_bytes:d} OR opt67_len > {file_bytes:d})"

@@ -54,6 +54,10 @@ class Vantage(msgspec.Struct, frozen=True):
 
 def vantages(scene: Scene, bridge_s: float) -> dict[str, Vantage]:
     """Every segment heard, by name; files that follow each other within ``bridge_s`` are one span."""
+    return scene.once(("vantages", bridge_s), lambda: _vantages(scene, bridge_s))
+
+
+def _vantages(scene: Scene, bridge_s: float) -> dict[str, Vantage]:
     rows = scene.tables.ask(
         """SELECT segment, any_value(vlan) AS vlan, any_value(tunnel) AS tunnel,
             list([first_ts, last_ts] ORDER BY first_ts, last_ts) AS spans,
@@ -64,7 +68,8 @@ def vantages(scene: Scene, bridge_s: float) -> dict[str, Vantage]:
             sum(dhcp_server_messages) AS dhcp_server_messages, sum(dhcp_relayed) AS dhcp_relayed,
             sum(cut_packets) AS cut_packets, sum(routed_duplicates) AS routed_duplicates,
             sum(tcp_gaps) AS tcp_gaps, max(longest_gap_s) AS longest_gap_s
-        FROM segments WHERE packets > 0 GROUP BY segment ORDER BY segment"""
+        FROM segments WHERE packets > 0 GROUP BY segment ORDER BY segment""",
+        of=("segments",),
     )
     heard = {}
     for row in rows:

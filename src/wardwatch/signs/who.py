@@ -28,6 +28,11 @@ class Who:
         self.pump_macs, self.pump_ips = addresses(scene.pumps)
         self.known_macs, self.known_ips = addresses(d for d in scene.devices if is_known(d))
 
+    @classmethod
+    def of(cls, scene: Scene) -> Who:
+        """The devices of a scene, indexed once."""
+        return scene.once("who", lambda: cls(scene))
+
     def device(self, mac: str = "", ip: str = "") -> Device | None:
         """The device behind a MAC or, failing that, an IP address."""
         return self._macs.get(mac) or self._ips.get(ip)

@@ -88,6 +88,18 @@ class Module(msgspec.Struct, frozen=True):
     down_until: int = -1
     """Restarting until then; -1 running."""
     labels: tuple[Label, ...] = ()
+    recovery: bytes = b""
+    """Key of the hospital's biomeds for a recovery; b"" allows none."""
+    tries: int = 0
+    """Wrong answers since the last right one."""
+    log: tuple[tuple[int, str], ...] = ()
+    """What was tried and done about recovery: instant and text, the last 256."""
+
+    @property
+    def compromised(self) -> bool:
+        """Whether something took it over and nobody has recovered it since."""
+        last = max((n for n, one in enumerate(self.labels) if one.state == RECOVERED), default=-1)
+        return any(one.state == "compromised" for one in self.labels[last + 1 :])
 
     @property
     def firmware(self) -> Firmware:
@@ -107,12 +119,19 @@ LABELS = 64
 """Labels kept; a peer that goes on adds none."""
 
 
+RECOVERED = "recovered to the trusted default"
+TRIES = 5
+"""Wrong answers after which a recovery needs the power switched off."""
+LOGGED = 256
+
+
 def made(version: str, *, external: bool = False, configured: bool = True) -> Module:
     """A module with credentials nobody else has."""
     word = secrets.token_hex
     return Module(
         version, f"M{secrets.randbelow(10**6):06d}", word(6), (f"u{word(3)}", word(6)), word(10),
         external, configured, secrets.randbits(32),
+        recovery=secrets.token_bytes(32) if version == "hardened" else b"",
     )  # fmt: skip
 
 
@@ -159,6 +178,50 @@ def certificate_seen(module: Module, *, valid: bool, t: int) -> tuple[Module, bo
     if module.weak("CVE-2017-12721"):
         return _labelled(module, "CVE-2017-12721", "session with an unproven server"), True
     return module, False
+
+
+# Recovery --------------------------------------------------------------------------------------
+
+
+def challenge(module: Module, at: int) -> bytes:
+    """What has to be answered at ``at``: another one for every instant and every try."""
+    message = b"recover" + at.to_bytes(8, "big") + module.tries.to_bytes(2, "big")
+    return hashlib.sha256(message + module.serial.encode()).digest()
+
+
+def answer(key: bytes, asked: bytes, who: str) -> bytes:
+    """The answer of somebody who holds the key; his name is part of it."""
+    return hmac.digest(key, asked + who.encode(), "sha256")
+
+
+def recovered(module: Module, given: bytes, who: str, asked_at: int, t: int) -> tuple[Module, bool]:
+    """Back to the trusted default configuration, for an authenticated user; logged either way.
+
+    The default has external communications off and everything stored about networks kept; the
+    module restarts with it. Labels stay: they are the twin's truth about what had happened.
+    Source: FDA premarket guidance, appendix 1.G (recovery by an authenticated privileged user).
+    """
+    right = (
+        bool(module.recovery)
+        and module.tries < TRIES
+        and 0 <= t - asked_at <= ANSWER_NS
+        and hmac.compare_digest(given, answer(module.recovery, challenge(module, asked_at), who))
+    )
+    # The name is whatever somebody typed: a line of a log holds none of it but letters and digits.
+    name = "".join(c for c in who if c.isalnum())[:32]
+    text = f"{'recovered' if right else 'recovery refused'}, asked by {name or 'nobody'}"
+    log = (*module.log[1 - LOGGED :], (t, text))
+    if not right:
+        return msgspec.structs.replace(module, tries=module.tries + 1, log=log), False
+    fresh = _labelled(
+        msgspec.structs.replace(module, external=False, configured=True, tries=0, log=log),
+        "",
+        RECOVERED,
+    )
+    return _down(fresh, t), True
+
+
+ANSWER_NS = 60 * NS
 
 
 def _down(module: Module, t: int) -> Module:

@@ -24,7 +24,17 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from wardwatch.model.values import NS
-from wardwatch.twin import comms, isolation, link, roaming, spaces, supervisor, therapy, tls
+from wardwatch.twin import (
+    comms,
+    isolation,
+    link,
+    messages,
+    roaming,
+    spaces,
+    supervisor,
+    therapy,
+    tls,
+)
 from wardwatch.twin.client import Settings
 from wardwatch.twin.pump import Communications, Head, Page, Plan, Radio
 from wardwatch.twin.rollout import Release, Rollout
@@ -38,8 +48,8 @@ if TYPE_CHECKING:
 
 HOST = "mds.ward.example"
 NETWORK = "10.77.0"
-DHCP, RESOLVER, SERVER, FILES, IMPOSTOR, ROGUE, BENCH = (
-    f"{NETWORK}.{n}" for n in (5, 5, 20, 25, 66, 67, 30)
+DHCP, RESOLVER, SERVER, FILES, GATEWAY, IMPOSTOR, ROGUE, BENCH = (
+    f"{NETWORK}.{n}" for n in (5, 5, 20, 25, 40, 66, 67, 30)
 )
 """Addresses of the roles; pumps with a static one begin at 101, the DHCP server's range at 150."""
 LEASE_S = 3600
@@ -48,6 +58,8 @@ PUMPS = 16
 LONGEST_S = 86_400.0
 LOOK_S = 0.1
 MESSAGE = 65_536
+AT_ONCE = 64
+"""Messages read from one station before the others have their turn."""
 
 
 class Wish(msgspec.Struct, frozen=True):
@@ -75,6 +87,8 @@ class Wish(msgspec.Struct, frozen=True):
     """Version the server publishes once the ward runs; 0 none."""
     rogue: bool = False
     """A second DHCP server, ISC's, that nobody asked for."""
+    option_66: int = 0
+    """Octets of option 66 in the rogue's replies, one constant byte; 0 none, at most 255."""
     impostor: bool = False
     """The name of the pump server leads to somebody with another certificate (openssl)."""
     files: bool = False
@@ -257,7 +271,9 @@ class Ward:
                 self._capture(Path(wish.capture))
             self._station("server", "00:50:56:77:00:20", SERVER)
             self._station("bench", "f8:b1:56:77:00:30", BENCH)
+            self._station("gateway", "00:50:56:77:00:40", GATEWAY)
             self._peers()
+            self._fork("gateway", lambda: asyncio.run(_gateway()), self.spaces["gateway"])
         self._serve()
         for n in range(min(wish.pumps, PUMPS)):
             self._pump(n, papers)
@@ -383,6 +399,7 @@ class Ward:
         heard, announce = os.pipe()
         os.set_blocking(heard, False)
         gate, seconds = Gate(), min(self.wish.seconds, LONGEST_S) + 60
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 
         def watchdog() -> None:
             os.close(beats)
@@ -393,10 +410,11 @@ class Ward:
             os.close(read)
             leave_network()
             real_time(20)
-            log = os.open(
-                self.folder / f"{plan.name}.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600
+            log, acts = (
+                os.open(self.folder / f"{plan.name}.{kind}", flags, 0o600)
+                for kind in ("jsonl", "acts")
             )
-            Head(plan, head_end, screen, beats, gate, log).run(seconds)
+            Head(plan, head_end, screen, beats, gate, log, acts).run(seconds)
 
         self._fork(f"{plan.name}/watchdog", watchdog)
         self._fork(f"{plan.name}/head", head)
@@ -429,7 +447,7 @@ class Ward:
         told.close()
         before = self._tells.pop(name, None)
         if before is not None:
-            self._unlisten(before)
+            self._unlisten(before, to_the_end=True)
         self._tells[name] = hears
         self._started[name] = time.monotonic()
         self._listen(hears, lambda raw: self._radio(name, raw))
@@ -525,11 +543,20 @@ class Ward:
         if wish.rogue and (program := spaces.tool("dhcpd")):
             space = self._station("rogue", "b8:27:eb:77:00:67", ROGUE)
             conf, leases = papers / "dhcpd.conf", papers / "dhcpd.leases"
+            oversize = messages.FILLER.decode() * min(wish.option_66, 255)
+            # Sent unasked (hexadecimal 42 is 66): a pump asks for mask, router and resolver only.
+            said = (
+                f'  option tftp-server-name "{oversize}";\n'
+                "  option dhcp-parameter-request-list = "
+                "concat(option dhcp-parameter-request-list, 42);\n"
+                if oversize
+                else ""
+            )
             conf.write_text(
                 f"authoritative; default-lease-time 600; max-lease-time 600;\n"
                 f"subnet {NETWORK}.0 netmask 255.255.255.0 {{\n"
                 f"  range {NETWORK}.200 {NETWORK}.220; option domain-name-servers {ROGUE};\n"
-                f"  option routers {ROGUE};\n}}\n", encoding="ascii",
+                f"  option routers {ROGUE};\n{said}}}\n", encoding="ascii",
             )  # fmt: skip
             leases.touch()
             self._peer("dhcpd", [program, "-4", "-f", "-d", "--no-pid", "-cf", str(conf),
@@ -566,18 +593,25 @@ class Ward:
         end.setblocking(False)
 
         def read() -> None:
-            try:
-                raw = end.recv(MESSAGE)
-            except (BlockingIOError, ConnectionResetError):
-                raw = b""
-            if raw:
+            for _ in range(AT_ONCE):
+                try:
+                    raw = end.recv(MESSAGE)
+                except BlockingIOError:
+                    return
+                except OSError:
+                    raw = b""
+                if not raw:
+                    self._unlisten(end)
+                    return
                 take(raw)
-            else:
-                self._unlisten(end)
 
         self._selector.register(end, selectors.EVENT_READ, read)
 
-    def _unlisten(self, end: socket.socket) -> None:
+    def _unlisten(self, end: socket.socket, *, to_the_end: bool = False) -> None:
+        """Hear no more of it; ``to_the_end`` hears first what was said before it ended."""
+        with suppress(KeyError, ValueError):
+            if to_the_end:
+                self._selector.get_key(end).data()
         with suppress(KeyError, ValueError):
             self._selector.unregister(end)
         end.close()
@@ -643,6 +677,13 @@ def release(version: int, key: bytes) -> Release:
     return Release(version, package, offer, signed=bool(key))
 
 
+async def _gateway() -> None:
+    """The hospital's HL7 gateway: takes what the pump server says in IHE PCD."""
+    server = Server(GATEWAY)
+    await server.start({2575: 2575})
+    await asyncio.Event().wait()
+
+
 async def _server(
     wish: Wish, host: str, pair: Path | None, told: socket.socket, ready: int,
     ports: dict[int, int] | None,
@@ -653,9 +694,11 @@ async def _server(
     await server.start(ports)
     os.write(ready, msgspec.json.encode(server.ports) + b"\n")
     os.close(ready)
+    # Kept by a name: a task that nobody holds may be collected.
+    speaking = asyncio.create_task(server.speak(GATEWAY, 2575)) if ports else None
     if wish.library:
         rollout.publish(release(wish.library, RULES_KEY if hardened else b""))
-    while True:
+    while speaking is None or not speaking.done():
         fleet = Fleet(
             tuple(
                 Seen(p.serial, p.reports, p.again, p.late, p.events, p.alarms, p.library, p.pending,

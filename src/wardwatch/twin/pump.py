@@ -9,6 +9,7 @@ few frames a tick, never waiting. Beside the link the head has a screen: what a 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import socket
 import time
@@ -17,7 +18,7 @@ from contextlib import suppress
 from random import Random
 from struct import error as LayoutError
 from struct import pack, unpack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -102,6 +103,8 @@ class Page(msgspec.Struct, frozen=True):
     stalls: int = 0
     """Times the watchdog stopped the motor."""
     late_max_ms: float = 0.0
+    core: str = ""
+    """Digest of what delivers, for whoever plays the same acts in virtual time."""
 
 
 class Radio(msgspec.Struct, frozen=True):
@@ -134,16 +137,19 @@ class Head:
         beats: int,
         gate: Gate,
         log: int,
+        acts: int = -1,
     ) -> None:
+        """``beats``, ``log`` and ``acts`` are descriptors: the watchdog's pipe, and two files."""
         self.port = Port(end, link.TO_THERAPY)
         self.screen = screen
         self.beats = beats
         self.gate = gate
         self.log = log
+        self.acts = acts
         self.nurse = Nurse(plan.seed, plan.occlude_s)
         self.state = State(rules=plan.rules)
         self.began = 0
-        self.steps = self.stalls = 0
+        self.steps = self.stalls = self._mark = 0
         self.late_max = 0
         self.number = self.since_nl = 0
         self._untold: deque[tuple[int, Kind, bytes]] = deque(maxlen=UNTOLD)
@@ -194,6 +200,8 @@ class Head:
     def ask(self, event: therapy.Event, at: int) -> None:
         """One step; what it records is on disk before anything else happens."""
         before = self.state.core
+        if self.acts >= 0 and not isinstance(event, Received | Wait):
+            os.write(self.acts, written(at, event))
         self.state, actions, _ = therapy.step(self.state, event, at)
         given = therapy.given_nl(self.state, self.state.now)
         if self.state.core.given < before.given:
@@ -250,8 +258,6 @@ class Head:
         self.steps += max(given // therapy.MOTOR_STEP_NL - self._mark, 0)
         self._mark = given // therapy.MOTOR_STEP_NL
 
-    _mark = 0
-
     def _until(self, at: int) -> int:
         left = self.began + at - time.monotonic_ns()
         if left > 0:
@@ -283,6 +289,7 @@ class Head:
         return after(core.plant, mechanics(core.syringe), (now - core.since) / NS).pressure
 
     def _show(self, now: int) -> None:
+        self._turn(now)
         status, core = self._status(now), self.state.core
         alarms = [(alarm.value, int(priority)) for alarm, priority in core.alarms]
         if self.state.comms.lost:
@@ -306,9 +313,52 @@ class Head:
             steps=self.steps,
             stalls=self.stalls,
             late_max_ms=self.late_max / 1e6,
+            core=digest(core),
         )
         with suppress(OSError):
             self.screen.send(msgspec.json.encode(page))
+
+
+def digest(core: therapy.Core) -> str:
+    """A short name for everything that delivers."""
+    return hashlib.sha256(repr(core).encode()).hexdigest()[:16]
+
+
+def written(at: int, event: therapy.Event) -> bytes:
+    """What was done to a pump, as a line of a file."""
+    return msgspec.json.encode((at, type(event).__name__, msgspec.to_builtins(event))) + b"\n"
+
+
+class Replay(msgspec.Struct, frozen=True):
+    """What acts come to in virtual time."""
+
+    state: State
+    sounds: tuple[Sound, ...]
+    """Without the notice of lost communications."""
+    steps: int
+    """Motor steps made, those for patients before included."""
+
+
+def replayed(acts: bytes, until: int, rules: Rules) -> Replay:
+    """The same acts in virtual time, with nobody at the other end of the link, up to an instant."""
+    state, sounds, steps = State(rules=rules), [], 0
+    found = [
+        msgspec.json.decode(line, type=tuple[int, str, dict[str, Any]])
+        for line in acts.splitlines()
+    ]
+    for at, name, fields in [*found, (until, "Wait", {})]:
+        if at > until:
+            continue
+        event = msgspec.convert(fields, getattr(therapy, name))
+        # A new patient's volume begins at nothing: what the last one got is counted before.
+        state, due, _ = therapy.step(state, Wait(), at)
+        before = therapy.given_nl(state, at)
+        state, actions, _ = therapy.step(state, event, at)
+        if therapy.given_nl(state, at) < before:
+            steps += before // therapy.MOTOR_STEP_NL
+        sounds += [action for action in (*due, *actions) if isinstance(action, Sound)]
+    quiet = tuple(one for one in sounds if one.alarm is not therapy.Alarm.LINK_LOST)
+    return Replay(state, quiet, steps + therapy.given_nl(state, until) // therapy.MOTOR_STEP_NL)
 
 
 # Communications --------------------------------------------------------------------------------
@@ -474,7 +524,8 @@ class Communications:
                     self._send(raw, client.due(time.monotonic_ns()))
                     continue
                 body = _dhcp_in(frame)
-                if body is None:
+                # What is for somebody else passes the client by, as it passes the pump's.
+                if body is None or body[28:34] != mac:
                     continue
                 now = time.monotonic_ns()
                 self._changed(comms.dhcp_heard(self._now_module(), body, now))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -205,10 +207,17 @@ def check(
         for document in documents:
             typer.echo(printable(f"{document.id}  {document.title}"))
             for one in found[document.id]:
-                typer.echo(printable(f"  {one.kind} {one.subject}".rstrip()))
-                typer.echo(printable(f"    the file says  {one.file_says or '-'}"))
-                typer.echo(printable(f"    the text says  {one.text_says or '-'}"))
-                typer.echo(printable(f"    taken: {one.taken} ({one.certainty}): {one.why}"))
+                _line(f"  {one.kind} {one.subject}".rstrip())
+                _line(f"    the file says  {one.file_says or '-'}")
+                _line(f"    the text says  {one.text_says or '-'}")
+                _line(f"    taken: {one.taken} ({one.certainty}): {one.why}")
+            scored = scores(document)
+            if any(one.replaced for one in scored):
+                typer.echo("  scores as taken, and what the file said")
+                for score in scored:
+                    _line(
+                        f"    {score.cve:16} {score.base_score:4.1f}   file {score.file_score:4.1f}"
+                    )
             if not found[document.id]:
                 typer.echo("  nothing found")
         for name, why in refused:
@@ -370,20 +379,35 @@ def _print(
             a = group.asset
             named = " ".join(filter(None, (a.manufacturer, a.model, a.version, a.component)))
             typer.echo()
-            typer.echo(printable(f"{status.value}: {named}  ({len(group.rows)})"))
+            _line(f"{status.value}: {named}  ({len(group.rows)})")
             for answer in answers:
                 cves = [c.cve for c in answer.cves if c.exposure is Exposure.AFFECTED]
-                maybe = [c.cve for c in answer.cves if c.condition]
+                maybe: dict[str, list[str]] = {}
+                for c in answer.cves:
+                    if c.exposure is Exposure.CONDITIONAL:
+                        maybe.setdefault(c.condition, []).append(c.cve)
                 said = f"  {answer.advisory} {answer.exposure.value}: {answer.reason}"
                 if cves:
                     said += f" CVEs: {', '.join(cves)}."
-                if maybe and answer.exposure is Exposure.AFFECTED:
-                    said += f" Depending on a fact: {', '.join(maybe)}."
-                typer.echo(printable(said))
+                for fact, hung in maybe.items() if answer.exposure is Exposure.AFFECTED else ():
+                    said += f" Hanging on {fact}: {', '.join(hung)}."
+                _line(said)
         if len(own) > limit:
             typer.echo(f"\n… and {len(own) - limit} more kinds {status.value}: --all or --json")
     for warning in warnings:
         typer.echo(printable(warning))
+
+
+def _line(text: str) -> None:
+    """One line; on a terminal folded at its width, what follows set in under the first."""
+    from wardwatch.ui.cli import printable
+
+    said = printable(text)
+    if sys.stdout.isatty():
+        width = max(shutil.get_terminal_size().columns, 40)
+        indent = " " * (len(said) - len(said.lstrip()) + 2)
+        said = textwrap.fill(said, width, subsequent_indent=indent, break_on_hyphens=False)
+    typer.echo(said)
 
 
 def _plain(value: object) -> object:

@@ -99,7 +99,8 @@ def fleet(
         pumps=pumps, seed=seed, hours=hours, start=start, variant=variant.value, report_s=report_s,
         dhcp_share=dhcp_share, cut_at_h=power_cut, cut_pumps=cut_pumps, library_at_h=library_at,
     )  # fmt: skip
-    folder = _folder(out)
+    names = _made_here(packets, events, shape.value)
+    folder = _folder(out, names)
     if packets:
         _fits(plan, folder)
     if not as_json:
@@ -111,19 +112,35 @@ def fleet(
     say(_json(made) if as_json else _text(made))
 
 
-def _folder(out: Path) -> Path:
-    """The folder, made if need be; one that holds other things is not ours to fill."""
+def _made_here(packets: bool, events: bool, shape: str) -> set[str]:
+    """Names of the files that a run writes."""
+    names = {"list.csv", "site.toml", "manifest.json"}
+    if packets:
+        names |= {f"fleet.{shape}", "labels.parquet"}
+    return names | {"events.parquet"} if events else names
+
+
+def _folder(out: Path, names: set[str]) -> Path:
+    """The folder, made if need be; nothing in it is lost or left beside files it does not belong to.
+
+    Files of an earlier run are replaced where this one makes all of them anew.
+    """
     from wardwatch.watch import private_folder
 
-    if out.is_dir():
-        others = sorted(entry.name for entry in out.iterdir() if entry.name not in OURS)
-        if others:
-            raise UsageError(
-                f"{out}: holds other things ({others[0]} …); name a new or an empty folder with --out"
-            )
-        if any(out.iterdir()):
-            return out
-    return private_folder(out)
+    if not out.is_dir():
+        return private_folder(out)
+    there = sorted(entry.name for entry in out.iterdir())
+    others = [name for name in there if name not in names]
+    if others and set(others) <= OURS:
+        raise UsageError(
+            f"{out}: holds {others[0]} of another run, which this one would not make anew; name another "
+            "folder with --out"
+        )
+    if others:
+        raise UsageError(
+            f"{out}: holds other things ({others[0]} …); name a new or an empty folder with --out"
+        )
+    return out if there else private_folder(out)
 
 
 def _fits(plan: FleetPlan, folder: Path) -> None:

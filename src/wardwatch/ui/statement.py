@@ -136,8 +136,7 @@ def tasks_json(tasks: Sequence[Task]) -> str:
 
 
 def print_tasks(tasks: Sequence[Task]) -> None:
-    """The order of work on a terminal: a table, then the reasons of the first lines."""
-    from rich.table import Table
+    """The order of work on a terminal, two lines each, then the reasons of the first."""
     from rich.text import Text
 
     from wardwatch.ui.render import console, shown
@@ -148,29 +147,27 @@ def print_tasks(tasks: Sequence[Task]) -> None:
             "No device is affected by an advisory, as far as these captures and lists show."
         )
         return
-    table = Table("", "when", "device", "advisory", "CVSS base → here", "exploited", "led by")
-    for rank, task in enumerate(tasks, 1):
+    screen.print(
+        Text(
+            f"{'':3} {'when':12} {'advisory':16} {'stands':8} {'CVSS → here':11} {'used':6} led by",
+            "bold",
+        )
+    )
+    for rank, task in enumerate(tasks[:MOST_LINES], 1):
         lead = task.weighed[0]
         score = (
-            f"{lead.score.base:.1f} → {lead.score.environmental:.1f}"
+            f"{lead.score.base:4.1f} → {lead.score.environmental:4.1f}"
             if lead.score
             else "none given"
         )
-        table.add_row(
-            *(
-                Text(shown(cell))
-                for cell in (
-                    str(rank),
-                    task.decision.word,
-                    task.name,
-                    f"{task.advisory}, {task.status.value}",
-                    score,
-                    lead.exploitation.value.name.lower(),
-                    lead.cve,
-                )
-            )
+        cells = (
+            f"{rank:3} {task.decision.word:12} {shown(task.advisory)[:16]:16} {task.status.value:8} "
+            f"{score:11} {lead.exploitation.value.name.lower():6} {shown(lead.cve)}"
         )
-    screen.print(table)
+        screen.print(Text(cells), soft_wrap=True)
+        screen.print(Text(f"    {shown(task.name)}", style="dim"), soft_wrap=True)
+    if len(tasks) > MOST_LINES:
+        screen.print(f"and {len(tasks) - MOST_LINES} more: --json has all")
     for rank, task in enumerate(tasks[:MOST_REASONS], 1):
         screen.print(Text(f"{rank}. {shown(task.do)}."))
         for reason in task.reasons:
@@ -179,6 +176,8 @@ def print_tasks(tasks: Sequence[Task]) -> None:
         screen.print(f"The reasons of all {len(tasks)} are in --json.")
 
 
+MOST_LINES = 100
+"""Lines printed: more is read by machines, or by --inventory of one ward."""
 MOST_REASONS = 5
 """Lines whose reasons are printed: more push the table off the screen."""
 

@@ -108,6 +108,13 @@ def up(
     rogue: Annotated[
         bool, typer.Option("--rogue", help="A second DHCP server (ISC dhcpd) joins the ward.")
     ] = False,
+    option_66: Annotated[
+        int,
+        typer.Option(
+            "--option-66",
+            help="The rogue's replies carry an option 66 of so many octets of filler.",
+        ),
+    ] = 0,
     impostor: Annotated[
         bool,
         typer.Option(
@@ -148,7 +155,7 @@ def up(
     wish = Wish(
         pumps=pumps, version=version, seconds=seconds, loopback=loopback, external=external,
         dhcp=dhcp, tls=tls, interval_s=interval, boot_s=boot, roam=roam, occlude_s=tuple(occlude or ()),
-        capture=str(capture or ""), library=library, rogue=rogue, impostor=impostor, files=files,
+        capture=str(capture or ""), library=library, rogue=rogue or option_66 > 0, option_66=option_66, impostor=impostor, files=files,
         seed=seed,
     )  # fmt: skip
     raise typer.Exit(_up(wish, once=once, as_json=as_json))

@@ -12,7 +12,6 @@ from wardwatch.signs.arp import claims
 from wardwatch.signs.episodes import CONFIRMED, episodes
 from wardwatch.signs.policy import is_scanner, permitted, said_by
 from wardwatch.signs.vantage import device_segments, vantages
-from wardwatch.signs.who import Who
 from wardwatch.verify.answer import Need, Subject, span_need
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
     sql, parameters = claims(scene, minimums.arp_still_s)
     found = [
         e
-        for e in episodes(scene.tables, Who(scene), sql, parameters)
+        for e in episodes(scene, sql, parameters, of=("arp",))
         if e.rank == CONFIRMED and not _is_nac(scene, e)
     ]
     for name in device_segments(scene, heard):
@@ -61,6 +60,7 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
             for row in scene.tables.ask(
                 "SELECT mac FROM presence WHERE segment = ? GROUP BY mac HAVING sum(received) > 0",
                 [name],
+                of=("presence",),
             )
         }
         deaf = [d for d in devices if not received.intersection(d.macs)]
@@ -91,6 +91,7 @@ def _confirmed(scene: Scene, segment: str, times: int) -> set[tuple[str, str]]:
         """SELECT mac, ip FROM bindings WHERE segment = ? AND source = 'arp'
         GROUP BY mac, ip HAVING sum(packets) >= ?""",
         [segment, times],
+        of=("bindings",),
     )
     return {(row.mac, row.ip) for row in rows}
 

@@ -14,7 +14,6 @@ from wardwatch.signs.dhcp import contests, unlisted
 from wardwatch.signs.episodes import CONFIRMED, episodes
 from wardwatch.signs.policy import permitted, said_by
 from wardwatch.signs.vantage import device_segments, vantages
-from wardwatch.signs.who import Who
 from wardwatch.verify.answer import Need, Subject, count_need, span_need
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
     """One verdict for each segment that holds devices."""
     heard = vantages(scene, minimums.bridge_s)
     sql, parameters = unlisted(scene)
-    rogues = [e for e in episodes(scene.tables, Who(scene), sql, parameters) if e.rank == CONFIRMED]
+    rogues = [e for e in episodes(scene, sql, parameters, of=("dhcp",)) if e.rank == CONFIRMED]
     rivals = {contest.segment: contest for contest in contests(scene)}
     for name in device_segments(scene, heard):
         place = heard[name]

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from wardwatch.model.judgement import Reason
 from wardwatch.signs.cited import FIRST, cited
 from wardwatch.signs.dns import ANSWER_S, unlisted
-from wardwatch.signs.owners import OWNERS, homes, owners
+from wardwatch.signs.episodes import settled
+from wardwatch.signs.owners import about, homes
 from wardwatch.signs.policy import permitted, said_by
 from wardwatch.signs.vantage import vantages
 from wardwatch.verify.answer import Need, Subject, count_need, span_need, unseen
@@ -32,28 +33,30 @@ RULE = (
 def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
     """One verdict for each medical device."""
     devices = [device for device in scene.medical if device.seen]
-    mine = owners(devices)
     heard = vantages(scene, minimums.bridge_s)
     standing = homes(scene, devices)
-    sql, parameters = unlisted(scene)
+    signs, found = settled(scene, *unlisted(scene), of=("dns",))
     wrong = {
         row.device: row
-        for row in scene.tables.ask(
-            f"""WITH {OWNERS}, found AS ({sql}),
-            signs AS (SELECT f.*, coalesce(m.device, i.device) AS device FROM found f
+        for row in about(
+            scene,
+            devices if found else (),
+            f""",
+            signs AS (SELECT f.*, coalesce(m.device, i.device) AS device FROM {signs} f
                 LEFT JOIN owners m ON m.address = f.target_mac
                 LEFT JOIN owners i ON i.address = f.target_ip
                 WHERE strength = 0)
             SELECT device, string_agg(DISTINCT actor_ip, ', ' ORDER BY actor_ip) AS servers,
                 {FIRST} AS packets
             FROM signs WHERE device IS NOT NULL GROUP BY device""",
-            [*mine, *parameters],
         )
     }
     talk = {
         row.device: row
-        for row in scene.tables.ask(
-            f"""WITH {OWNERS},
+        for row in about(
+            scene,
+            devices,
+            f""",
             asked AS (SELECT q.*, device FROM dns q JOIN owners ON q.src = address
                 WHERE kind = 'dns' AND NOT is_response),
             told AS (SELECT a.*, device FROM dns a JOIN owners ON a.dst = address
@@ -71,7 +74,7 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
             SELECT device, coalesce(questions, 0) AS questions, coalesce(answers, 0) AS answers,
                 coalesce(q.cut, 0) + coalesce(a.cut, 0) AS cut, coalesce(pairs, 0) AS pairs, packets
             FROM q FULL JOIN a USING (device) LEFT JOIN paired USING (device)""",
-            mine,
+            of=("dns",),
         )
     }
     for device in scene.medical:

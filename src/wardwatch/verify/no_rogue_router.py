@@ -14,9 +14,8 @@ from wardwatch.signs.cited import FIRST, cited
 from wardwatch.signs.dhcp import friends
 from wardwatch.signs.episodes import CONFIRMED, episodes
 from wardwatch.signs.policy import permitted, said_by
-from wardwatch.signs.routers import wrong
+from wardwatch.signs.routers import TABLES, wrong
 from wardwatch.signs.vantage import device_segments, vantages
-from wardwatch.signs.who import Who
 from wardwatch.verify.answer import Need, Subject, span_need
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
     """One verdict for each segment that holds devices."""
     heard = vantages(scene, minimums.bridge_s)
     sql, parameters = wrong(scene)
-    rogues = [e for e in episodes(scene.tables, Who(scene), sql, parameters) if e.rank == CONFIRMED]
+    rogues = [e for e in episodes(scene, sql, parameters, of=TABLES) if e.rank == CONFIRMED]
     known_macs = friends(scene)
     for name in device_segments(scene, heard):
         place = heard[name]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from wardwatch.model.judgement import Reason
 from wardwatch.model.values import Span
 from wardwatch.signs.cited import FIRST, cited
-from wardwatch.signs.owners import OWNERS, homes, owners
+from wardwatch.signs.owners import about, homes
 from wardwatch.verify.answer import Subject, unseen
 from wardwatch.verify.attested import standing_statement
 
@@ -39,22 +39,26 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
     accepted = accepted_secrets(scene)
     tried = {
         row.device: row.n
-        for row in scene.tables.ask(
-            f"""WITH {OWNERS}
+        for row in about(
+            scene,
+            devices,
+            """
             SELECT coalesce(m.device, i.device) AS device, count(*) AS n FROM logins
             LEFT JOIN owners m ON m.address = server_mac LEFT JOIN owners i ON i.address = server
             WHERE coalesce(m.device, i.device) IS NOT NULL GROUP BY ALL""",
-            owners(devices),
+            of=("logins",),
         )
     }
     encrypted = {
         row.device
-        for row in scene.tables.ask(
-            f"""WITH {OWNERS}
+        for row in about(
+            scene,
+            devices,
+            """
             SELECT DISTINCT device FROM tls JOIN owners ON server = address
             UNION SELECT DISTINCT device FROM banners JOIN owners ON server = address
             WHERE protocol = 'ssh'""",
-            owners(devices),
+            of=("tls", "banners"),
         )
     }
     for device in scene.medical:
@@ -105,9 +109,15 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
 
 def accepted_secrets(scene: Scene) -> dict[str, Any]:
     """By device: the secrets it accepted in clear, and whether another device took the same."""
+    return scene.once("accepted secrets", lambda: _accepted(scene))
+
+
+def _accepted(scene: Scene) -> dict[str, Any]:
     devices = [device for device in scene.medical if device.seen]
-    rows = scene.tables.ask(
-        f"""WITH {OWNERS},
+    rows = about(
+        scene,
+        devices,
+        f""",
         taken AS (
             SELECT coalesce(m.device, i.device) AS device, coalesce(m.device, i.device, server) AS at,
                 protocol, secret, known_default, ts, capture, secret_packet AS packet
@@ -130,7 +140,7 @@ def accepted_secrets(scene: Scene) -> dict[str, Any]:
             {FIRST} AS packets, any_value(s.first) AS elsewhere
         FROM taken t LEFT JOIN shared s USING (device)
         WHERE device IS NOT NULL GROUP BY device""",
-        owners(devices),
+        of=("logins", "snmp"),
     )
     return {row.device: row for row in rows}
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from wardwatch.model.evidence import Evidence
 from wardwatch.model.judgement import Reason
-from wardwatch.signs.owners import OWNERS, homes, owners
+from wardwatch.signs.owners import about, homes
 from wardwatch.signs.peers import Contact, contacts, is_permitted, policy_of
 from wardwatch.signs.policy import said_by
 from wardwatch.signs.vantage import vantages
@@ -117,8 +117,10 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
 
 def _refused(scene: Scene, devices: list[Device]) -> dict[str, list[Contact]]:
     """What routers refused on a device's behalf, told by the packets they quote."""
-    rows = scene.tables.ask(
-        f"""WITH {OWNERS},
+    rows = about(
+        scene,
+        devices,
+        f""",
         said AS (SELECT * FROM unreachables WHERE (NOT ipv6 AND code IN {PROHIBITED})
             OR (ipv6 AND code IN {(*PROHIBITED_6, -1)}))
         SELECT device, segment, quoted_dst AS own, quoted_src AS peer, true AS inbound,
@@ -128,7 +130,7 @@ def _refused(scene: Scene, devices: list[Device]) -> dict[str, list[Contact]]:
         SELECT device, segment, quoted_src, quoted_dst, false, quoted_proto, quoted_dst_port,
             ts, capture, packet FROM said JOIN owners ON quoted_src = address
         ORDER BY ts LIMIT 10000""",
-        owners(devices),
+        of=("unreachables",),
     )
     found: dict[str, list[Contact]] = {}
     for row in rows:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from wardwatch.model.judgement import Reason
 from wardwatch.model.values import NS, Span, duration_text
 from wardwatch.signs.cited import FIRST, cited
-from wardwatch.signs.owners import OWNERS, homes, owners
+from wardwatch.signs.owners import about, homes
 from wardwatch.signs.policy import said_by, zone_of
 from wardwatch.signs.vantage import merged, vantages
 from wardwatch.verify.answer import Need, Subject, unseen
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from wardwatch.inventory.scene import Scene
+    from wardwatch.model.device import Device
     from wardwatch.model.judgement import Verdict
     from wardwatch.verify.minimums import Minimums
 
@@ -33,36 +34,39 @@ RULE = (
 def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
     """One verdict for each medical device."""
     devices = [device for device in scene.medical if device.seen]
-    mine = owners(devices)
     heard = vantages(scene, minimums.bridge_s)
     standing = homes(scene, devices)
     needed_s = _longest_t1(scene) or minimums.lease_span_s
     # By chaddr, not by the frame's MAC: a bridge puts its own MAC on its clients' messages.
     asked = {
         row.device: row
-        for row in scene.tables.ask(
-            f"""WITH {OWNERS}
+        for row in about(
+            scene,
+            devices,
+            f"""
             SELECT device, {FIRST} FILTER (msg_type <> '') AS packets,
                 string_agg(DISTINCT msg_type, ' and ' ORDER BY msg_type) FILTER (msg_type <> '')
                     AS kinds, count(*) FILTER (msg_type = '') AS unread
             FROM dhcp JOIN owners ON chaddr = address
             WHERE op = 1 AND msg_type IN ('DISCOVER', 'REQUEST', '') GROUP BY device""",
-            mine,
+            of=("dhcp",),
         )
     }
     fallback = {
         row.device: row
-        for row in scene.tables.ask(
-            f"""WITH {OWNERS}
+        for row in about(
+            scene,
+            devices,
+            """
             SELECT device, min(ip) AS ip, min((first_ts, capture, first_packet), 20) AS packets
             FROM bindings JOIN owners ON mac = address
             WHERE starts_with(ip, '169.254.') GROUP BY device""",
-            mine,
+            of=("bindings",),
         )
     }
     nameless = _nameless(scene)
-    startups = _startups(scene, minimums, mine)
-    spells = _spells(scene, minimums, mine)
+    startups = _startups(scene, minimums, devices)
+    spells = _spells(scene, minimums, devices)
     for device in scene.medical:
         if not device.seen:
             yield unseen(MEASURE, device, RULE)
@@ -127,6 +131,8 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
 
 def _longest_t1(scene: Scene) -> float:
     """T1 of the longest lease seen; half the lease where the server states none (RFC 2131 §4.4.5)."""
+    if not scene.tables.rows("dhcp"):
+        return 0.0
     row = scene.tables.ask(
         """SELECT max(CASE WHEN renewal_time > 0 THEN renewal_time ELSE lease_time // 2 END) AS t1
         FROM dhcp WHERE op = 2 AND msg_type = 'ACK' AND lease_time > 0"""
@@ -138,15 +144,18 @@ def _nameless(scene: Scene) -> set[str]:
     """Segments where a client's DHCP message was cut before it said whose it is."""
     rows = scene.tables.ask(
         """SELECT DISTINCT segment FROM dhcp
-        WHERE op <> 2 AND NOT whole AND chaddr = ''"""
+        WHERE op <> 2 AND NOT whole AND chaddr = ''""",
+        of=("dhcp",),
     )
     return {row.segment for row in rows}
 
 
-def _spells(scene: Scene, minimums: Minimums, mine: list[list[str]]) -> dict[str, tuple[Span, ...]]:
+def _spells(scene: Scene, minimums: Minimums, devices: list[Device]) -> dict[str, tuple[Span, ...]]:
     """When each device spoke; a silence beyond the minimum breaks its span."""
-    rows = scene.tables.ask(
-        f"""WITH {OWNERS},
+    rows = about(
+        scene,
+        devices,
+        """,
         spells AS (SELECT device, first_ts, last_ts FROM presence JOIN owners ON mac = address),
         marked AS (
             SELECT *, coalesce(first_ts - max(last_ts) OVER (
@@ -157,7 +166,8 @@ def _spells(scene: Scene, minimums: Minimums, mine: list[list[str]]) -> dict[str
             ROWS UNBOUNDED PRECEDING) AS stretch FROM marked)
         SELECT device, stretch, min(first_ts) AS first_ts, max(last_ts) AS last_ts
         FROM told GROUP BY ALL ORDER BY device, stretch""",
-        [*mine, int(minimums.unbroken_gap_s * NS)],
+        [int(minimums.unbroken_gap_s * NS)],
+        of=("presence",),
     )
     found: dict[str, list[list[int]]] = {}
     for row in rows:
@@ -165,13 +175,15 @@ def _spells(scene: Scene, minimums: Minimums, mine: list[list[str]]) -> dict[str
     return {device: merged(pairs, 0) for device, pairs in found.items()}
 
 
-def _startups(scene: Scene, minimums: Minimums, mine: list[list[str]]) -> dict[str, tuple]:  # type: ignore[type-arg]
+def _startups(scene: Scene, minimums: Minimums, devices: list[Device]) -> dict[str, tuple]:  # type: ignore[type-arg]
     """Announcements or associations after a silence: a start-up or rejoin that DHCP would belong to.
 
     A bare ARP request is none: an idle device whose ARP cache ran out sends one too.
     """
-    rows = scene.tables.ask(
-        f"""WITH {OWNERS},
+    rows = about(
+        scene,
+        devices,
+        f""",
         spells AS (
             SELECT device, mac, segment, first_ts,
                 max(last_ts) OVER (PARTITION BY device ORDER BY first_ts, last_ts
@@ -191,6 +203,7 @@ def _startups(scene: Scene, minimums: Minimums, mine: list[list[str]]) -> dict[s
             SELECT device, first_ts, capture, first_packet
             FROM wifi JOIN owners ON transmitter = address WHERE subtype IN (0, 2))
         SELECT device, {FIRST} AS packets FROM words GROUP BY device""",
-        [*mine, int(minimums.startup_silence_s * NS), int(minimums.startup_window_s * NS)],
+        [int(minimums.startup_silence_s * NS), int(minimums.startup_window_s * NS)],
+        of=("arp", "wifi"),
     )
     return {row.device: cited(row.packets) for row in rows}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from wardwatch.model.judgement import Reason
 from wardwatch.model.values import NS
 from wardwatch.signs.cited import FIRST, cited
-from wardwatch.signs.owners import OWNERS, homes, owners
+from wardwatch.signs.owners import about, homes
 from wardwatch.signs.policy import said_by, zone_of
 from wardwatch.signs.vantage import vantages
 from wardwatch.verify.answer import Need, Subject, unseen
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from wardwatch.inventory.scene import Scene
+    from wardwatch.model.device import Device
     from wardwatch.model.judgement import Verdict
     from wardwatch.verify.minimums import Minimums
 
@@ -37,10 +38,12 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
     standing = homes(scene, devices)
     opened = {
         row.device: row
-        for row in scene.tables.ask(
+        for row in about(
+            scene,
+            devices,
             # On its own side the SYN-ACK bears its MAC; behind a router a SYN proxy may have sent
             # it, and only a banner counts.
-            f"""WITH {OWNERS},
+            f""",
             found AS (
                 SELECT o.device, resp_p AS port, first_ts AS ts, capture, first_packet AS packet
                 FROM conversations JOIN owners o ON resp_h = o.address
@@ -53,10 +56,10 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
                 WHERE server_port IN {PORTS})
             SELECT device, string_agg(DISTINCT port::VARCHAR, ', ') AS ports, {FIRST} AS packets
             FROM found WHERE device IS NOT NULL GROUP BY device""",
-            owners(devices),
+            of=("conversations", "banners"),
         )
     }
-    closed = _closed(scene, minimums, owners(devices))
+    closed = _closed(scene, minimums, devices)
     for device in scene.medical:
         if not device.seen:
             yield unseen(MEASURE, device, RULE)
@@ -94,12 +97,14 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
 
 
 def _closed(
-    scene: Scene, minimums: Minimums, mine: list[list[str]]
+    scene: Scene, minimums: Minimums, devices: list[Device]
 ) -> dict[str, dict[int, list[object]]]:
     """By device and port: refusals, or enough SYNs that nobody answered while it was alive there."""
     near = int(minimums.alive_s * NS)
-    rows = scene.tables.ask(
-        f"""WITH {OWNERS},
+    rows = about(
+        scene,
+        devices,
+        f""",
         tries AS (
             SELECT o.device, c.* FROM conversations c JOIN owners o ON resp_h = o.address
             WHERE proto = 'tcp' AND resp_p IN {PORTS}),
@@ -123,7 +128,7 @@ def _closed(
             SELECT device, port, ts, capture, packet FROM silent
             WHERE (device, port) IN (SELECT (device, port) FROM enough))
         GROUP BY device, port""",
-        mine,
+        of=("conversations",),
     )
     found: dict[str, dict[int, list[object]]] = {}
     for row in rows:

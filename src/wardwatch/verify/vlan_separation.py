@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from wardwatch.model.device import Confidence
 from wardwatch.model.evidence import Evidence
 from wardwatch.model.judgement import Reason
-from wardwatch.signs.owners import OWNERS, owners
+from wardwatch.signs.owners import about
 from wardwatch.signs.policy import said_by, vlan_of, zone_of
 from wardwatch.signs.vantage import device_segments, vantages
 from wardwatch.verify.answer import Need, Subject, span_need
@@ -98,11 +98,13 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
 def _stations(scene: Scene) -> dict[str, list[tuple[Device, Evidence]]]:
     """Which devices' MACs spoke in which segment, with the first packet of each."""
     by_id = {device.id: device for device in scene.devices}
-    rows = scene.tables.ask(
-        f"""WITH {OWNERS}
+    rows = about(
+        scene,
+        scene.devices,
+        """
         SELECT segment, device, min((first_ts, capture, first_packet)) AS first
         FROM presence JOIN owners ON mac = address GROUP BY ALL ORDER BY segment, first""",
-        owners(scene.devices),
+        of=("presence",),
     )
     found: dict[str, list[tuple[Device, Evidence]]] = {}
     for row in rows:
@@ -139,10 +141,14 @@ def _double_tagged(scene: Scene, heard: dict[str, Vantage], place: Vantage) -> l
         and vlan_of(other) == vlan_of(place.segment)
         and vantage.tunnel == place.tunnel
     ]
-    rows = scene.tables.ask(
-        """SELECT capture, first_packet FROM presence
+    rows = (
+        scene.tables.ask(
+            """SELECT capture, first_packet FROM presence
         WHERE segment IN (SELECT unnest(?::VARCHAR[])) ORDER BY first_ts LIMIT 20""",
-        [names],
+            [names],
+        )
+        if names
+        else ()
     )
     return [Evidence(row.capture, row.first_packet) for row in rows]
 
@@ -157,5 +163,6 @@ def _dtp(scene: Scene, segment: str) -> list[Evidence]:
                 SELECT 1 FROM presence p WHERE p.segment = ? AND p.mac = c.src_mac))
         ORDER BY first_ts LIMIT 20""",
         [network, segment, segment],
+        of=("control",),
     )
     return [Evidence(row.capture, row.first_packet) for row in rows]

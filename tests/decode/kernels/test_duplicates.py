@@ -18,15 +18,14 @@ def ip_frame(src_mac, ttl, ident, text):
 def marks(frames, *, plain=False, split=None):
     """(mark of each frame) for (time, src_mac, ttl, ident, text) tuples."""
     function = k.mark_copies.py_func if plain else k.mark_copies
-    mirror = np.zeros((k.RING_ROWS, k.RING_WIDTH), np.int64)
-    routed = np.zeros((k.RING_ROWS, k.RING_WIDTH), np.int64)
+    recent = k.recent()
     found = []
     for part in (frames[:split], frames[split:]) if split else (frames,):
         raw = [ip_frame(mac, ttl, ident, text) for _, mac, ttl, ident, text in part]
         offset = np.cumsum([0, *map(len, raw)])[:-1].astype(np.int64)
         n = len(part)
         out = np.full(n, 9, np.uint8)
-        function(
+        marked = function(
             n,
             np.frombuffer(b"".join(raw) or b"\0", np.uint8),
             offset,
@@ -43,10 +42,10 @@ def marks(frames, *, plain=False, split=None):
             np.full(n, 0x0A000002, np.int64),
             offset + 42,
             WINDOWS,
-            mirror,
-            routed,
+            *recent,
             out,
         )
+        assert marked == np.count_nonzero(out)
         found.extend(out.tolist())
     return found
 
@@ -63,7 +62,7 @@ def naive(frames):
             continue
         whole[frame] = t
         if ident:
-            key = (ident, text[:88], len(text))
+            key = (ident, text[:56], len(text))
             if key in passed:
                 before, ttl_before, mac_before = passed[key]
                 near = 0 <= t - before <= 100 * MILLISECOND
@@ -109,6 +108,8 @@ def test_a_clock_that_goes_back_makes_no_copy():
 LONG = bytes(range(256)) * 4
 
 
+@pytest.mark.parametrize("plain", [False, True])
+@pytest.mark.parametrize("split", [None, 1])
 @pytest.mark.parametrize(
     ("again", "mark"),
     [
@@ -118,5 +119,23 @@ LONG = bytes(range(256)) * 4
         (LONG[:-1], k.NOT_A_COPY),
     ],
 )
-def test_long_frames_are_equal_by_length_head_and_tail(again, mark):
-    assert marks([(0, 1, 64, 7, LONG), (1, 1, 64, 7, again)])[1] == mark
+def test_long_frames_are_equal_by_length_head_and_tail(again, mark, split, plain):
+    frames = [(0, 1, 64, 7, LONG), (1, 1, 64, 7, again)]
+    assert marks(frames, split=split, plain=plain)[1] == mark
+
+
+def test_of_two_frames_of_one_block_every_byte_is_compared():
+    other = LONG[:500] + b"!" + LONG[501:]
+    assert marks([(0, 1, 64, 7, LONG), (1, 1, 64, 7, other)])[1] == k.NOT_A_COPY
+
+
+def test_a_frame_repeated_for_longer_than_a_block_stays_a_copy():
+    often = [(n * MILLISECOND * 9 // 10, 1, 64, 7, LONG) for n in range(12)]
+    assert marks(often, split=9) == [k.NOT_A_COPY] + [k.MIRROR_COPY] * 11
+
+
+def test_what_came_before_so_many_frames_is_forgotten():
+    others = [(1, 1, 64, 7, n.to_bytes(2, "big")) for n in range(k.RECENT_ROWS)]
+    again = [(0, 1, 64, 7, b"first"), *others, (2, 1, 64, 7, b"first")]
+    assert marks(again)[-1] == k.NOT_A_COPY
+    assert marks(again[:1] + again[-500:])[-1] == k.MIRROR_COPY

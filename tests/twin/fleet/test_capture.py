@@ -173,6 +173,20 @@ def test_f10_the_wire_shows_three_makers(frames):
     assert {"001a01", "001221", "00d075"} <= prefixes
 
 
+def test_f6_reports_name_the_library_that_the_pump_uses():
+    of = life(fleet(FleetPlan(pumps=120, hours=0.05)))
+    source = Packets(of)
+    raw = b"".join(
+        bytes(piece) for _, rows, order in source.windows() for piece in source.octets(rows, order)
+    )
+    said = [raw.count(b"^MDC_PUMP_DRUG_LIBRARY_VERSION^MDC|1.1.1.3|%d|" % n) for n in (1, 2, 3)]
+    speaks = np.array([one.told.link == "hl7" for one in hospital().classes])[of.fleet.kind]
+    newer = np.mean(of.library.used[speaks] <= 0)
+    assert said[2] == 0
+    assert 0 < newer < 1
+    assert said[1] / sum(said) == pytest.approx(newer, abs=0.1)
+
+
 def tshark(path, *words):
     answer = subprocess.run(
         ["tshark", "-r", path, *words], capture_output=True, text=True, check=True
@@ -334,4 +348,16 @@ def test_progress_is_told_in_seconds_of_the_span(tmp_path):
     told = []
     write(FleetPlan(pumps=5, hours=0.5), tmp_path, progress=lambda *at: told.append(at))
     assert told[-1][1] == 1800
+    assert told[0] == (0, 1800)
     assert told[-1][0] == 1800
+
+
+def test_a_run_that_is_stopped_leaves_nothing(tmp_path):
+    def stop(done, _):
+        if done:
+            assert [path.name for path in tmp_path.iterdir()] != []
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write(FleetPlan(pumps=5, hours=0.2), tmp_path, progress=stop)
+    assert list(tmp_path.iterdir()) == []

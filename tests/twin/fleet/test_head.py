@@ -47,11 +47,15 @@ def programmes(count: int, seed: int) -> tuple[many.Programmes, np.ndarray]:
         clamped=np.where(
             draws.random(count) < 0.4, draws.uniform(0, whole).astype(np.int64), many.LATER
         ),
+        lifted=np.where(
+            draws.random(count) < 0.4, draws.uniform(0, whole).astype(np.int64), many.LATER
+        ),
+        vein_then=draws.uniform(-200, 200, count),
     ), draws.uniform(0, 2 * whole).astype(np.int64) + 1
 
 
-def scalar(asked: many.Programmes, at: np.ndarray, n: int) -> tuple[float, int, int, int]:
-    """One of them, event by event: delivered µL, displayed nL, phase, instant of the occlusion."""
+def scalar(asked: many.Programmes, at: np.ndarray, n: int) -> tuple[float, int, int, int, float]:
+    """One of them, event by event: delivered µL, displayed nL, phase, occlusion alarm, pressure."""
     order = head.Order(
         rate=int(asked.rate[n]), vtbi_nl=int(asked.vtbi_nl[n]), kvo=int(asked.kvo[n]),
         limit_mmhg=float(asked.limit_mmhg[n]), loading_nl=int(asked.loading_nl[n]),
@@ -65,8 +69,11 @@ def scalar(asked: many.Programmes, at: np.ndarray, n: int) -> tuple[float, int, 
         (0, head.Confirm()),
         (0, head.Start()),
     ]
-    if asked.clamped[n] <= at[n]:
-        events.append((int(asked.clamped[n]), head.Clamp(occluded=True)))
+    world = (
+        (int(asked.clamped[n]), head.Clamp(occluded=True)),
+        (int(asked.lifted[n]), head.Vein(float(asked.vein_then[n]))),
+    )
+    events += sorted((one for one in world if one[0] <= at[n]), key=lambda one: one[0])
     state, occluded = head.State(), many.LATER
     for t, event in (*events, (int(at[n]), head.Wait())):
         state, actions, _ = head.step(state, event, t)
@@ -79,6 +86,7 @@ def scalar(asked: many.Programmes, at: np.ndarray, n: int) -> tuple[float, int, 
         head.given_nl(state, now),
         PHASES[state.core.phase],
         occluded,
+        head._plant_at(state.core, now).pressure,
     )
 
 
@@ -88,9 +96,10 @@ def worst(count: int, seed: int) -> float:
     found = many.outcome(asked, at)
     most = 0.0
     for n in range(count):
-        delivered, given, phase, occluded = scalar(asked, at, n)
+        delivered, given, phase, occluded, pressure = scalar(asked, at, n)
         most = max(most, abs(delivered - found.delivered_ul[n]) / 1000)
         assert found.phase[n] == phase, n
+        assert abs(found.pressure_mmhg[n] - pressure) < 1e-6, n
         # An instant is rounded up to ns from where the head last looked.
         assert abs(found.given_nl[n] - given) <= 1, n
         assert abs(int(found.occlusion[n]) - occluded) <= 4, n

@@ -33,6 +33,10 @@ def test_f10_makers_and_versions_come_by_their_shares():
         prefixes = classes[made.kind[pump]].prefixes
         assert made.mac_text(pump).startswith(prefixes), pump
     assert len({made.mac[n, :3].tobytes() for n in range(500)}) == 4
+    # A class with two prefixes has pumps of both; a prefix of 28 bits leaves 20 to the pump.
+    of_two = next(n for n, c in enumerate(classes) if len(c.prefixes) == 2)
+    heads = [made.mac_text(n)[:10] for n in np.flatnonzero(made.kind == of_two)]
+    assert sum(head.startswith("cc:4f:5c:7") for head in heads) == len(heads) // 2
 
 
 def test_f10_a_handful_of_pumps_is_mixed_as_well():

@@ -12,6 +12,7 @@ from wardwatch.twin.fleet import kernels as k
 from wardwatch.twin.fleet.capture import Packets
 from wardwatch.twin.fleet.hospital import FleetPlan, fleet
 from wardwatch.twin.fleet.life import life
+from wardwatch.twin.fleet.timeline import Events, What
 
 
 @given(st.integers(0, 4_133_980_799))
@@ -80,3 +81,40 @@ def test_every_form_of_packet_was_there(played):
         modes |= set(packets[order, k.P_MODE])
     assert forms == {k.RAW, k.UDP, k.TCP}
     assert modes == {k.ROUTED, k.SHOUTED, k.ANNOUNCED, k.HANDED}
+
+
+def test_exchanges_of_one_pump_wait_for_each_other(played):
+    # Five messages at one instant: what they say over one connection may not overlap.
+    source = Packets(played)
+    join = [played.joined[0], 0, What.JOIN, 0, 0, 0, 0, 0, 0, 0]
+    reports = [
+        [played.joined[0] + 9 * NS, 0, What.REPORT, 0, n, 0, 0, 0, 0, 1] for n in range(1, 6)
+    ]
+    events = Events(*np.array([join, *reports], np.int64).T)
+    packets = source._expanded(events)
+    packets = packets[packets[:, k.P_FORM] == k.TCP]
+    assert (np.diff(packets[:, k.AT]) > 0).all()
+    for who in (0, 1):
+        mine = packets[packets[:, k.P_WHO] == who]
+        assert (np.diff(mine[:, k.SEQ]) >= 0).all() or mine[:, k.SEQ].max() > 2**31
+
+
+def test_a_udp_checksum_of_zero_is_sent_as_65535(played):
+    # One of the 65,536 ids of a DNS question makes the sum 0, which would mean "none" (RFC 768).
+    for _, packets, _ in (source := Packets(played)).windows():
+        asked = packets[(packets[:, k.P_PORT] == 53) & (packets[:, k.P_WHO] == 0)]
+        break
+    rows = np.repeat(asked[:1], 65_536, axis=0)
+    rows[:, k.TOKEN] = np.arange(65_536)
+    sums = []
+    order = np.arange(65_536)
+    size = int(rows[0, k.SIZE])
+    step = 32 + (size + 3) // 4 * 4
+    for piece in source.octets(rows, order):
+        records = np.frombuffer(piece, np.uint8).reshape(-1, step)[:, 28 + 44 : 28 + 46]
+        sums.append(records[:, 0].astype(int) << 8 | records[:, 1])
+    sums = np.concatenate(sums)
+    assert len(sums) == 65_536
+    assert sums.min() > 0
+    assert np.count_nonzero(sums == 0xFFFF) == 1
+    assert len(np.unique(sums)) == 65_535

@@ -175,3 +175,15 @@ def test_volumes_are_those_of_the_head_and_an_end_carries_all_of_it(day):
     assert (starts.rate > 0).all()
     idle = told.rows(told.rate == 0)
     assert (idle.given == 0).all()
+
+
+def test_f6_both_versions_of_the_library_report_at_the_same_time():
+    of = made(pumps=200, hours=2)
+    events = messages(whole(of))
+    assert set(events.library) == {1, 2}
+    late = events.library == 2
+    assert (events.made[late] >= of.library.used[events.pump[late]]).all()
+    assert (events.made[~late] < of.library.used[events.pump[~late]]).all()
+    for first in range(0, 2 * HOUR, HOUR // 4):
+        quarter = events.rows((events.made >= first) & (events.made < first + HOUR // 4))
+        assert set(quarter.library) == {1, 2}

@@ -44,6 +44,8 @@ class Family(msgspec.Struct, frozen=True):
     brands: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
     """Families of components that it hosts, with versions of their own."""
+    models: tuple[str, ...] = ()
+    """Families of which this is the name without a model."""
     source: str = "the naming of the advisories themselves"
 
 

@@ -429,14 +429,19 @@ class Events(msgspec.Struct):
     )
     """Key + 1, count, first packet; the row behind the last slot holds the number of keys."""
 
-    def rows(self) -> list[tuple[str, int, int, int]]:
-        """(kind, value, packets, first packet) of everything counted, in order."""
-        slots = self.table[:EVENT_SLOTS]
-        found = []
-        for key, count, first in slots[slots[:, 0] != 0].tolist():
+    def rows(self, *others: Events) -> list[tuple[str, int, int, int]]:
+        """(kind, value, packets, first packet) of everything counted here and there, in order."""
+        found: dict[int, tuple[int, int]] = {}
+        for table in (self.table, *(other.table for other in others)):
+            slots = table[:EVENT_SLOTS]
+            for key, count, first in slots[slots[:, 0] != 0].tolist():
+                packets, earliest = found.get(key, (0, first))
+                found[key] = packets + count, min(earliest, first)
+        rows = []
+        for key, (packets, earliest) in found.items():
             kind, value = divmod(key - 1, 1 << _VALUE_BITS)
-            found.append((EVENT_KINDS[kind], value - 1, count, first))
-        return sorted(found)
+            rows.append((EVENT_KINDS[kind], value - 1, packets, earliest))
+        return sorted(rows)
 
     def clear(self) -> None:
         """Forget everything: a new capture begins."""

@@ -234,35 +234,38 @@ def note_packets(
         number = first + i
         t = int(time[i])
         where = int(segment[i])
-        seg = segments[where]
-        seg[SEG_PACKETS] += 1
+        at_segment = np.uint64(where)
+        segments[at_segment, SEG_PACKETS] += 1
         if length[i] < wire[i]:
-            seg[SEG_CUT] += 1
+            segments[at_segment, SEG_CUT] += 1
         if wire[i] > longest and proto[i] == 6:
-            seg[SEG_OFFLOADED] += 1
+            segments[at_segment, SEG_OFFLOADED] += 1
         if t != UNKNOWN_TIME:
-            if seg[SEG_LAST] == UNKNOWN_TIME or seg[SEG_PACKETS] == 1:
-                seg[SEG_FIRST] = t
-                seg[SEG_LAST] = t
+            if (
+                segments[at_segment, SEG_LAST] == UNKNOWN_TIME
+                or segments[at_segment, SEG_PACKETS] == 1
+            ):
+                segments[at_segment, SEG_FIRST] = t
+                segments[at_segment, SEG_LAST] = t
             else:
-                if t < seg[SEG_FIRST]:
-                    seg[SEG_FIRST] = t
-                if t > seg[SEG_LAST]:
-                    if t - int(seg[SEG_LAST]) > seg[SEG_GAP]:
-                        seg[SEG_GAP] = t - int(seg[SEG_LAST])
-                    seg[SEG_LAST] = t
-        elif seg[SEG_PACKETS] == 1:
-            seg[SEG_FIRST] = UNKNOWN_TIME
-            seg[SEG_LAST] = UNKNOWN_TIME
+                if t < segments[at_segment, SEG_FIRST]:
+                    segments[at_segment, SEG_FIRST] = t
+                if t > segments[at_segment, SEG_LAST]:
+                    if t - int(segments[at_segment, SEG_LAST]) > segments[at_segment, SEG_GAP]:
+                        segments[at_segment, SEG_GAP] = t - int(segments[at_segment, SEG_LAST])
+                    segments[at_segment, SEG_LAST] = t
+        elif segments[at_segment, SEG_PACKETS] == 1:
+            segments[at_segment, SEG_FIRST] = UNKNOWN_TIME
+            segments[at_segment, SEG_LAST] = UNKNOWN_TIME
         if not has_mac[i]:
             continue
         src = int(src_mac[i])
         dst = int(dst_mac[i])
         group = (dst & _GROUP) != 0
         if dst == _ALL_ONES:
-            seg[SEG_BROADCASTS] += 1
+            segments[at_segment, SEG_BROADCASTS] += 1
         elif group:
-            seg[SEG_MULTICASTS] += 1
+            segments[at_segment, SEG_MULTICASTS] += 1
         if src & _GROUP or src == 0:
             continue  # nobody's address (IEEE 802-2014 §8.2.2): forged, or not Ethernet
 
@@ -297,38 +300,38 @@ def note_packets(
                 pairs[pair, PAIR_TO] = receiver
                 pairs[pair, PAIR_BINDING] = -1
                 if not group:
-                    seg[SEG_PAIRS] += 1
+                    segments[at_segment, SEG_PAIRS] += 1
         if receiver >= 0:
             stations[receiver, STA_RECEIVED] += 1
         if sender < 0:
             continue
 
-        spell = stations[sender]
-        if not spell[STA_EVER] & SPOKE:
-            spell[STA_EVER] |= SPOKE
-            seg[SEG_STATIONS] += 1
-        if dst == _ALL_ONES and not spell[STA_EVER] & BROADCAST:
-            spell[STA_EVER] |= BROADCAST
-            seg[SEG_BROADCASTERS] += 1
+        speaker = np.uint64(sender)
+        if not stations[speaker, STA_EVER] & SPOKE:
+            stations[speaker, STA_EVER] |= SPOKE
+            segments[at_segment, SEG_STATIONS] += 1
+        if dst == _ALL_ONES and not stations[speaker, STA_EVER] & BROADCAST:
+            stations[speaker, STA_EVER] |= BROADCAST
+            segments[at_segment, SEG_BROADCASTERS] += 1
         if (
-            spell[STA_PACKETS]
+            stations[speaker, STA_PACKETS]
             and t != UNKNOWN_TIME
-            and spell[STA_LAST] != UNKNOWN_TIME
-            and t - int(spell[STA_LAST]) > silence
+            and stations[speaker, STA_LAST] != UNKNOWN_TIME
+            and t - int(stations[speaker, STA_LAST]) > silence
         ):
             for k in range(STA_WIDTH):
-                spells[ended, k] = spell[k]
+                spells[ended, k] = stations[speaker, k]
             ended += 1
-            spell[STA_PACKETS] = 0
-            spell[STA_RECEIVED] = 0
-        if spell[STA_PACKETS] == 0:
-            spell[STA_FIRST] = t
-            spell[STA_LAST] = t
-            spell[STA_FIRST_PACKET] = number
-        elif t > spell[STA_LAST]:
-            spell[STA_LAST] = t
-        spell[STA_LAST_PACKET] = number
-        spell[STA_PACKETS] += 1
+            stations[speaker, STA_PACKETS] = 0
+            stations[speaker, STA_RECEIVED] = 0
+        if stations[speaker, STA_PACKETS] == 0:
+            stations[speaker, STA_FIRST] = t
+            stations[speaker, STA_LAST] = t
+            stations[speaker, STA_FIRST_PACKET] = number
+        elif t > stations[speaker, STA_LAST]:
+            stations[speaker, STA_LAST] = t
+        stations[speaker, STA_LAST_PACKET] = number
+        stations[speaker, STA_PACKETS] += 1
 
         kind = int(net[i])
         if kind == 0:
@@ -348,13 +351,13 @@ def note_packets(
                 continue
             if pair >= 0:
                 pairs[pair, PAIR_BINDING] = bound
-        row = bindings[bound]
-        if row[BIND_PACKETS] == 0:
-            row[BIND_FIRST] = t
-            row[BIND_LAST] = t
-            row[BIND_FIRST_PACKET] = number
-        elif t > row[BIND_LAST]:
-            row[BIND_LAST] = t
-        row[BIND_LAST_PACKET] = number
-        row[BIND_PACKETS] += 1
+        row = np.uint64(bound)
+        if bindings[row, BIND_PACKETS] == 0:
+            bindings[row, BIND_FIRST] = t
+            bindings[row, BIND_LAST] = t
+            bindings[row, BIND_FIRST_PACKET] = number
+        elif t > bindings[row, BIND_LAST]:
+            bindings[row, BIND_LAST] = t
+        bindings[row, BIND_LAST_PACKET] = number
+        bindings[row, BIND_PACKETS] += 1
     return ended

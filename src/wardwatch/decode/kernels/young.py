@@ -261,9 +261,11 @@ def _sit_down(
         return 0
     if told[LENGTH] < _LEAST or source < 0 or target < 0 or free[free.size - 1] == 0:
         return 0
-    for port in (_FTP, _TELNET, _DNS):
-        if source == port or target == port:
-            return 0
+    # told apart one by one: a loop over a tuple may raise, and its code could not be kept
+    if source == _FTP or target == _FTP or source == _TELNET or target == _TELNET:
+        return 0
+    if source == _DNS or target == _DNS:
+        return 0
     if expected[source] or expected[target]:
         return 0
     for k in range(prefixes.size):
@@ -305,11 +307,11 @@ def _strange(b: Bytes, at: Int) -> bool:
     Text, a TLS record, MLLP, DICOM, telnet's IAC, a byte order mark, an SSL 2 hello: may be read.
     """
     octet = b[at]
-    if 0x20 <= octet <= 0x7E or octet in (9, 10, 13, 0x0B, 0xEF, 0xFF) or 20 <= octet <= 24:
+    if 0x20 <= octet <= 0x7E or 9 <= octet <= 13 or 20 <= octet <= 24:
         return False
-    if octet in (1, 2) and b[at + 1] == 0:
+    if octet == 0xEF or octet == 0xFF or (octet <= 2 and b[at + 1] == 0 and octet > 0):
         return False
-    return not (octet & 0x80 and b[at + 2] in (1, 4))
+    return not (octet & 0x80 and (b[at + 2] == 1 or b[at + 2] == 4))
 
 
 @helper
@@ -322,51 +324,55 @@ def _place(seq: Int, base: Int, near: Int) -> Int:
 @helper
 def _take(seat: Int, arena: Bytes, told: Ints, seats: Ints, pieces: Ints, kept: Bytes) -> bool:
     """Keep a segment that continues its side; ``False``: it is out of the ordinary."""
-    s = seats[seat]
     side = 1 - told[FROM_ORIG]
     size = told[LENGTH]
     if told[FLAGS] & (_SYN | _FIN | _RST) or size <= 0 or size != told[CLAIMED]:
         return False
-    if s[PIECES] >= MOST_PIECES or s[FILL + side] + size > (SERVER_ROOM if side else CLIENT_ROOM):
+    if seats[seat, PIECES] >= MOST_PIECES or seats[seat, FILL + side] + size > (
+        SERVER_ROOM if side else CLIENT_ROOM
+    ):
         return False
-    place = _place(told[SEQ], s[BASE + side], s[NEXT + side])
-    ahead = s[AT + side] < 0  # what nobody wants is not brought: behind it the stream goes on
-    if place != s[NEXT + side] and not (ahead and s[NEXT + side] < place <= s[PARSED + side]):
+    place = _place(told[SEQ], seats[seat, BASE + side], seats[seat, NEXT + side])
+    ahead = (
+        seats[seat, AT + side] < 0
+    )  # what nobody wants is not brought: behind it the stream goes on
+    if place != seats[seat, NEXT + side] and not (
+        ahead and seats[seat, NEXT + side] < place <= seats[seat, PARSED + side]
+    ):
         return False
     if told[FLAGS] & _ACK:
         other = 1 - side
-        reached = _place(told[ACK], s[BASE + other], s[NEXT + other])
-        if s[ACKED + other] < reached <= s[NEXT + other] + _WINDOW:
-            s[ACKED + other] = reached
+        reached = _place(told[ACK], seats[seat, BASE + other], seats[seat, NEXT + other])
+        if seats[seat, ACKED + other] < reached <= seats[seat, NEXT + other] + _WINDOW:
+            seats[seat, ACKED + other] = reached
     at = told[START]
-    first = s[FILL + side] == 0 and side == 1
-    if first and s[MODE] == UNKNOWN and (size < _LEAST or not _strange(arena, at)):
+    first = seats[seat, FILL + side] == 0 and side == 1
+    if first and seats[seat, MODE] == UNKNOWN and (size < _LEAST or not _strange(arena, at)):
         return False
-    start = seat * ROOM + side * CLIENT_ROOM + s[FILL + side]
+    start = seat * ROOM + side * CLIENT_ROOM + seats[seat, FILL + side]
     for k in range(size):
         kept[np.uint64(start + k)] = arena[np.uint64(at + k)]
-    piece = s[PIECES]
+    piece = seats[seat, PIECES]
     for k in range(TOLD):
         pieces[seat, piece, k] = told[k]
     pieces[seat, piece, START] = start
-    s[PIECES] += 1
-    if ahead and s[PARSED + side] < place + size:
-        s[AT + side] = s[FILL + side] + s[PARSED + side] - place
-    s[FILL + side] += size
-    s[NEXT + side] = place + size
+    seats[seat, PIECES] += 1
+    if ahead and seats[seat, PARSED + side] < place + size:
+        seats[seat, AT + side] = seats[seat, FILL + side] + seats[seat, PARSED + side] - place
+    seats[seat, FILL + side] += size
+    seats[seat, NEXT + side] = place + size
     return True
 
 
 @helper
 def _unknown(r: Int, seat: Int, rows: Ints, seats: Ints, kept: Bytes, free: Ints) -> bool:
     """Whether a strange conversation may go on or be given up; ``False``: Python is to look."""
-    s = seats[seat]
     begin = seat * ROOM + CLIENT_ROOM
-    for k in range(begin, begin + s[FILL + 1] - 3):  # the pump's telnet, on whatever port
+    for k in range(begin, begin + seats[seat, FILL + 1] - 3):  # the pump's telnet, on whatever port
         if kept[k] == 82 and kept[k + 1] == 84 and kept[k + 2] == 67 and kept[k + 3] == 83:
             return False
-    both = s[FILL] >= _BOTH and s[FILL + 1] >= _BOTH
-    if both or s[FILL] + s[FILL + 1] > _MAX_UNKNOWN:
+    both = seats[seat, FILL] >= _BOTH and seats[seat, FILL + 1] >= _BOTH
+    if both or seats[seat, FILL] + seats[seat, FILL + 1] > _MAX_UNKNOWN:
         rows[r, INTEREST] = IGNORE
         rows[r, SEAT] = THEIRS
         leave(seat, seats, free)
@@ -382,19 +388,22 @@ def leave(seat: Int, seats: Ints, free: Ints) -> None:
 
 
 @helper
-def _whole(s: Ints) -> bool:
+def _whole(seats: Ints, seat: Int) -> bool:
     """Whether all that either side acknowledged has been seen; a FIN would take one number."""
-    return bool(s[ACKED] <= s[NEXT] + 1 and s[ACKED + 1] <= s[NEXT + 1] + 1)
+    return bool(
+        seats[seat, ACKED] <= seats[seat, NEXT] + 1
+        and seats[seat, ACKED + 1] <= seats[seat, NEXT + 1] + 1
+    )
 
 
 @helper
-def _go_on(s: Ints, side: Int, size: Int, r: Int, rows: Ints) -> None:
+def _go_on(seats: Ints, seat: Int, side: Int, size: Int, r: Int, rows: Ints) -> None:
     """The record of ``size`` bytes is dealt with, be it all here or not."""
-    s[PARSED + side] += size
-    s[AT + side] += size
-    if s[AT + side] > s[FILL + side]:
-        s[AT + side] = -1
-        rows[r, ORIG_SKIP + side] = (s[BASE + side] + s[PARSED + side]) & _WORD
+    seats[seat, PARSED + side] += size
+    seats[seat, AT + side] += size
+    if seats[seat, AT + side] > seats[seat, FILL + side]:
+        seats[seat, AT + side] = -1
+        rows[r, ORIG_SKIP + side] = (seats[seat, BASE + side] + seats[seat, PARSED + side]) & _WORD
 
 
 @helper
@@ -410,13 +419,12 @@ def _records(
     lists: NDArray[np.int32],
 ) -> bool:
     """Read the records that are here (RFC 8446 §5.1); ``False``: one is out of the ordinary."""
-    s = seats[seat]
     side = 1 - told[FROM_ORIG]
     packet = told[PACKET]
     base = seat * ROOM + side * CLIENT_ROOM
-    while s[AT + side] >= 0:
-        here = s[FILL + side] - s[AT + side]
-        at = base + s[AT + side]
+    while seats[seat, AT + side] >= 0:
+        here = seats[seat, FILL + side] - seats[seat, AT + side]
+        at = base + seats[seat, AT + side]
         if here < 5:
             return True
         kind = np.int64(kept[at])
@@ -424,67 +432,68 @@ def _records(
         if kind < 20 or kind > 24 or kept[at + 1] != 3 or size > LONGEST_RECORD:
             return False
         if kind == 23:
-            if s[HELLO_AT] < 0 or s[SERVER_PACKET] < 0:
+            if seats[seat, HELLO_AT] < 0 or seats[seat, SERVER_PACKET] < 0:
                 return False
-            _go_on(s, side, 5 + size, r, rows)
-            _application(s, side, size, packet)
-            if s[DATA] >= 0 and s[DATA + 1] >= 0:
+            _go_on(seats, seat, side, 5 + size, r, rows)
+            _application(seats, seat, side, size, packet)
+            if seats[seat, DATA] >= 0 and seats[seat, DATA + 1] >= 0:
                 rows[r, INTEREST] = IGNORE
                 rows[r, SEAT] = THEIRS
                 done[done[done.size - 1]] = seat
                 done[done.size - 1] += 1
                 return True
             continue
-        if kind == 22 and s[OPAQUE + side]:
+        if kind == 22 and seats[seat, OPAQUE + side]:
             if here < 9:
                 return True
             if kept[at + 5] == 1 and _u24(kept, at + 6) + 4 == size:
                 return False  # a ClientHello behind a dummy ChangeCipherSpec
-            _go_on(s, side, 5 + size, r, rows)
+            _go_on(seats, seat, side, 5 + size, r, rows)
             continue
         if here < 5 + size:
             return True
         if kind == 21 and size == 2:
             return False
         if kind == 20:
-            _change(s, side)
-        elif kind == 22 and not _messages(s, side, at, size, packet, kept, row, lists):
+            _change(seats, seat, side)
+        elif kind == 22 and not _messages(seats, seat, side, at, size, packet, kept, row, lists):
             return False
-        _go_on(s, side, 5 + size, r, rows)
+        _go_on(seats, seat, side, 5 + size, r, rows)
     return True
 
 
 @hot
-def _application(s: Ints, side: Int, size: Int, packet: Int) -> None:
+def _application(seats: Ints, seat: Int, side: Int, size: Int, packet: Int) -> None:
     """A record of application data; in TLS 1.3 it may still be handshake (RFC 8446 §5.2)."""
-    s[HIDDEN + side] += 1
-    if s[DATA + side] >= 0:
+    seats[seat, HIDDEN + side] += 1
+    if seats[seat, DATA + side] >= 0:
         return
-    if s[SERVER_VERSION] >= 0x0304:
+    if seats[seat, SERVER_VERSION] >= 0x0304:
         if side == 0:
-            data = s[HIDDEN] > 1 and size != _HIDDEN_ALERT
+            data = seats[seat, HIDDEN] > 1 and size != _HIDDEN_ALERT
         else:
-            data = s[HIDDEN] > 0
+            data = seats[seat, HIDDEN] > 0
     else:
         data = True
     if data:
-        s[DATA + side] = packet
+        seats[seat, DATA + side] = packet
 
 
 @hot
-def _change(s: Ints, side: Int) -> None:
+def _change(seats: Ints, seat: Int, side: Int) -> None:
     """ChangeCipherSpec: up to TLS 1.2 the side encrypts from here on."""
-    known = s[SERVER_PACKET] >= 0
-    if known and s[SERVER_VERSION] >= 0x0304:
+    known = seats[seat, SERVER_PACKET] >= 0
+    if known and seats[seat, SERVER_VERSION] >= 0x0304:
         return
-    s[OPAQUE + side] = 1
-    if side == 1 and known and s[CHAIN_COUNT] == 0:
-        s[RESUMED] = 1
+    seats[seat, OPAQUE + side] = 1
+    if side == 1 and known and seats[seat, CHAIN_COUNT] == 0:
+        seats[seat, RESUMED] = 1
 
 
 @helper
 def _messages(
-    s: Ints,
+    seats: Ints,
+    seat: Int,
     side: Int,
     at: Int,
     size: Int,
@@ -496,15 +505,15 @@ def _messages(
     """The messages of a handshake record, whole ones only; ``False``: Python is to read them."""
     if size < 4:
         return False
-    if side == 0 and s[HELLO_AT] < 0:
+    if side == 0 and seats[seat, HELLO_AT] < 0:
         # the first word: a ClientHello that fills its record
-        if kept[at + 5] != 1 or _u24(kept, at + 6) + 4 != size or not _whole(s):
+        if kept[at + 5] != 1 or _u24(kept, at + 6) + 4 != size or not _whole(seats, seat):
             return False
-        s[HELLO_AT] = at
-        s[HELLO_LEN] = 5 + size
-        s[HELLO_PIECE] = s[PIECES] - 1
+        seats[seat, HELLO_AT] = at
+        seats[seat, HELLO_LEN] = 5 + size
+        seats[seat, HELLO_PIECE] = seats[seat, PIECES] - 1
         return True
-    if s[HELLO_AT] < 0:
+    if seats[seat, HELLO_AT] < 0:
         return False
     at += 5
     end = at + size
@@ -517,25 +526,25 @@ def _messages(
         if length > LONGEST_HANDSHAKE or at + length > end or kind == 1:
             return False
         if kind == 2:
-            if side == 0 or s[SERVER_PACKET] >= 0 or not _whole(s):
+            if side == 0 or seats[seat, SERVER_PACKET] >= 0 or not _whole(seats, seat):
                 return False
             server_hello(kept, at, length, row, lists, 0)
             if not row[0, OK]:
                 return False
-            s[SERVER_PACKET] = packet
-            s[SERVER_VERSION] = row[0, VERSION]
-            s[SERVER_CIPHER] = row[0, CIPHER]
-            s[RESUMED] = 1 if row[0, VERSION] >= 0x0304 and row[0, PSK] else 0
+            seats[seat, SERVER_PACKET] = packet
+            seats[seat, SERVER_VERSION] = row[0, VERSION]
+            seats[seat, SERVER_CIPHER] = row[0, CIPHER]
+            seats[seat, RESUMED] = 1 if row[0, VERSION] >= 0x0304 and row[0, PSK] else 0
         elif kind == 11 and side == 1:
             count = _certificates(kept, at, length)
-            if s[CHAIN_COUNT] or count < 1 or not _whole(s):
+            if seats[seat, CHAIN_COUNT] or count < 1 or not _whole(seats, seat):
                 return False
-            s[CHAIN_AT] = at
-            s[CHAIN_LEN] = length
-            s[CHAIN_PIECE] = s[PIECES] - 1
-            s[CHAIN_COUNT] = count
+            seats[seat, CHAIN_AT] = at
+            seats[seat, CHAIN_LEN] = length
+            seats[seat, CHAIN_PIECE] = seats[seat, PIECES] - 1
+            seats[seat, CHAIN_COUNT] = count
         elif kind == 16:
-            s[KEY_EXCHANGE] = 1
+            seats[seat, KEY_EXCHANGE] = 1
         at += length
     return True
 

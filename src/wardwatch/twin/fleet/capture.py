@@ -164,6 +164,8 @@ def _written(
     progress: Callable[[int, int], None] | None,
     parts: list[Path],
 ) -> Written:
+    if progress is not None:
+        progress(0, int(plan.hours * 3600))
     made = life(fleet(plan))
     source = Packets(made, shape=shape)
     names = [f"fleet.{shape}", "labels.parquet"] if with_packets else []
@@ -320,6 +322,7 @@ class _EventFile:
                 pa.field("made", pa.int64()), pa.field("number", pa.int64()),
                 pa.field("rate_nl_h", pa.int64()), pa.field("given_nl", pa.int64()),
                 pa.field("detail", pa.int64()), pa.field("sent", word),
+                pa.field("library", pa.int64()),
             ]
         )  # fmt: skip
         self._file = (
@@ -334,7 +337,7 @@ class _EventFile:
             pa.array(events.at + self._start), _coded(events.pump, self._pumps),
             _coded(events.what, self._whats), pa.array(events.made + self._start),
             pa.array(events.number), pa.array(events.rate), pa.array(events.given),
-            pa.array(events.detail), _coded(events.sent, _PHASES),
+            pa.array(events.detail), _coded(events.sent, _PHASES), pa.array(events.library),
         ]  # fmt: skip
         self._file.write_table(pa.Table.from_arrays(columns, schema=self._schema))
 

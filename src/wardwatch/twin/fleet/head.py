@@ -33,7 +33,7 @@ LATER = np.int64(1) << 62
 GAP, STUCK, SLIDING = range(3)
 RUNNING, BOLUS, KVO, PAUSED, STOPPED = range(5)
 """Phases of :class:`wardwatch.twin.therapy.Phase` that a programme passes."""
-TURN, LIMIT, EMPTY, LOADED, COMPLETE, CLAMPED, ASKED = range(7)
+TURN, LIMIT, EMPTY, LOADED, COMPLETE, CLAMPED, LIFTED, ASKED = range(8)
 PASSES = 256
 """More events than a programme has; a loop that is not done by then is a fault of ours."""
 
@@ -54,6 +54,10 @@ class Programmes(msgspec.Struct, frozen=True):
     limit_mmhg: Floats
     clamped: Ints
     """Instant at which the line is occluded for good; :data:`LATER` never."""
+    lifted: Ints
+    """Instant at which the pump changes its height, once; :data:`LATER` never."""
+    vein_then: Floats
+    """Pressure of the vein from then on."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -66,6 +70,8 @@ class Outcome(msgspec.Struct, frozen=True):
     phase: Ints
     occlusion: Ints
     """Instant of the occlusion alarm; :data:`LATER` none."""
+    pressure_mmhg: Floats
+    """Of the line."""
 
 
 @cache
@@ -89,7 +95,7 @@ def outcome(asked: Programmes, at: Ints) -> Outcome:
     head = _Head(asked)
     for _ in range(PASSES):
         if not head.pass_on(at):
-            return Outcome(head.delivered, head.given[0], head.phase, head.occlusion)
+            return Outcome(head.delivered, head.given[0], head.phase, head.occlusion, head.pressure)
     raise AssertionError("a programme has more events than there can be")
 
 
@@ -115,6 +121,7 @@ class _Head:
         self.pressure, self.delivered = np.zeros(n), np.zeros(n)
         self.vein = asked.vein.astype(float)
         self.occluded = np.zeros(n, bool)
+        self.lifted = np.zeros(n, bool)
         self.speed, self.damping = np.zeros(n), np.ones(n)
         self.t = np.zeros(n, np.int64)
         self.left = (asked.vtbi_nl.copy(), np.zeros(n, np.int64))
@@ -139,7 +146,15 @@ class _Head:
         due, cause = self._next(live, at)
         self._anchor(live, due)
         for what, act in enumerate(
-            (self._turn, self._limit, self._empty, self._loaded, self._complete, self._clamp)
+            (
+                self._turn,
+                self._limit,
+                self._empty,
+                self._loaded,
+                self._complete,
+                self._clamp,
+                self._lift,
+            )
         ):
             some = live[cause == what]
             if len(some):
@@ -160,6 +175,7 @@ class _Head:
             (self._falls(rows, self.bolus, phase == BOLUS), LOADED),
             (self._falls(rows, self.left, (phase == RUNNING) & (self.asked.vtbi_nl[rows] > 0)), COMPLETE),
             (np.where(self.occluded[rows], LATER, np.maximum(self.asked.clamped[rows], t)), CLAMPED),
+            (np.where(self.lifted[rows], LATER, np.maximum(self.asked.lifted[rows], t)), LIFTED),
             (at[rows], ASKED),
         ]  # fmt: skip
         times = np.stack([one for one, _ in candidates])
@@ -231,6 +247,10 @@ class _Head:
 
     def _clamp(self, rows: Ints) -> None:
         self.occluded[rows] = True
+
+    def _lift(self, rows: Ints) -> None:
+        self.lifted[rows] = True
+        self.vein[rows] = self.asked.vein_then[rows]
 
     def _drive(self, rows: Ints, phase: Ints, rate: Ints) -> None:
         """The motor's rate from now on; one that stops gives way until it pushes no more."""

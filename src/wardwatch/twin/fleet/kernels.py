@@ -32,8 +32,8 @@ RAW, UDP, TCP, BULK = range(4)
 ROUTED, SHOUTED, ANNOUNCED, HANDED = range(4)
 """Between pump and server over the router; from nobody to all; by the router to all; by the router."""
 DETAIL, RUNNING = -1, -2
-"""Choices of templates: by the event's detail; the second one while an infusion runs; 1 and more: by
-lot among so many."""
+"""Choices of templates: by the event's detail; of four, the second of a pair while an infusion runs,
+and the second pair with the second library; 1 and more: by lot among so many."""
 
 # Columns of a packet.
 (
@@ -45,7 +45,7 @@ PACKET_COLUMNS = 23
 that hangs on the event; stamp of the message; nL/h; nL; the event's detail; label; how it was sent."""
 
 # Columns of an event, as in ``timeline.Events``.
-E_AT, E_PUMP, E_WHAT, E_MADE, E_NUMBER, E_RATE, E_GIVEN, E_DETAIL, E_SENT = range(9)
+E_AT, E_PUMP, E_WHAT, E_MADE, E_NUMBER, E_RATE, E_GIVEN, E_DETAIL, E_SENT, E_LIBRARY = range(10)
 
 # Columns of a pump.
 KIND, VLAN, ADDRESS, MAC_HIGH, MAC_LOW = range(5)
@@ -86,7 +86,7 @@ def mixed(x: N) -> N:
 
 @kernel
 def count_packets(
-    events: NDArray[np.int64],  # (events, 9)
+    events: NDArray[np.int64],  # (events, 10)
     pumps: NDArray[np.int64],  # (pumps, PUMP_COLUMNS)
     scripts: NDArray[np.int64],  # (kinds, events, 2)   first step and the one behind the last
     steps: NDArray[np.int64],  # (steps, STEP_COLUMNS)
@@ -109,7 +109,7 @@ def count_packets(
 
 @kernel
 def expand(
-    events: NDArray[np.int64],  # (events, 9)          by time
+    events: NDArray[np.int64],  # (events, 10)          by time
     pumps: NDArray[np.int64],  # (pumps, PUMP_COLUMNS)
     scripts: NDArray[np.int64],  # (kinds, events, 2)
     steps: NDArray[np.int64],  # (steps, STEP_COLUMNS)
@@ -150,6 +150,7 @@ def expand(
                     template += events[e, E_DETAIL]
                 elif steps[s, CHOICE] == RUNNING:
                     template += np.int64(1 if events[e, E_RATE] > 0 else 0)
+                    template += np.int64(2 if events[e, E_LIBRARY] > 1 else 0)
                 else:
                     template += lot % steps[s, CHOICE]
             length = templates[template, T_LEN] if template >= 0 else np.int64(0)

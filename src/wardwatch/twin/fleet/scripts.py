@@ -309,7 +309,11 @@ class _Maker:
                     bodies = [hl7(what, sender, cause) for cause in range(causes)]
                     choice = k.DETAIL
                 else:
-                    bodies = [hl7(what, sender, 0, running=runs) for runs in (False, True)]
+                    bodies = [
+                        hl7(what, sender, 0, running=runs, library=version)
+                        for version in (1, 2)
+                        for runs in (False, True)
+                    ]
                     choice = k.RUNNING
                 first, *_ = [self.template(body) for body in bodies]
                 said = first
@@ -398,7 +402,7 @@ class _Way(NamedTuple):
     slot: int
 
 
-def hl7(what: What, sender: str, cause: int, *, running: bool = True) -> bytes:
+def hl7(what: What, sender: str, cause: int, *, running: bool = True, library: int = 1) -> bytes:
     """PCD-01 for reports, PCD-10 for infusion events, PCD-04 for alarms, with marks for patches."""
     device = pcd.Device("", _EUI, sender)
     at = int(datetime.strptime(_STAMP + "+0000", "%Y%m%d%H%M%S%z").timestamp()) * NS
@@ -407,7 +411,7 @@ def hl7(what: What, sender: str, cause: int, *, running: bool = True) -> bytes:
     # In nL and nL/h what the marks say in mL: 1357.91, 2468.13 and 3579.24.
     rate, given, left = 1_357_910_000, 2_468_130_000, 3_579_240_000
     if what is What.REPORT:
-        one = telling.Status(0, phase, rate, given, left, 0, 1, 0, None)
+        one = telling.Status(0, phase, rate, given, left, 0, library, 0, None)
         return pcd.report(device, one, at, control)
     if what in (What.START, What.STOP):
         kind = telling.What.START if what is What.START else telling.What.COMPLETE

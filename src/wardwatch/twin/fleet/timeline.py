@@ -95,6 +95,8 @@ class Events(NamedTuple):
     message; version of a library; the new care area."""
     sent: Ints
     """ORDINARY, LIVE or BACKLOG."""
+    library: Ints
+    """Version of the drug library in use when the message was made; 0 where it is none."""
 
     def rows(self, which: Ints | NDArray[np.bool_] | slice) -> Events:
         """Some of them."""
@@ -152,7 +154,8 @@ class _Timeline:
         made = made._replace(number=self._numbers(made.pump))
         rate, given, left = self._infusion(made.pump, made.made)
         detail = np.where(made.what <= What.STOP, left, made.detail)
-        made = made._replace(rate=rate, given=given, detail=detail)
+        library = 1 + (made.made >= self.life.library.used[made.pump])
+        made = made._replace(rate=rate, given=given, detail=detail, library=library)
         held = self.life.outages.holding(made.pump, made.made)
         back = self._back(made.rows(held >= 0), held[held >= 0], end)
         ready = joined([_between(self.acts, start, end), made.rows(held < 0), back, self.later])
@@ -280,6 +283,7 @@ def _told(
     return Events(
         at=at, pump=pump, what=zeros + what, made=at, number=zeros if number is None else number,
         rate=zeros, given=zeros, detail=zeros + detail, sent=zeros if sent is None else sent,
+        library=zeros,
     )  # fmt: skip
 
 

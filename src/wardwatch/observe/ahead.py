@@ -1,0 +1,111 @@
+"""Ahead: while one block is understood, the next one is read and decoded by another thread.
+
+The kernels let Python's lock go, so that two cores share the work; the blocks come in their order
+and what is made of them is the same, to the last row, with one core or two.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+from threading import Semaphore
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from wardwatch.decode.columns import PacketColumns
+from wardwatch.decode.kernels import headers
+from wardwatch.model.block import Interface, PacketBlock
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from concurrent.futures import Future
+
+    from wardwatch.capture.reader import CaptureReader
+
+
+OUTSTANDING = 2
+"""Blocks given or waiting to be: more would leave the cache before they are looked at."""
+WORTH_BYTES = 4 << 20
+"""Stored bytes of a file from which on a second thread pays: two or three blocks."""
+
+
+class Decoded(msgspec.Struct, frozen=True):
+    """A block, its columns, and what the reader knew when it had read it."""
+
+    block: PacketBlock
+    columns: PacketColumns
+    interfaces: tuple[Interface, ...]
+    bytes_read: int
+
+
+def decoded(
+    reader: CaptureReader, events: headers.Events, *, threads: int = 0
+) -> Generator[Decoded]:
+    """Every block of a capture with its columns, which are good until the next is asked for.
+
+    Tags are counted in ``events``, which are complete when the iteration ends. ``threads`` 1 does
+    it all in the caller's; 0 takes more where there are more cores and the file is long.
+    """
+    if threads == 0:
+        _, total = reader.progress
+        threads = 1 if 0 <= total < WORTH_BYTES or _cores() < 2 else 3
+    if threads == 1:
+        return _here(reader, events)
+    return _ahead(reader, events)
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _here(reader: CaptureReader, events: headers.Events) -> Generator[Decoded]:
+    columns = PacketColumns.of_size(0)
+    for block in reader:
+        columns = _decode(block, columns, events)
+        yield Decoded(block, columns, reader.interfaces, reader.progress[0])
+
+
+def _decode(block: PacketBlock, columns: PacketColumns, events: headers.Events) -> PacketColumns:
+    if len(columns.kind) < block.n:
+        columns = PacketColumns.of_size(block.n)
+    headers.decode_block(block, columns, events)
+    return columns
+
+
+def _ahead(reader: CaptureReader, events: headers.Events) -> Generator[Decoded]:
+    """One thread reads and decodes, one hashes, and the caller's understands."""
+    room = Semaphore(OUTSTANDING)
+    ready: SimpleQueue[Decoded | None] = SimpleQueue()
+    stopped = False
+
+    def work() -> None:
+        columns = [PacketColumns.of_size(0)] * (OUTSTANDING + 1)
+        try:
+            blocks = iter(reader)
+            while True:
+                room.acquire()
+                block = None if stopped else next(blocks, None)
+                if block is None:
+                    return
+                columns.append(_decode(block, columns.pop(0), events))
+                ready.put(Decoded(block, columns[-1], reader.interfaces, reader.progress[0]))
+        finally:
+            ready.put(None)
+
+    with ThreadPoolExecutor(2, "wardwatch") as pool:
+        reader.lend(OUTSTANDING + 2)
+        reader.hash_aside(pool)
+        working: Future[None] = pool.submit(work)
+        try:
+            while (given := ready.get()) is not None:
+                yield given
+                room.release()
+            working.result()
+        finally:
+            stopped = True
+            room.release()

@@ -1,0 +1,88 @@
+"""The account of one capture: its packets by outcome and interface, and the jumps of its clock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from wardwatch.decode.kernels import tally as kernel
+from wardwatch.decode.kernels.headers import REASONS
+from wardwatch.model.values import NS, UNKNOWN_TIME
+
+if TYPE_CHECKING:
+    from wardwatch.decode.columns import PacketColumns
+    from wardwatch.model.block import PacketBlock
+
+BACK_NS = NS
+FORWARD_NS = 3600 * NS
+"""A clock that goes back by more than a second, or forward by more than an hour, jumped."""
+
+
+class Tally:
+    """Takes every block of one capture."""
+
+    def __init__(self) -> None:
+        self._stamps = np.zeros(kernel.STAMPS, np.int64)
+        self._stamps[[kernel.FIRST, kernel.LAST, kernel.PREVIOUS]] = UNKNOWN_TIME
+        self._counts = np.zeros((3, len(REASONS)), np.int64)
+        self._first = np.zeros((3, len(REASONS)), np.int64)
+        self._interfaces = np.zeros(1, np.int64)
+
+    @property
+    def first(self) -> int:
+        """The earliest stamp, ns; UNKNOWN_TIME without any."""
+        return int(self._stamps[kernel.FIRST])
+
+    @property
+    def last(self) -> int:
+        """The latest stamp, ns."""
+        return int(self._stamps[kernel.LAST])
+
+    @property
+    def jumps(self) -> int:
+        """How often the clock jumped from one packet to the next."""
+        return int(self._stamps[kernel.JUMPS])
+
+    @property
+    def cut(self) -> int:
+        """Packets of which the capture holds less than there was."""
+        return int(self._stamps[kernel.CUT])
+
+    def take(self, block: PacketBlock, columns: PacketColumns) -> None:
+        """Count one block."""
+        n = block.n
+        highest = int(block.interface[:n].max()) if n else 0
+        if highest >= len(self._interfaces):
+            self._interfaces = np.pad(self._interfaces, (0, highest + 1 - len(self._interfaces)))
+        kernel.tally(
+            n,
+            block.first,
+            block.time,
+            block.length,
+            block.wire,
+            block.interface,
+            columns.outcome,
+            columns.reason,
+            BACK_NS,
+            FORWARD_NS,
+            self._stamps,
+            self._counts,
+            self._first,
+            self._interfaces,
+        )
+
+    def outcomes(self) -> list[int]:
+        """Packets decoded, skipped and malformed."""
+        return [int(part.sum()) for part in self._counts]
+
+    def of_interface(self, index: int) -> int:
+        """Packets of one interface."""
+        return int(self._interfaces[index]) if index < len(self._interfaces) else 0
+
+    def rows(self) -> list[tuple[int, int, int, int]]:
+        """(outcome, reason, packets, first packet) of what occurred."""
+        return [
+            (outcome, reason, int(self._counts[outcome, reason]), int(self._first[outcome, reason]))
+            for outcome, reason in np.argwhere(self._counts).tolist()
+        ]
