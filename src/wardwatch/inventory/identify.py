@@ -26,7 +26,15 @@ from wardwatch.inventory.stations import (
 )
 from wardwatch.inventory.vendors import vendor
 from wardwatch.inventory.weigh import Weighed, weigh
-from wardwatch.model.device import MEDICAL_KINDS, Confidence, Device, Identity, Listed, Trait
+from wardwatch.model.device import (
+    LEFT_OUT,
+    MEDICAL_KINDS,
+    Confidence,
+    Device,
+    Identity,
+    Listed,
+    Trait,
+)
 from wardwatch.model.values import is_locally_administered, utc_text
 
 if TYPE_CHECKING:
@@ -377,7 +385,7 @@ def _with_vendor(
 
 def _left_out(stations_: int) -> Device:
     return Device(
-        id="dev-more",
+        id=LEFT_OUT,
         identity=Identity(),
         confidence=Confidence.UNKNOWN,
         packets=stations_,
