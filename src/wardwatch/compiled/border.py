@@ -293,7 +293,11 @@ def _code(function: Callable[..., Any], types: tuple[Type, ...]) -> tuple[bytes,
     key = store.key_of(function, described)
     symbol = f"wardwatch_{function.__name__}_{key.hex()[:16]}"
     folder = cache_folder()
-    path = None if folder is None else store.path_of(folder, function, key)
+    path = (
+        None
+        if folder is None
+        else store.path_of(folder, f"{function.__module__}.{function.__name__}", key)
+    )
     made = None if path is None else store.read(path, key)
     if made is None:
         _tell()
