@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections import defaultdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -81,12 +82,15 @@ class Watch:
 
 def profile(path: str) -> dict[str, float]:
     """Where the time goes, by stage, once everything is loaded."""
+    from wardwatch import detect, verify
     from wardwatch.capture import source
     from wardwatch.decode.conversations import ConversationTable
     from wardwatch.decode.kernels import duplicates, headers, stations, young
-    from wardwatch.observe import fast_rows, observer, tables
+    from wardwatch.inventory import identify
+    from wardwatch.observe import engine, fast_rows, observer, tables
     from wardwatch.observe import young as observe_young
-    from wardwatch.observe.engine import observe
+    from wardwatch.ui import report
+    from wardwatch.watch import audit
 
     watch = Watch()
     for owner, name, stage in (
@@ -106,13 +110,18 @@ def profile(path: str) -> dict[str, float]:
         (fast_rows.FastRows, "arp", "DNS, DHCP, ARP in bulk"),
         (observer.Observer, "_write", "conversations in words"),
         (tables.Spool, "_flush", "Parquet"),
+        (identify, "inventory", "inventory"),
+        (verify, "verify", "verdicts"),
+        (detect, "detect", "findings"),
+        (report, "build", "report"),
     ):
         watch.around(owner, name, stage)
     # In one thread: of the time that two take at once nobody could say whose it is.
-    observe([path], threads=1)  # loads every kernel
+    engine.observe = partial(engine.observe, threads=1)
+    report.build(audit([path]))  # loads every kernel
     watch.switch()
     watch.spent.clear()
-    observe([path], threads=1)
+    report.build(audit([path]))
     watch.switch()
     return dict(sorted(watch.spent.items(), key=lambda item: -item[1]))
 

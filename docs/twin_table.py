@@ -124,6 +124,7 @@ PARTS = {
     "T-24": "250 ms is assumed; what the motor did until the gate closed is taken from the closed form",
     "C-4": "elements beyond envelope and maintenance, and the framing without HTTP, are assumed",
     "C-6": "from the pump as SOAP, from its server as PCD-01; the interval is assumed",
+    "C-10": "an extra (`sdc`, sdc11073, MIT), plain HTTP on loopback; the time is reported, not judged",
     "C-14": "the time to boot is assumed, and 1 s in the test",
     "C-15": "a day of 1,500 entries in the suite; the file survives kill -9 of its writer, a power cut was not tried",
     "C-19": "on the wire the audit of a live ward counts the questions",

@@ -15,6 +15,7 @@ from pathlib import Path
 from tests.shared import SHARED
 
 CORPUS = SHARED / "data" / "advisories" / "icsma.tar.xz"
+HAND = Path(__file__).parent / "advise" / "read_by_hand.txt"
 DOCS = Path(__file__).parents[1] / "docs" / "advisories.md"
 BEGIN, END = "<!-- gold table -->", "<!-- end of gold table -->"
 
@@ -105,6 +106,34 @@ def table(path: Path, corpus: Path = CORPUS) -> Table:
                     f"{name}: CVEs too many {sorted(own - wanted - maybe)}, missing {sorted(wanted - own)}"
                 )
     return found
+
+
+def by_hand(
+    path: Path = HAND, corpus: Path = CORPUS, told: list[str] | None = None
+) -> tuple[int, int, list[str]]:
+    """Rows, those that agree on the overall status, and affected ones said not affected."""
+    from wardwatch.advise.assets import Asset, Library
+    from wardwatch.advise.statements import statements
+    from wardwatch.advise.store import read_paths
+    from wardwatch.model.advisory import Exposure
+
+    documents, _ = read_paths([corpus])
+    library = Library(s for document in documents for s in statements(document))
+    letters = {Exposure.AFFECTED: "a", Exposure.UNKNOWN: "u", Exposure.NOT_AFFECTED: "n"}
+    rows, agreed, dangerous = 0, 0, []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith("#"):
+            continue
+        *words, expected = line.split("|")
+        given = [letters[a.exposure] for a in library.match(Asset(*words))]
+        wanted = [pair.partition("=")[2] for pair in expected.split(";") if pair]
+        said, meant = (next((c for c in "aun" if c in found), "-") for found in (given, wanted))
+        rows, agreed = rows + 1, agreed + (said == meant)
+        if (said, meant) == ("n", "a"):
+            dangerous.append(line)
+        if said != meant and told is not None:
+            told.append(f"{line}: said {said}")
+    return rows, agreed, dangerous
 
 
 def render(found: Table) -> str:

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wardwatch.advise.listing import read_assets
-from wardwatch.errors import InventoryError
+from wardwatch.advise.assets import Asset
+from wardwatch.advise.listing import read_assets, typed
+from wardwatch.errors import InventoryError, UsageError
 
 ROWS = "Asset No.;Mfr;Model Name;SW Version\nA1;Dräger;Infinity Delta;VF9.1\n"
 
@@ -95,3 +96,16 @@ def test_a_device_exported_twice_is_counted_once_and_told(tmp_path):
     groups, warnings = read_assets(path)
     assert [(g.asset.version, g.rows) for g in groups] == [("9.7", (2, 4, 6, 7)), ("9.9", (5,))]
     assert warnings == ("list.csv: 1 rows repeat a device of the same number; counted once",)
+
+
+def test_a_device_may_be_typed_and_says_so():
+    one = typed("Smiths Medical; Medfusion 4000 ;1.5")
+    assert one.asset == Asset("Smiths Medical", "Medfusion 4000", "1.5", "", "typed")
+    assert typed("Baxter; Sigma Spectrum; 8.00; WBM v16").asset.component == "WBM v16"
+    assert typed(";Medfusion 4000").asset.version == ""
+
+
+@pytest.mark.parametrize("words", ["", "Medfusion 4000", "a;;1", "a;b;c;d;e"])
+def test_words_that_name_no_device_are_refused(words):
+    with pytest.raises(UsageError, match="names no device"):
+        typed(words)

@@ -76,3 +76,10 @@ def test_a_weakness_that_our_record_lacks_is_not_lost():
     told = advisory_of(msgspec.structs.replace(document, flaws=(*document.flaws, extra)), RECORD)
     assert told.vulnerabilities[-1].cve == "CVE-2099-0001"
     assert len(told.vulnerabilities) == 9
+
+
+def test_what_is_known_at_the_bedside_stands_beside_a_weakness():
+    document = read_document(raw(cves=("CVE-2020-25165", "CVE-2020-0001")), "a.json")
+    known, other = advisory_of(document).vulnerabilities
+    assert known.clinical.startswith("The PC unit goes on as programmed")
+    assert other.clinical == ""

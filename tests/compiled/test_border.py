@@ -74,6 +74,22 @@ def test_tuples_of_arrays_and_tables_go_in_and_nothing_comes_out() -> None:
     assert table.tolist() == plain.tolist()
 
 
+def test_a_tuple_is_told_from_another_also_after_one_that_was_refused() -> None:
+    rows, columns = np.arange(2, dtype=np.int64), np.arange(3, dtype=np.int64)
+    first, second = Pair(rows, columns), Pair(rows + 5, columns)
+    broken = Pair(rows + 7, columns.astype(np.float64))
+    for _ in range(2):
+        for pair, low in ((first, 0), (first, 0), (second, 5), (first, 0)):
+            table = np.zeros((2, 3), np.int64)
+            spread(pair, table, 1)
+            assert table[0].tolist() == [low * 1000 + 1, low * 1000 + 2, low * 1000 + 3]
+        with pytest.raises(TypeError):
+            spread(broken, np.zeros((2, 3), np.int64), 1)
+        table = np.zeros((2, 3), np.int64)
+        spread(first, table, 1)
+        assert table[1, 0] == 1001
+
+
 def test_a_truth_comes_out_as_one() -> None:
     assert above(np.array([3]), 2) is True
     assert above(np.array([-3]), 2) is False

@@ -112,7 +112,7 @@ def test_constants_behind_an_extended_argument_are_seen() -> None:
 
 
 def test_code_is_read_back_and_is_private(tmp_path: Path) -> None:
-    path = store.path_of(tmp_path / "made", kernel, key())
+    path = store.path_of(tmp_path / "made", "kernel", key())
     assert store.read(path, key()) is None
     store.keep(path, key(), b"code")
     assert store.read(path, key()) == b"code"
@@ -124,13 +124,13 @@ def test_code_is_read_back_and_is_private(tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be_written_is_no_fault(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    path = store.path_of(tmp_path / "file" / "below", kernel, key())
+    path = store.path_of(tmp_path / "file" / "below", "kernel", key())
     store.keep(path, key(), b"code")
     assert store.read(path, key()) is None
 
 
 def test_every_changed_octet_is_refused(tmp_path: Path) -> None:
-    path = store.path_of(tmp_path, kernel, key())
+    path = store.path_of(tmp_path, "kernel", key())
     store.keep(path, key(), b"code")
     whole = path.read_bytes()
     for at in range(len(whole)):
@@ -144,7 +144,7 @@ def test_every_changed_octet_is_refused(tmp_path: Path) -> None:
 
 
 def test_code_under_another_key_is_refused(tmp_path: Path) -> None:
-    path = store.path_of(tmp_path, kernel, key())
+    path = store.path_of(tmp_path, "kernel", key())
     store.keep(path, key(types="bool"), b"code")
     assert store.read(path, key()) is None
 
@@ -153,7 +153,7 @@ def test_code_under_another_key_is_refused(tmp_path: Path) -> None:
 def test_what_others_own_may_write_or_point_to_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = store.path_of(tmp_path, kernel, key())
+    path = store.path_of(tmp_path, "kernel", key())
     store.keep(path, key(), b"code")
     path.chmod(0o620)
     assert store.read(path, key()) is None
@@ -174,7 +174,7 @@ def test_few_files_of_one_kernel_are_kept(tmp_path: Path) -> None:
     other.write_bytes(b"")
     for i in range(store.KEPT + 3):
         own = key(types=f"int {i}")
-        path = store.path_of(tmp_path, kernel, own)
+        path = store.path_of(tmp_path, "kernel", own)
         store.keep(path, own, b"code")
         os.utime(path, (i, i))
     assert len(list(tmp_path.iterdir())) == store.KEPT + 1

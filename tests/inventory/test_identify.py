@@ -509,6 +509,18 @@ def test_forged_sources_are_bounded_and_said(monkeypatch):
     assert devices[-1].notes[0].startswith("2 further addresses")
 
 
+def test_whoever_showed_what_it_is_stays_in_a_flood(monkeypatch):
+    from wardwatch.inventory import identify, stations
+
+    monkeypatch.setattr(stations, "MAX_STATIONS", 1)
+    monkeypatch.setattr(identify, "MAX_STATIONS", 1)
+    seen = Evidence().station(NOBODY).station(PLAIN)
+    seen.rows["presence"][1]["packets"] = 1
+    seen.add("dhcp", op=1, msg_type="DISCOVER", src_mac=PLAIN, chaddr=PLAIN, mqx_pads=True)
+    devices = seen.devices()
+    assert {device.macs for device in devices} == {(NOBODY,), (PLAIN,)}
+
+
 def test_a_pump_server_behind_the_router_is_known_by_its_address():
     seen = Evidence().station(PUMP, IP).station(PLAIN, "10.1.2.1")
     for host in range(1, 12):

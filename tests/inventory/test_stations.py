@@ -117,10 +117,21 @@ def test_addresses_of_one_station_are_bounded(monkeypatch):
 
 def test_bounds_leave_out_the_quietest_and_count_them(monkeypatch):
     monkeypatch.setattr(module, "MAX_STATIONS", 1)
-    seen = Evidence().station(PUMP).station(PLAIN)
+    seen = Evidence().station(NOBODY).station(PLAIN)
     seen.rows["presence"][0]["packets"] = 1
     found = stations(seen.tables)
     assert (list(found.by_key), found.left_out) == ([PLAIN], 1)
+
+
+def test_a_quiet_station_of_a_known_maker_stays_in_a_flood(monkeypatch):
+    monkeypatch.setattr(module, "MAX_STATIONS", 1)
+    seen = Evidence().station(PUMP, "10.1.2.3").station(PLAIN).station(NOBODY, "10.1.2.3")
+    seen.rows["presence"][0]["packets"] = 1
+    found = stations(seen.tables)
+    assert (list(found.by_key), found.left_out) == ([PUMP], 2)
+    # Who else used its address is still known.
+    assert found.owner == {"10.1.2.3": PUMP}
+    assert set(found.bindings) == {PUMP, NOBODY}
 
 
 def test_a_packets_number_goes_there_and_back():

@@ -1,6 +1,6 @@
 import pytest
 
-from wardwatch.inventory.vendors import vendor
+from wardwatch.inventory.vendors import _organisation, vendor
 
 
 def test_the_registry_names_the_holder_of_a_prefix():
@@ -19,3 +19,13 @@ def test_the_registry_names_the_holder_of_a_prefix():
 )
 def test_addresses_that_name_nobody(mac):
     assert vendor(mac) == ""
+
+
+def test_the_registry_is_read_as_netaddr_reads_it():
+    from netaddr import OUI
+    from netaddr.eui import ieee
+
+    for prefix in list(ieee.OUI_INDEX)[::40]:
+        assert _organisation(prefix) == str(OUI(prefix).registration().org), hex(prefix)
+    lost = next(p for p in range(1, 1 << 24) if p not in ieee.OUI_INDEX)
+    assert _organisation(lost) == ""

@@ -1,5 +1,8 @@
 """The spool and the tables: rows in, questions out, and nothing in between but Parquet."""
 
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -135,3 +138,49 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "out" / "arp.parquet").mkdir()
     with pytest.raises(OutputError, match="arp"):
         spool.close()
+
+
+def test_a_question_of_empty_tables_is_not_asked() -> None:
+    tables = Tables.of(arp=[{"sender_ip": "10.0.0.1"}])
+    assert tables.rows("arp") == 1
+    assert tables.rows("dns") == 0
+    assert tables.ask("no SQL at all", of=("dns", "dhcp")) == []
+    assert [r.ip for r in tables.ask("SELECT sender_ip AS ip FROM arp", of=("dns", "arp"))] == [
+        "10.0.0.1"
+    ]
+
+
+def test_what_is_laid_or_settled_beside_the_tables_can_be_joined_and_forgotten() -> None:
+    import duckdb
+
+    tables = Tables.of(arp=[{"sender_ip": ip} for ip in ("10.0.0.1", "10.0.0.2", "10.0.0.3")])
+    laid = tables.lay(address=["10.0.0.1", "10.0.0.3"], device=["a", "b"])
+    question = f"SELECT device FROM arp JOIN {laid} ON address = sender_ip WHERE sender_ip <> ?"
+    settled, rows = tables.settle(question, ["10.0.0.3"])
+    assert rows == 1
+    assert [row.device for row in tables.ask(f"FROM {settled}")] == ["a"]
+    tables.forget(settled)
+    with pytest.raises(duckdb.CatalogException):
+        tables.ask(f"FROM {settled}")
+
+
+def test_files_say_how_many_rows_they_hold(tmp_path) -> None:
+    spool = Spool(tmp_path)
+    spool.add("arp", {"sender_ip": "10.0.0.1"})
+    spool.close()
+    assert (Tables(tmp_path).rows("arp"), Tables(tmp_path).rows("dns")) == (1, 0)
+    with pytest.raises(KeyError):
+        Tables().rows("arp")
+
+
+def test_an_answer_larger_than_the_memory_for_questions_comes_from_disk(tmp_path) -> None:
+    tables = Tables.of()
+    limit, folder = tables.ask(
+        "SELECT current_setting('memory_limit') AS l, current_setting('temp_directory') AS f"
+    )[0]
+    assert limit == "190.7 MiB"
+    assert folder.startswith(tempfile.gettempdir())
+    rows = 12_000_000
+    question = f"SELECT range AS a, hash(range) AS b, hash(range + 1) AS c FROM range({rows})"
+    assert tables.settle(question)[1] == rows
+    assert any(Path(folder).iterdir())

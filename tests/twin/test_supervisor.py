@@ -2,8 +2,10 @@
 
 import os
 import select
-import signal
+import subprocess
+import sys
 import threading
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -76,14 +78,25 @@ def test_t24_a_head_that_beats_is_left_alone() -> None:
     assert PATIENCE_S == 0.25
 
 
+SHARED = """
+import os, signal
+from wardwatch.twin.supervisor import Gate
+gate = Gate()
+pid = os.fork()
+if pid == 0:
+    gate.close(42)
+    os.kill(os.getpid(), signal.SIGKILL)
+os.waitpid(pid, 0)
+print(gate.closed_at)
+gate.open()
+print(gate.closed_at)
+"""
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 def test_t24_the_gate_is_shared_by_processes() -> None:
-    gate = Gate()
-    pid = os.fork()
-    if pid == 0:
-        gate.close(42)
-        os.kill(os.getpid(), signal.SIGKILL)
-    os.waitpid(pid, 0)
-    assert gate.closed_at == 42
-    gate.open()
-    assert gate.closed_at == 0
+    here = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "src")}
+    ran = subprocess.run(
+        [sys.executable, "-c", SHARED], env=here, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.split() == ["42", "0"]

@@ -70,5 +70,16 @@ def test_what_was_repaired_is_shown_with_both_sides(run, tmp_path):
 def test_a_list_may_be_held_against_files_alone_and_hostile_words_are_shown(run, tmp_path):
     (tmp_path / "list.csv").write_text("maker,model,version\nAcme,Bed 7,\x1b[2J1\n")
     done = run("match", "--inventory", "@list.csv", "--advisories", "@a.json")
-    assert "against 1 advisories" in done.output
+    assert "against 1 advisory" in done.output
     assert "\x1b" not in done.output
+
+
+def test_a_typed_device_is_answered_and_its_version_is_said_to_be_typed(run):
+    done = run("match", "--device", "Smiths Medical; Medfusion 4000; 1.1.2", "--shelf", "@none")
+    assert done.exit_code == 1
+    assert (
+        "ICSMA-17-250-02A affected: Version 1.1.2 (as typed) is among the affected" in done.output
+    )
+    told = json.loads(run("match", "--device", "BD; Alaris PCU 8015; 9.33", "--json").output)
+    assert {a["version_source"] for a in told["groups"][0]["answers"]} == {"typed"}
+    assert run("match").exception is not None

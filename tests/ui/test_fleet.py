@@ -57,6 +57,29 @@ def test_the_audit_finds_every_pump_of_a_clean_fleet_and_nothing_else(made):
     assert {verdict.measure for verdict in audit.broken} <= {"static_address"}
 
 
+def test_a_power_cut_is_no_attack_to_the_audit(tmp_path):
+    words = (
+        "--pumps",
+        "12",
+        "--hours",
+        "0.4",
+        "--power-cut",
+        "0.15",
+        "--dhcp-share",
+        "1",
+        "--json",
+    )
+    shown = asked(*words, folder=tmp_path / "cut")
+    assert json.loads(shown.stdout)["events"]["discover"] >= 12
+    audit = wardwatch.audit(
+        [tmp_path / "cut" / "fleet.pcapng"], site=tmp_path / "cut" / "site.toml"
+    )
+    assert audit.findings == ()
+    # Every one of them asked for an address, which the measure tells.
+    broken = {verdict.subject for verdict in audit.broken if verdict.measure == "static_address"}
+    assert len(broken) == 12
+
+
 def test_a_second_run_replaces_the_first_and_says_what_it_made(made, tmp_path):
     folder, told = made
     words = ("--pumps", "3", "--hours", "0.05", "--no-packets")

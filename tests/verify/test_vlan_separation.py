@@ -3,7 +3,7 @@
 import pytest
 from tests.verify.ward import DESK, ROUTER, Ward, sees
 
-from wardwatch.model.device import Confidence
+from wardwatch.model.device import LEFT_OUT, Confidence, Device, Identity
 
 MEASURE = "vlan_separation"
 OTHER = "00:1b:78:30:00:60"
@@ -53,6 +53,15 @@ def test_infrastructure_and_phones_may_be_anywhere(kind: str) -> None:
 def test_a_weak_hint_of_another_class_neither_breaks_nor_lets_it_hold() -> None:
     assert with_kind("printer", Confidence.POSSIBLE).state(MEASURE) == "not observable"
     assert with_kind("").state(MEASURE) == "not observable"
+
+
+def test_stations_that_the_inventory_left_out_are_not_identified() -> None:
+    ward = day()
+    more = Device(id=LEFT_OUT, identity=Identity(), confidence=Confidence.UNKNOWN, packets=7)
+    ward.devices.append(more)
+    verdict = ward.verdict(MEASURE)
+    assert sees(verdict) == ("not observable", "VANTAGE")
+    assert "7 are not" in verdict.statement
 
 
 def test_a_confirmed_server_may_stand_in_it() -> None:

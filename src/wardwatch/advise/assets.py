@@ -140,7 +140,7 @@ class Library:
         self._families: dict[str, list[int]] = {}
         self._atoms: dict[str, list[int]] = {}
         self._brands: dict[str, list[int]] = {}
-        self._cores: dict[frozenset[str], set[frozenset[str]]] = {}
+        self._cores: dict[frozenset[str], set[tuple[frozenset[str], frozenset[str]]]] = {}
         self._hosts: dict[str, list[Range]] = {}
         self._of: dict[str, list[int]] = {}
         self._titles: dict[str, list[int]] = {}
@@ -161,7 +161,14 @@ class Library:
                         [statement.affected] if statement.affected else []
                     )
             for name in statement.names[:1]:
-                self._cores.setdefault(statement.makers, set()).add(name.core)
+                # The product as first named, and with it the short names that it goes by.
+                every = frozenset(
+                    atom
+                    for other in statement.names
+                    if len(other.core - name.core) <= 2
+                    for atom in other.core
+                )
+                self._cores.setdefault(statement.makers, set()).add((name.core, every))
 
     def match(self, asset: Asset) -> tuple[Answer, ...]:
         """Every advisory that concerns a device or may, by id."""
@@ -315,8 +322,8 @@ class Library:
             core
             for makers, rows in self._cores.items()
             if makers & statement.makers
-            for core in rows
-            if given <= core
+            for core, every in rows
+            if given <= every
         }
         return len(cores) == 1
 

@@ -17,7 +17,7 @@ import msgspec
 from wardwatch.advise.assets import Asset
 from wardwatch.advise.families import families_of
 from wardwatch.advise.naming import plain
-from wardwatch.errors import InventoryError
+from wardwatch.errors import InventoryError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -59,7 +59,7 @@ class Listed(msgspec.Struct, frozen=True):
 
     asset: Asset
     rows: tuple[int, ...]
-    """Line numbers, 1 the first line."""
+    """Line numbers, 1 the first line; 0 where it was typed."""
     ids: tuple[str, ...]
     """What the list calls them; "" where it has no such column."""
 
@@ -108,6 +108,18 @@ def read_assets(path: str | Path) -> tuple[tuple[Listed, ...], tuple[str, ...]]:
         for key, (numbers, ids) in groups.items()
     )
     return found, tuple(warnings)
+
+
+def typed(words: str) -> Listed:
+    """One device as a person types it: ``Smiths Medical; Medfusion 4000; 1.5``, or with a component.
+
+    Raises :class:`~wardwatch.errors.UsageError` where no model is in it.
+    """
+    parts = [" ".join(part.split())[:MAX_FIELD] for part in words.split(";")]
+    if not 2 <= len(parts) <= 4 or not parts[1]:
+        raise UsageError(f"{words[:80]!r} names no device; write it as 'maker; model; version'")
+    maker, model, version, component = (*parts, "", "")[:4]
+    return Listed(Asset(maker, model, version, component, "typed"), (0,), ("",))
 
 
 def _asset(said: dict[str, str]) -> Asset:

@@ -33,7 +33,7 @@ SOFT = frozenset(_SOFT_WORDS.split())
 SHORT = {
     "cntr": "center", "centre": "center", "ctr": "center", "cntrl": "central", "cent": "central",
     "defib": "defibrillator", "mgr": "manager", "mon": "monitor", "pmp": "pump", "sfw": "software",
-    "srv": "server", "srvr": "server", "svr": "server", "syr": "syringe", "sys": "system", "vent": "ventilator",
+    "srv": "server", "srvr": "server", "svr": "server", "syr": "syringe", "sys": "system", "vent": "ventilator", "win": "windows",
     "wkst": "workstation", "wks": "workstation", "wlss": "wireless", "xmtr": "transmitter",
 }  # fmt: skip
 """Words as people shorten them in lists, and their British spelling."""

@@ -9,6 +9,7 @@ import msgspec
 from wardwatch.advise.library import CATEGORIES
 from wardwatch.advise.own import SOURCE
 from wardwatch.advise.repair import scores
+from wardwatch.advise.ssvc import consequences
 from wardwatch.advise.statements import statements
 from wardwatch.model.advisory import Advisory, Remediation, Vulnerability
 
@@ -76,6 +77,7 @@ def _as_the_file_says(flaw: Vulnerability, scored: Scored | None) -> Vulnerabili
 
 def _vulnerability(flaw: Flaw, scored: Scored | None) -> Vulnerability:
     title = flaw.title if flaw.title != flaw.cve else ""
+    known = consequences().get(flaw.cve)
     return Vulnerability(
         cve=flaw.cve or flaw.title or "(no CVE)",
         title=title or (flaw.notes[0][:MAX_WORDS] if flaw.notes else ""),
@@ -83,6 +85,7 @@ def _vulnerability(flaw: Flaw, scored: Scored | None) -> Vulnerability:
         vector=scored.vector if scored else "",
         base_score=scored.base_score if scored else -1.0,
         published_score=scored.file_score if scored else -1.0,
+        clinical=f"{known.why[:1].upper()}{known.why[1:]}." if known else "",
         correction=f"The text says otherwise, and is taken: {scored.why}." if scored and scored.replaced else "",
     )  # fmt: skip
 

@@ -55,7 +55,8 @@ _LAST = 2**63 - 1
 
 @helper
 def _u16(arena: NDArray[np.uint8], at: int, big: int) -> np.int64:
-    first, second = np.int64(arena[at]), np.int64(arena[at + 1])
+    k = np.uint64(at)  # unsigned: no place is counted from the end
+    first, second = np.int64(arena[k]), np.int64(arena[k + np.uint64(1)])
     if big:
         return (first << 8) | second
     return (second << 8) | first
@@ -63,8 +64,9 @@ def _u16(arena: NDArray[np.uint8], at: int, big: int) -> np.int64:
 
 @helper
 def _u32(arena: NDArray[np.uint8], at: int, big: int) -> np.int64:
-    a, b = np.int64(arena[at]), np.int64(arena[at + 1])
-    c, d = np.int64(arena[at + 2]), np.int64(arena[at + 3])
+    k = np.uint64(at)
+    a, b = np.int64(arena[k]), np.int64(arena[k + np.uint64(1)])
+    c, d = np.int64(arena[k + np.uint64(2)]), np.int64(arena[k + np.uint64(3)])
     if big:
         return (a << 24) | (b << 16) | (c << 8) | d
     return (d << 24) | (c << 16) | (b << 8) | a

@@ -17,6 +17,7 @@ import re
 import sys
 import threading
 import weakref
+from itertools import accumulate
 from operator import index
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,7 +26,7 @@ import numpy as np
 from wardwatch.compiled import cache_folder, store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     Described = tuple[Callable[[], object], np.dtype[Any], int, bool, list[Any]]
 
@@ -113,8 +114,11 @@ class Entry:
         """Load the object code, or build it and keep it."""
         self.name = function.__qualname__
         self._flat: list[Type] = list(_flat(types))
-        self._nested = any(isinstance(t, Kind) and t.items is not None for t in types)
         self._count = len(types)
+        self._sizes = [
+            len(t.items) if isinstance(t, Kind) and t.items is not None else -1 for t in types
+        ]
+        self._begin = [0, *accumulate(max(size, 1) if size else 0 for size in self._sizes)][:-1]
         self._at: list[int] = []
         words = 1
         for kind in self._flat:
@@ -130,42 +134,56 @@ class Entry:
         """The arguments in a frame of this thread; ``None`` if they are of other types."""
         frame: _Frame | None = getattr(self._frames, "frame", None)
         if frame is None:
-            frame = self._frames.frame = _Frame(self._words, len(self._flat))
+            frame = self._frames.frame = _Frame(self._words, len(self._flat), self._count)
         if len(args) != self._count:
             return None
-        flat: Sequence[Any] = args
-        if self._nested:
-            flat = [v for a in args for v in (a if isinstance(a, tuple) else (a,))]
-        if len(flat) != len(self._flat):
-            return None
-        last, words = frame.last, frame.words
-        for i, value in enumerate(flat):
-            if last[i]() is value and value is not None:  # a lost array's reference gives None
-                continue
-            kind = self._flat[i]
-            if isinstance(kind, str):
-                if isinstance(value, np.ndarray) or isinstance(value, bool) != (kind == "bool"):
+        last, tuples = frame.last, frame.tuples
+        for place, (value, i) in enumerate(zip(args, self._begin, strict=True)):
+            size = self._sizes[place]
+            if size < 0:
+                if last[i]() is value and value is not None:  # a lost array's reference gives None
+                    continue
+                if not self._put(frame, i, value):
                     return None
-                try:
-                    number = index(value)
-                except TypeError:
+            elif tuples[place] is not value:
+                tuples[place] = None
+                if not isinstance(value, tuple) or len(value) != size:
                     return None
-                if not LOW <= number < HIGH:
-                    return None
-                words[self._at[i]] = number
-                continue
-            known = _KNOWN.get(id(value))
-            if known is None or known[0]() is not value:
-                known = _described(value)
-                if known is None:
-                    return None
-            there, dtype, ndim, writable, said = known
-            if dtype != kind.dtype or ndim != kind.ndim or writable != kind.writable:
-                return None
-            at = self._at[i] + 2
-            words[at : at + len(said)] = said
-            last[i] = there
+                for k, item in enumerate(value, i):
+                    if last[k]() is item and item is not None:
+                        continue
+                    if not self._put(frame, k, item):
+                        return None
+                tuples[place] = value
         return frame
+
+    def _put(self, frame: _Frame, i: int, value: Any) -> bool:
+        """Write one argument into its words; false if it is of another type."""
+        kind = self._flat[i]
+        words = frame.words
+        if isinstance(kind, str):
+            if isinstance(value, np.ndarray) or isinstance(value, bool) != (kind == "bool"):
+                return False
+            try:
+                number = index(value)
+            except TypeError:
+                return False
+            if not LOW <= number < HIGH:
+                return False
+            words[self._at[i]] = number
+            return True
+        known = _KNOWN.get(id(value))
+        if known is None or known[0]() is not value:
+            known = _described(value)
+            if known is None:
+                return False
+        there, dtype, ndim, writable, said = known
+        if dtype != kind.dtype or ndim != kind.ndim or writable != kind.writable:
+            return False
+        at = self._at[i] + 2
+        words[at : at + len(said)] = said
+        frame.last[i] = there
+        return True
 
     def enter(self, frame: _Frame) -> Any:
         """Run the code on a filled frame."""
@@ -201,11 +219,13 @@ def _described(value: Any) -> Described | None:
 class _Frame:
     """Words that the code reads its arguments from, and which arrays they tell of."""
 
-    def __init__(self, words: int, values: int) -> None:
+    def __init__(self, words: int, values: int, arguments: int) -> None:
         self.words = (ctypes.c_int64 * words)()
         self.address = ctypes.addressof(self.words)
         # Weak, so that no capture's memory outlives its reader; `object()` is never a value
         self.last: list[Callable[[], object]] = [object] * values
+        # Tuples are columns, of a block's size; they cannot be referred to weakly
+        self.tuples: list[tuple[Any, ...] | None] = [None] * arguments
 
 
 def _flat(types: tuple[Type, ...]) -> Iterator[Type]:
@@ -273,7 +293,11 @@ def _code(function: Callable[..., Any], types: tuple[Type, ...]) -> tuple[bytes,
     key = store.key_of(function, described)
     symbol = f"wardwatch_{function.__name__}_{key.hex()[:16]}"
     folder = cache_folder()
-    path = None if folder is None else store.path_of(folder, function, key)
+    path = (
+        None
+        if folder is None
+        else store.path_of(folder, f"{function.__module__}.{function.__name__}", key)
+    )
     made = None if path is None else store.read(path, key)
     if made is None:
         _tell()

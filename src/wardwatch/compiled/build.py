@@ -8,6 +8,7 @@ arguments as :mod:`wardwatch.compiled.border` lays them out.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
 import re
@@ -34,6 +35,8 @@ ARRAY_FIELDS = ("meminfo", "parent", "nitems", "itemsize", "data", "shape", "str
 """How Numba passes an array; :mod:`wardwatch.compiled.border` fills words in this order."""
 
 _registered: set[Callable[..., Any]] = set()
+_operators: dict[tuple[Any, tuple[Any, ...]], Any] = {}
+"""Signatures of operators on integers, as Numba found them."""
 
 
 def build(function: Callable[..., Any], types: tuple[Type, ...], symbol: str) -> bytes:
@@ -124,11 +127,13 @@ def _light() -> Iterator[Any]:
     What is exchanged belongs to Numba's inside. Where a version lacks it, kernels are left to
     Numba's own way, which takes longer to start.
     """
+    from numba import types as numba_types
     from numba.core.codegen import JITCodeLibrary
     from numba.core.compiler_lock import global_compiler_lock
     from numba.core.registry import cpu_target
     from numba.core.targetconfig import TargetConfig
 
+    types: Any = numba_types
     library: Any = JITCodeLibrary
 
     class Light(library):  # type: ignore[misc]
@@ -156,6 +161,22 @@ def _light() -> Iterator[Any]:
         defaults: dict[str, Any] = {name: o.default for name, o in self.options.items()}
         return {**defaults, **self._values}
 
+    typing: Any = cpu_target.typing_context
+    resolve = typing.resolve_function_type
+
+    def resolved(func: Any, args: Any, kws: Any) -> Any:
+        # what `+` gives for two integers is asked ten thousand times, and each time of all ufuncs
+        plain = getattr(func, "__module__", "") == "_operator" and not kws
+        if not plain or not all(isinstance(a, (types.Integer, types.Boolean)) for a in args):
+            return resolve(func, args, kws)
+        asked = (func, tuple(args))
+        if asked not in _operators:
+            found = resolve(func, args, kws)
+            if found is None:
+                return None
+            _operators[asked] = found
+        return _operators[asked]
+
     with global_compiler_lock:
         codegen = cpu_target.target_context.codegen()
         kept, collecting = config.values, gc.isenabled()
@@ -163,12 +184,18 @@ def _light() -> Iterator[Any]:
         codegen._library_class = Light
         codegen.set_env = lambda _name, _env: None
         config.values = values
+        typing.resolve_function_type = resolved
         try:
             yield codegen
         finally:
+            del typing.resolve_function_type
             config.values = kept
             del codegen._library_class, codegen.set_env
             if collecting:
+                # what Numba made lives as long as Numba: looking through it each time is idle
+                gc.freeze()
+                atexit.unregister(gc.unfreeze)
+                atexit.register(gc.unfreeze)  # at the end all is to be found and let go
                 gc.enable()
 
 

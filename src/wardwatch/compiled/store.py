@@ -103,13 +103,13 @@ def machine() -> str:
 _machine: str | None = None
 
 
-def path_of(folder: Path, function: Callable[..., Any], key: bytes) -> Path:
-    """Where object code under ``key`` is kept."""
-    return folder / f"{function.__module__}.{function.__name__}-{key.hex()[:32]}.code"
+def path_of(folder: Path, name: str, key: bytes) -> Path:
+    """Where code of ``name`` under ``key`` is kept."""
+    return folder / f"{name}-{key.hex()[:32]}.code"
 
 
 def read(path: Path, key: bytes) -> bytes | None:
-    """Object code kept under ``key``; ``None`` where there is none that may be loaded."""
+    """Code kept under ``key``; ``None`` where there is none that may be loaded."""
     flags = (getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY", "O_CLOEXEC"))
     try:
         handle = os.open(path, os.O_RDONLY | sum(flags))
@@ -134,7 +134,7 @@ def read(path: Path, key: bytes) -> bytes | None:
 
 
 def keep(path: Path, key: bytes, code: bytes) -> None:
-    """Write object code for later processes; a place that cannot be written is no fault."""
+    """Write code for later processes; a place that cannot be written is no fault."""
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)  # 0600

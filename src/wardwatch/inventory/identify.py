@@ -13,10 +13,12 @@ from wardwatch.inventory.register import DISAGREES, join
 from wardwatch.inventory.rulebook import STRONG, Rule, Rulebook, rulebook
 from wardwatch.inventory.signs import PACKETS, signs
 from wardwatch.inventory.stations import (
+    MAX_LEARNED,
     MAX_STATIONS,
     PACKET,
     Station,
     Stations,
+    beyond,
     evidence,
     is_global,
     seen_otherwise,
@@ -24,7 +26,15 @@ from wardwatch.inventory.stations import (
 )
 from wardwatch.inventory.vendors import vendor
 from wardwatch.inventory.weigh import Weighed, weigh
-from wardwatch.model.device import MEDICAL_KINDS, Confidence, Device, Identity, Listed, Trait
+from wardwatch.model.device import (
+    LEFT_OUT,
+    MEDICAL_KINDS,
+    Confidence,
+    Device,
+    Identity,
+    Listed,
+    Trait,
+)
 from wardwatch.model.values import is_locally_administered, utc_text
 
 if TYPE_CHECKING:
@@ -114,7 +124,13 @@ def _gather(tables: Tables, book: Rulebook, found: Stations) -> defaultdict[str,
         for key, thing in shown.items()
         if key not in found.by_key and thing.reasons and not is_global(key.removeprefix("ip:"))
     ]
-    room = max(MAX_STATIONS - len(found.by_key), 0)
+    room = max(MAX_STATIONS + MAX_LEARNED - len(found.by_key), 0)
+    if found.left_out:
+        for station in beyond(tables, [key for key in learned if not key.startswith("ip:")][:room]):
+            found.by_key[station.key] = station
+            found.left_out -= 1
+            room -= 1
+        learned = [key for key in learned if key not in found.by_key]
     found.left_out += max(len(learned) - room, 0)
     for station in seen_otherwise(tables, learned[:room]):
         found.by_key[station.key] = station
@@ -369,7 +385,7 @@ def _with_vendor(
 
 def _left_out(stations_: int) -> Device:
     return Device(
-        id="dev-more",
+        id=LEFT_OUT,
         identity=Identity(),
         confidence=Confidence.UNKNOWN,
         packets=stations_,

@@ -19,16 +19,23 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from wardwatch.inventory.rulebook import rulebook
 from wardwatch.model.evidence import Evidence
 from wardwatch.model.values import is_group
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from wardwatch.observe.tables import Tables
 
-MAX_STATIONS = 200_000
-"""Stations kept: forged source addresses cost a sender nothing, and a hospital has fewer."""
+MAX_STATIONS = 20_000
+"""Stations kept: forged source addresses cost a sender nothing, and each kept costs 9 kB of memory.
+
+Those whose maker the rules name come first, then those that spoke most: a flood of new addresses
+has spoken least. The rest is counted in one row.
+"""
+MAX_LEARNED = 5_000
+"""Stations kept besides because they showed what they are, however little they spoke."""
 MAX_ADDRESSES = 64
 """IP addresses kept of a station: forged sources again; a busy host has some dozens (IPv6)."""
 ROUTED_ADDRESSES = 8
@@ -38,6 +45,13 @@ ROUTED_NETWORKS = 3
 
 PACKET = "capture::BIGINT * 1099511627776 + "
 """SQL: one number for a packet, ordered as packets are (capture in the high bits, 40 bits below)."""
+
+_HEARD = f"""min(first_ts) AS first_ts, max(last_ts) AS last_ts, sum(packets)::BIGINT AS packets,
+    list_sort(list(DISTINCT segment)) AS segments, min({PACKET} first_packet) AS packet"""
+"""SQL: what a group of packets tells of its station."""
+_IS_STATION = """length(mac) = 17 AND mac <> '00:00:00:00:00:00'
+    AND substr(mac, 2, 1) IN ('0', '2', '4', '6', '8', 'a', 'c', 'e')"""
+"""SQL for :func:`is_station`."""
 
 VIRTUAL_MACS = (
     "00:00:5e:00:01:",
@@ -121,29 +135,12 @@ def stations(tables: Tables) -> Stations:
     used = _used(tables)
     routing = _routing(tables, used, claimed)
     bystanders = _bystanders(tables)
-    found: dict[str, Station] = {}
-    left_out = 0
-    for row in tables.ask(
-        f"""
-        SELECT mac, min(first_ts) AS first_ts, max(last_ts) AS last_ts, sum(packets)::BIGINT AS packets,
-               list_sort(list(DISTINCT segment)) AS segments, min({PACKET} first_packet) AS packet
-        FROM presence WHERE mac <> '' GROUP BY mac ORDER BY packets DESC, mac
-    """,
-        of=("presence",),
-    ):
-        if not is_station(row.mac) or row.mac in bystanders:
-            continue
-        if len(found) >= MAX_STATIONS:
-            left_out += 1
-            continue
-        found[row.mac] = Station(
-            row.mac, row.first_ts, row.last_ts, row.packets, tuple(row.segments), row.packet
-        )
-    bindings = _bindings(tables, used, routing)
+    found, left_out = _present(tables, bystanders)
+    for more, others in (_bound_only(tables), _relayed(tables)):
+        left_out += others + _add(found, more, bystanders)
+    bindings = _bindings(tables, used, routing, found if left_out else None)
     if used:
         tables.forget(used)
-    left_out += _add(found, _bound_only(tables), bystanders)
-    left_out += _add(found, _relayed(tables), bystanders)
     owner, contested = _owners(bindings)
     for mac, held in bindings.items():
         if mac in found:
@@ -151,11 +148,35 @@ def stations(tables: Tables) -> Stations:
                 {b.ip for b in held if (mac, b.ip) not in contested}, key=address_order
             )
             found[mac].ips = tuple(addresses)
-    left_out += _add(found, _bare(tables, owner), bystanders)
+    bare, others = _bare(tables, owner)
+    left_out += others + _add(found, bare, bystanders)
     for key, station in found.items():
         if key.startswith("ip:"):
             station.ips = (key[3:],)
     return Stations(found, routing, owner, contested, bindings, left_out)
+
+
+def _present(tables: Tables, bystanders: frozenset[str]) -> tuple[dict[str, Station], int]:
+    """The stations that spoke for themselves, the busiest first, and how many more there were."""
+    rows = tables.ask(
+        f"""
+        WITH heard AS (
+            SELECT mac, {_HEARD} FROM presence
+            WHERE {_IS_STATION} AND mac NOT IN (SELECT unnest(?::VARCHAR[])) GROUP BY mac),
+        kept AS (
+            SELECT *, count(*) OVER () AS every FROM heard
+            ORDER BY left(mac, 8) IN (SELECT unnest(?::VARCHAR[])) DESC, packets DESC, mac
+            LIMIT {MAX_STATIONS})
+        FROM kept ORDER BY packets DESC, mac
+        """,
+        [sorted(bystanders), sorted({prefix[:8] for prefix in rulebook().by_prefix})],
+        of=("presence",),
+    )
+    found = {
+        r.mac: Station(r.mac, r.first_ts, r.last_ts, r.packets, tuple(r.segments), r.packet)
+        for r in rows
+    }
+    return found, rows[0].every - len(rows) if rows else 0
 
 
 def is_station(mac: str) -> bool:
@@ -300,13 +321,24 @@ def _bystanders(tables: Tables) -> frozenset[str]:
 
 
 def _bindings(
-    tables: Tables, used: str, routing: dict[str, bool]
+    tables: Tables, used: str, routing: dict[str, bool], kept: Iterable[str] | None
 ) -> dict[str, tuple[Binding, ...]]:
-    """Addresses by MAC, at most :data:`MAX_ADDRESSES` each, claimed ones first."""
+    """Addresses by MAC, at most :data:`MAX_ADDRESSES` each, claimed ones first.
+
+    Where not every station was ``kept``: theirs, and the first who used the same addresses.
+    """
     if not used:
         return {}
+    if kept is None:
+        near = f"FROM {used}"
+    else:
+        mine = tables.lay(mac=list(kept))
+        near = f"""FROM {used}
+            WHERE mac IN (FROM {mine}) OR ip IN (SELECT ip FROM {used} WHERE mac IN (FROM {mine}))
+            QUALIFY row_number() OVER (PARTITION BY ip ORDER BY NOT bound, first_ts, mac) <= {MAX_ADDRESSES}
+                OR mac IN (FROM {mine})"""
     rows = tables.ask(f"""
-        SELECT * FROM {used}
+        SELECT * FROM ({near})
         QUALIFY row_number() OVER (PARTITION BY mac ORDER BY bound DESC, first_ts, ip) <= {MAX_ADDRESSES}
         ORDER BY mac, first_ts, ip
     """)
@@ -341,64 +373,66 @@ def _owners(
     return owner, contested
 
 
-def _bound_only(tables: Tables) -> list[Station]:
+def _bound_only(tables: Tables) -> tuple[list[Station], int]:
     """Stations that only their bindings tell of (ARP answers quoted, leases acknowledged)."""
-    return [
-        Station(r.mac, r.first_ts, r.last_ts, r.packets, tuple(r.segments), r.packet)
-        for r in tables.ask(
-            f"""
-            SELECT mac, min(first_ts) AS first_ts, max(last_ts) AS last_ts, sum(packets)::BIGINT AS packets,
-                   list_sort(list(DISTINCT segment)) AS segments, min({PACKET} first_packet) AS packet
-            FROM bindings WHERE mac <> '' AND mac NOT IN (SELECT mac FROM presence)
-            GROUP BY mac ORDER BY packets DESC, mac LIMIT {MAX_STATIONS}
-        """,
-            of=("bindings",),
-        )
-    ]
+    return _first(
+        tables,
+        f"""SELECT mac AS key, {_HEARD} FROM bindings
+        WHERE {_IS_STATION} AND mac NOT IN (SELECT mac FROM presence) GROUP BY mac""",
+        "bindings",
+    )
 
 
-def _relayed(tables: Tables) -> list[Station]:
+def _relayed(tables: Tables) -> tuple[list[Station], int]:
     """Clients that only a relay's messages tell of."""
-    return [
-        Station(r.mac, r.first_ts, r.last_ts, r.packets, (), r.packet)
-        for r in tables.ask(
-            f"""
-            SELECT chaddr AS mac, min(ts) AS first_ts, max(ts) AS last_ts, count(*) AS packets,
-                   min({PACKET} packet) AS packet
-            FROM dhcp WHERE op = 1 AND giaddr NOT IN ('', '0.0.0.0') AND chaddr <> ''
-              AND chaddr NOT IN (SELECT mac FROM presence)
-            GROUP BY chaddr ORDER BY packets DESC, mac LIMIT {MAX_STATIONS}
-        """,
-            of=("dhcp",),
-        )
-    ]
+    return _first(
+        tables,
+        f"""SELECT chaddr AS key, min(ts) AS first_ts, max(ts) AS last_ts, count(*) AS packets,
+            []::VARCHAR[] AS segments, min({PACKET} packet) AS packet
+        FROM (SELECT *, chaddr AS mac FROM dhcp)
+        WHERE op = 1 AND giaddr NOT IN ('', '0.0.0.0') AND {_IS_STATION}
+            AND chaddr NOT IN (SELECT mac FROM presence) GROUP BY chaddr""",
+        "dhcp",
+    )
 
 
-def _bare(tables: Tables, owner: dict[str, str]) -> list[Station]:
+def _bare(tables: Tables, owner: dict[str, str]) -> tuple[list[Station], int]:
     """Senders on links without MACs (raw IP, tunnels), by address."""
-    rows: list[Any] = tables.ask(
-        f"""
-        SELECT ip, min(first_ts) AS first_ts, max(last_ts) AS last_ts, sum(packets)::BIGINT AS packets,
-               list_sort(list(DISTINCT segment)) AS segments, min({PACKET} first_packet) AS packet
-        FROM (
+    found, others = _first(
+        tables,
+        f"""SELECT 'ip:' || ip AS key, {_HEARD} FROM (
             SELECT capture, segment, orig_h AS ip, first_ts, last_ts, orig_pkts AS packets, first_packet
             FROM conversations WHERE orig_l2_addr = '' AND orig_pkts > 0
             UNION ALL
             SELECT capture, segment, resp_h, first_ts, last_ts, resp_pkts, first_packet
             FROM conversations WHERE resp_l2_addr = '' AND resp_pkts > 0)
-        GROUP BY ip ORDER BY packets DESC, ip LIMIT {MAX_STATIONS}
-    """,
-        of=("conversations",),
+        GROUP BY ip""",
+        "conversations",
     )
-    return [
-        Station(f"ip:{r.ip}", r.first_ts, r.last_ts, r.packets, tuple(r.segments), r.packet)
-        for r in rows
-        if r.ip not in owner and is_host(r.ip)
+    return [s for s in found if s.key[3:] not in owner and is_host(s.key[3:])], others
+
+
+def _first(tables: Tables, question: str, table: str) -> tuple[list[Station], int]:
+    """The busiest of the stations that a question about a table finds, and how many more there are."""
+    rows = tables.ask(
+        f"""SELECT *, count(*) OVER () AS every FROM ({question})
+        ORDER BY packets DESC, key LIMIT {MAX_STATIONS}""",
+        of=(table,),
+    )
+    found = [
+        Station(r.key, r.first_ts, r.last_ts, r.packets, tuple(r.segments), r.packet) for r in rows
     ]
+    return found, rows[0].every - len(rows) if rows else 0
 
 
-_HEARD = f"""min(first_ts) AS first_ts, max(last_ts) AS last_ts, sum(packets)::BIGINT AS packets,
-    list_sort(list(DISTINCT segment)) AS segments, min({PACKET} first_packet) AS packet"""
+def beyond(tables: Tables, keys: Sequence[str]) -> list[Station]:
+    """Those of some stations that spoke for themselves, although they were left out at first."""
+    return _first(
+        tables,
+        f"""SELECT mac AS key, {_HEARD} FROM presence
+        WHERE {_IS_STATION} AND mac IN (FROM {tables.lay(mac=list(keys))}) GROUP BY mac""",
+        "presence",
+    )[0]
 
 
 def seen_otherwise(tables: Tables, keys: Sequence[str]) -> list[Station]:

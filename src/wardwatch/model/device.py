@@ -111,6 +111,9 @@ class Device(msgspec.Struct, frozen=True):
         return self.identity.kind == "infusion pump"
 
 
+LEFT_OUT = "dev-more"
+"""Id of the row that stands for stations beyond the inventory's bound; its packets are their number."""
+
 MEDICAL_KINDS = (
     "infusion pump",
     "patient monitor",

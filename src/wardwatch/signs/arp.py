@@ -23,7 +23,10 @@ def claims(scene: Scene, still_s: float) -> tuple[str, list[Any]]:
     Of two MACs with one address the holder is the confirmed one, else the one DHCP gave it to,
     else the one that claims fewer contested addresses, else the earlier. It must be heard with
     that address both up to ``still_s`` before a claim and after it: then it did not move.
+    "" where no address of a segment was ever used by two MACs: the plain case, and asked first.
     """
+    if not _disputed(scene):
+        return "", []
     still = int(still_s * NS)
     named = [
         (server.ip, mac.lower())
@@ -150,3 +153,18 @@ def claims(scene: Scene, still_s: float) -> tuple[str, list[Any]]:
                     AND t.first_ts <= n.first_ts + {still} AND t.last_ts > n.first_ts)
     """
     return sql, [friends(scene), *columns]
+
+
+def _disputed(scene: Scene) -> bool:
+    """Whether any address of a segment was claimed or used by two MACs."""
+    return bool(
+        scene.tables.ask(
+            """SELECT segment, ip FROM (
+                SELECT segment, sender_ip AS ip, sender_mac AS mac FROM arp
+                UNION ALL
+                SELECT segment, ip, mac FROM bindings)
+            WHERE ip NOT IN ('', '0.0.0.0')
+            GROUP BY segment, ip HAVING min(mac) <> max(mac) LIMIT 1""",
+            of=("arp",),
+        )
+    )

@@ -128,9 +128,14 @@ def _offers(scene: Scene, devices: Sequence[Device]) -> list[Offer]:
     )
     if not rows:
         return []
-    chains = _chains(scene, [r.conversation for r in rows if r.conversation is not None])
+    lines = [root for root in scene.site.root if root.confirmed]
+    roots = Roots(lines)
+    chains = _chains(
+        scene,
+        [r.conversation for r in rows if r.conversation is not None],
+        signed=any(line.pem for line in lines),
+    )
     names = _resolved(scene, devices)
-    roots = Roots([root for root in scene.site.root if root.confirmed])
     pumps = {device.id for device in devices if device.is_pump}
     first: dict[tuple[str, str, int, str], Certificate] = {}
     found = []
@@ -190,8 +195,10 @@ def accepted(scene: Scene, devices: Sequence[Device]) -> tuple[str, list[Any]]:
     "" where no session did.
     """
     keys: list[tuple[str, str, int, str, str, bool, int, str]] = []
-    for offer in offers(scene, devices):
-        if not offer.went_on:
+    judged = [device for device in scene.medical if device.seen]
+    mine = {device.id for device in devices}
+    for offer in offers(scene, judged):
+        if not offer.went_on or offer.device not in mine:
             continue
         if offer.bad or (offer.self_signed and not offer.good):
             keys.append(
@@ -205,7 +212,7 @@ def accepted(scene: Scene, devices: Sequence[Device]) -> tuple[str, list[Any]]:
         return "", []
     columns = [list(column) for column in zip(*keys, strict=True)]
     sql = f"""
-        WITH {owners(scene, devices)}, {SESSIONS},
+        WITH {owners(scene, judged)}, {SESSIONS},
         bad AS (SELECT unnest(?::VARCHAR[]) AS device, unnest(?::VARCHAR[]) AS server,
             unnest(?::INTEGER[]) AS server_port, unnest(?::VARCHAR[]) AS server_name,
             unnest(?::VARCHAR[]) AS leaf, unnest(?::BOOLEAN[]) AS out_of_date,
@@ -288,11 +295,14 @@ class Roots:
         return False
 
 
-def _chains(scene: Scene, conversations: list[int]) -> dict[int, list[Certificate]]:
-    """Chains by conversation, leaf first."""
+def _chains(
+    scene: Scene, conversations: list[int], *, signed: bool
+) -> dict[int, list[Certificate]]:
+    """Chains by conversation, leaf first; their bytes only where a signature can be checked."""
+    der = "der" if signed else "'' AS der"
     rows = scene.tables.ask(
         f"""SELECT conversation, position, sha256, key_sha256, issuer, names, common_name,
-            self_signed, self_issued, chained, der
+            self_signed, self_issued, chained, {der}
         FROM certificates WHERE conversation IN (SELECT unnest(?::BIGINT[]))
             AND position BETWEEN 0 AND {MAX_CHAIN - 1} ORDER BY conversation, position""",
         [conversations],

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wardwatch.errors import AdvisoryError
+from wardwatch.errors import AdvisoryError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -228,11 +228,18 @@ def check(
 @app.command()
 def match(
     inventory: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             help="Your list of devices, CSV as your CMMS exports it: maker, model, version."
         ),
-    ],
+    ] = None,
+    device: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WORDS",
+            help="One device as you read it: 'maker; model; version', and a component after one more ;",
+        ),
+    ] = None,
     shelf: Shelf = None,
     advisories: Annotated[
         list[Path] | None,
@@ -243,13 +250,13 @@ def match(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Which advisories concern which devices, without any capture.
+    """Which advisories concern which devices of a list, or the ones you type, without any capture.
 
     Each answer is affected, not affected, or unknown with what would settle it; devices that are
     written alike are answered together. Exit status 0: none is affected or unknown; 1: some are.
     """
     from wardwatch.advise.assets import Library, overall
-    from wardwatch.advise.listing import read_assets
+    from wardwatch.advise.listing import read_assets, typed
     from wardwatch.advise.statements import statements
     from wardwatch.advise.store import read_paths
     from wardwatch.model.advisory import Exposure
@@ -262,7 +269,12 @@ def match(
     else:
         documents = _documents(shelf)
     library = Library(s for document in documents for s in statements(document))
-    groups, warnings = read_assets(inventory)
+    if inventory is None and not device:
+        raise UsageError(
+            "no device is named; give --inventory LIST.csv, or --device 'maker; model; version'"
+        )
+    groups, warnings = read_assets(inventory) if inventory is not None else ((), ())
+    groups = (*(typed(words) for words in device or ()), *groups)
     found = [(group, library.match(group.asset)) for group in groups]
     open_ = any(overall(answers) in (Exposure.AFFECTED, Exposure.UNKNOWN) for _, answers in found)
     if as_json:
@@ -368,11 +380,15 @@ def _print(
     for group, answers in found:
         by_status.setdefault(overall(answers), []).append((group, answers))
     total = sum(len(group.rows) for group, _ in found)
-    typer.echo(f"{total} devices in {len(found)} kinds, held against {documents} advisories")
+    typer.echo(
+        f"{_many(total, 'device')} in {_many(len(found), 'kind')}, held against {_many(documents, 'advisory')}"
+    )
     for status in (Exposure.AFFECTED, Exposure.UNKNOWN, Exposure.NOT_AFFECTED, None):
         own = by_status.get(status, [])
         word = status.value if status else "no advisory"
-        typer.echo(f"{word:13} {sum(len(g.rows) for g, _ in own):8} devices, {len(own)} kinds")
+        typer.echo(
+            f"{word:13} {_many(sum(len(g.rows) for g, _ in own), 'device', 8)}, {_many(len(own), 'kind')}"
+        )
     for status in (Exposure.AFFECTED, Exposure.UNKNOWN, Exposure.NOT_AFFECTED):
         own = sorted(by_status.get(status, []), key=lambda pair: -len(pair[0].rows))
         for group, answers in own[:limit]:
@@ -396,6 +412,14 @@ def _print(
             typer.echo(f"\n… and {len(own) - limit} more kinds {status.value}: --all or --json")
     for warning in warnings:
         typer.echo(printable(warning))
+
+
+def _many(count: int, word: str, width: int = 0) -> str:
+    """``1 device``, ``2 advisories``."""
+    ending = "" if count == 1 else "s"
+    if ending and word.endswith("y"):
+        word, ending = word[:-1], "ies"
+    return f"{count:{width}} {word}{ending}"
 
 
 def _line(text: str) -> None:

@@ -60,6 +60,8 @@ ShelfFolder = Annotated[
 
 def main() -> None:
     """Run the command line; the exit status is the answer (see ``wardwatch audit --help``)."""
+    # NumPy brings a linear algebra library that starts threads when it is loaded; we ask it nothing
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         app()
     except WardwatchError as error:

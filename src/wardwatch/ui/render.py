@@ -59,17 +59,24 @@ def page(report: Report) -> str:
     """The page: one self-contained file, no script, a policy that allows nothing from outside."""
     import jinja2
 
+    from wardwatch.ui.templates import Kept
+
     folder = resources.files("wardwatch.ui") / "page"
     style = (folder / "report.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    source = (folder / "report.html.j2").read_text(encoding="utf-8")
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.DictLoader({"report.html": source}),
+        bytecode_cache=Kept(),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters.update(
         utc=utc_text, packets=packets_text, device=device_name, shown=shown, thousands="{:,}".format
     )
-    template = environment.from_string((folder / "report.html.j2").read_text(encoding="utf-8"))
-    return template.render(
+    return environment.get_template("report.html").render(
         r=report,
         style=style,
         style_hash=f"sha256-{digest}",

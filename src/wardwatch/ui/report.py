@@ -305,7 +305,7 @@ def _picture(audit: Audit) -> tuple[tuple[form.Group, ...], tuple[form.Link, ...
     links: dict[tuple[str, str], tuple[int, int, bool]] = {}
     rows = audit.tables.ask(
         "SELECT orig_h, resp_h, count(*) AS n, sum(orig_bytes + resp_bytes)::BIGINT AS bytes "
-        "FROM conversations WHERE proto IN ('tcp', 'udp') GROUP BY ALL ORDER BY bytes DESC LIMIT 20000"
+        "FROM conversations WHERE proto IN ('tcp', 'udp') GROUP BY ALL ORDER BY bytes DESC, orig_h, resp_h LIMIT 20000"
     )
     for row in rows:
         source, target = group_of.get(row.orig_h), group_of.get(row.resp_h)
@@ -316,7 +316,9 @@ def _picture(audit: Audit) -> tuple[tuple[form.Group, ...], tuple[form.Link, ...
         n, size, bad = links.get((source, target), (0, 0, False))
         bad = bad or (row.orig_h, row.resp_h) in forbidden or (row.resp_h, row.orig_h) in forbidden
         links[source, target] = (n + row.n, size + row.bytes, bad)
-    ranked = sorted(links.items(), key=lambda item: (-item[1][2], -item[1][1]))[:MOST_LINKS]
+    ranked = sorted(links.items(), key=lambda item: (-item[1][2], -item[1][1], item[0]))[
+        :MOST_LINKS
+    ]
     shown = {name for pair, _ in ranked for name in pair}
     return (
         tuple(form.Group(key, *value) for key, value in sorted(groups.items()) if key in shown),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from wardwatch.model.judgement import Reason
 from wardwatch.signs.arp import claims
 from wardwatch.signs.episodes import CONFIRMED, episodes
+from wardwatch.signs.owners import owners
 from wardwatch.signs.policy import is_scanner, permitted, said_by
 from wardwatch.signs.vantage import device_segments, vantages
 from wardwatch.verify.answer import Need, Subject, span_need
@@ -39,6 +40,8 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
         for e in episodes(scene, sql, parameters, of=("arp",))
         if e.rank == CONFIRMED and not _is_nac(scene, e)
     ]
+    confirmed = _confirmed(scene, minimums.arp_confirmations)
+    receiving = _receiving(scene)
     for name in device_segments(scene, heard):
         place = heard[name]
         subject = Subject(MEASURE, name, "segment", RULE, name, place.longest)
@@ -52,17 +55,10 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
             continue
         routers = permitted(scene.site, "router", name)
         devices = [d for d in scene.medical if d.seen and name in d.segments]
-        twice = _confirmed(scene, name, minimums.arp_confirmations)
+        twice = confirmed.get(name, set())
         gateways = [r for r in routers if any(ip == r.ip for _, ip in twice)]
         unbound = [d for d in devices if not any(m in d.macs and ip in d.ips for m, ip in twice)]
-        received = {
-            row.mac
-            for row in scene.tables.ask(
-                "SELECT mac FROM presence WHERE segment = ? GROUP BY mac HAVING sum(received) > 0",
-                [name],
-                of=("presence",),
-            )
-        }
+        received = receiving.get(name, set())
         deaf = [d for d in devices if not received.intersection(d.macs)]
         doors = {mac for mac, ip in twice if any(ip == r.ip for r in routers)}
         needs = (
@@ -85,15 +81,33 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
         yield subject.judged(needs, "Every address stayed with its MAC.", (), said_by(routers))
 
 
-def _confirmed(scene: Scene, segment: str, times: int) -> set[tuple[str, str]]:
-    """(MAC, IP) pairs that ARP confirmed often enough."""
+def _confirmed(scene: Scene, times: int) -> dict[str, set[tuple[str, str]]]:
+    """By segment: (MAC, IP) pairs of devices and routers that ARP confirmed often enough."""
+    routers = [server.ip for server in scene.site.servers("router")]
     rows = scene.tables.ask(
-        """SELECT mac, ip FROM bindings WHERE segment = ? AND source = 'arp'
-        GROUP BY mac, ip HAVING sum(packets) >= ?""",
-        [segment, times],
+        f"""WITH {owners(scene, scene.medical)}
+        SELECT segment, mac, ip FROM bindings
+        WHERE source = 'arp' AND (mac IN (SELECT address FROM owners)
+            OR ip IN (SELECT unnest(?::VARCHAR[])))
+        GROUP BY segment, mac, ip HAVING sum(packets) >= ?""",
+        [routers, times],
         of=("bindings",),
     )
-    return {(row.mac, row.ip) for row in rows}
+    found: dict[str, set[tuple[str, str]]] = {}
+    for row in rows:
+        found.setdefault(row.segment, set()).add((row.mac, row.ip))
+    return found
+
+
+def _receiving(scene: Scene) -> dict[str, set[str]]:
+    """By segment: MACs to which unicast was heard."""
+    found: dict[str, set[str]] = {}
+    for row in scene.tables.ask(
+        "SELECT segment, mac FROM presence GROUP BY ALL HAVING sum(received) > 0",
+        of=("presence",),
+    ):
+        found.setdefault(row.segment, set()).add(row.mac)
+    return found
 
 
 def _is_nac(scene: Scene, episode: Episode) -> bool:

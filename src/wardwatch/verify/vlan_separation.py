@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wardwatch.model.device import Confidence
+from wardwatch.model.device import LEFT_OUT, Confidence
 from wardwatch.model.evidence import Evidence
 from wardwatch.model.judgement import Reason
 from wardwatch.signs.owners import about
@@ -38,6 +38,7 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
     """One verdict for each segment that holds devices."""
     heard = vantages(scene, minimums.bridge_s)
     stations = _stations(scene)
+    left_out = sum(device.packets for device in scene.devices if device.id == LEFT_OUT)
     for name in device_segments(scene, heard):
         place = heard[name]
         subject = Subject(MEASURE, name, "segment", RULE, name, place.longest)
@@ -83,9 +84,9 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
             Need("broadcasts reach this place", place.broadcasts > 0, Reason.VANTAGE),
             Need(
                 "every station in it identified",
-                not nameless,
+                not nameless and not left_out,
                 Reason.DAMAGED if place.cut_packets else Reason.VANTAGE,
-                f"{len(nameless)} are not",
+                f"{len(nameless) + left_out} are not",
             ),
             Need("a confirmed zone with permitted kinds", bool(allowed), Reason.NO_POLICY),
             span_need("a span", place.longest.seconds, minimums.vlan_span_s),

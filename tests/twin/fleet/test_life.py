@@ -36,6 +36,17 @@ def test_f3_alarms_are_mixed_and_last_as_published(week):
     assert np.mean(lasts <= 68) == pytest.approx(0.60, abs=0.02)
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_f3_every_day_of_a_large_hospital_is_within_a_tenth(seed):
+    day = made(pumps=4_000, hours=24, seed=seed)
+    begun = np.count_nonzero((day.infusions.start >= 0) & (day.infusions.start < day.span))
+    assert begun / 4_000 == pytest.approx(0.83, rel=0.1)
+    assert len(day.alarms.pump) / 4_000 == pytest.approx(1.44, rel=0.1)
+    lasts = (day.alarms.end - day.alarms.start) / 1e9
+    assert lasts.mean() == pytest.approx(158, rel=0.1)
+    assert np.mean(lasts <= 68) == pytest.approx(0.60, abs=0.005)
+
+
 def test_f3_the_law_of_durations_meets_both_figures_exactly():
     mu, sigma = m.alarm_law()
     assert math.exp(mu + sigma**2 / 2) == pytest.approx(158)

@@ -101,7 +101,7 @@ def test_f2_a_piece_of_a_package_is_one_segment(tables):
     ],
 )  # fmt: skip
 def test_messages_of_the_other_makers_are_hl7_with_a_mark_for_every_value(what, structure, running):
-    raw = scripts.hl7(what, "PUMP", 2, running=running)
+    raw = scripts.hl7(what, "PUMP", "downstream occlusion", running=running)
     read = pcd.read(raw[1:-2])
     assert read is not None
     assert (read.kind, read.device) == (structure, scripts._EUI)
@@ -137,3 +137,17 @@ def test_the_same_seed_gives_the_same_octets(tables):
         FleetPlan(seed=2), pki(1_794_800_000 * 10**9, "a.example", "b.example", "c.example")
     )
     assert not np.array_equal(tables.arena, other.arena)
+
+
+def test_every_published_cause_has_an_alarm_and_a_filler_id_of_its_own():
+    causes = {cause for mix in hospital().mix.values() for cause in mix}
+    assert set(scripts.ALARMS) == causes
+    fillers = set()
+    for cause in causes:
+        begins, ends = (scripts.hl7(what, "PUMP", cause) for what in (What.ALARM, What.ALARM_END))
+        of = [raw.split(b"|OBR|")[0].split(b"\rOBR|")[1].split(b"|")[2] for raw in (begins, ends)]
+        assert of[0] == of[1]
+        fillers.add(of[0])
+    assert len(fillers) == len(causes)
+    occlusion = pcd.read(scripts.hl7(What.ALARM, "PUMP", "downstream occlusion")[1:-2])
+    assert codes.LINE_OCCLUSION.field in occlusion.value(codes.ALARM)

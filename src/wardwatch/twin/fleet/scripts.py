@@ -289,7 +289,6 @@ class _Maker:
 
     def _messages(self, one: Class, way: _Way) -> dict[What, list[_Step]]:
         """Reports and events, each with its receipt."""
-        causes = len(alarm_causes(self.plan))
         found = {}
         for what, label in (
             (What.REPORT, "report"), (What.START, "infusion start"), (What.STOP, "infusion stop"),
@@ -306,11 +305,11 @@ class _Maker:
             else:
                 sender = one.told.model.upper().replace(" ", "_")
                 if what in (What.ALARM, What.ALARM_END):
-                    bodies = [hl7(what, sender, cause) for cause in range(causes)]
+                    bodies = [hl7(what, sender, cause) for cause in alarm_causes(self.plan)]
                     choice = k.DETAIL
                 else:
                     bodies = [
-                        hl7(what, sender, 0, running=runs, library=version)
+                        hl7(what, sender, "", running=runs, library=version)
                         for version in (1, 2)
                         for runs in (False, True)
                     ]
@@ -402,7 +401,7 @@ class _Way(NamedTuple):
     slot: int
 
 
-def hl7(what: What, sender: str, cause: int, *, running: bool = True, library: int = 1) -> bytes:
+def hl7(what: What, sender: str, cause: str, *, running: bool = True, library: int = 1) -> bytes:
     """PCD-01 for reports, PCD-10 for infusion events, PCD-04 for alarms, with marks for patches."""
     device = pcd.Device("", _EUI, sender)
     at = int(datetime.strptime(_STAMP + "+0000", "%Y%m%d%H%M%S%z").timestamp()) * NS
@@ -418,16 +417,24 @@ def hl7(what: What, sender: str, cause: int, *, running: bool = True, library: i
         return pcd.event(
             device, telling.Happened(kind, phase, False, rate, given, given), at, control
         )
-    alarm = _ALARMS[cause % len(_ALARMS)]
+    alarm = ALARMS[cause]
     on = what is What.ALARM
     alarmed = telling.Alarmed(alarm, PRIORITIES[alarm], on, 0)
     # The filler id is that of the alarm's start: here of pump and cause (C-8).
-    filler = f"{_HEX}-{cause}"
+    filler = f"{_HEX}-{cause.replace(' ', '-')}"
     return pcd.alarm(device, alarmed, "start" if on else "end", filler, at, control)
 
 
-_ALARMS = (Alarm.COMPLETE, Alarm.CALLBACK, Alarm.OCCLUSION, Alarm.DISLODGED)
-"""By the order of causes; what a head has no alarm for is the nearest one [A]."""
+ALARMS = {
+    "kvo": Alarm.COMPLETE,
+    "complete": Alarm.COMPLETE,
+    "hold expired": Alarm.CALLBACK,
+    "downstream occlusion": Alarm.OCCLUSION,
+    "door or syringe": Alarm.DISLODGED,
+    "air": Alarm.FAILURE,
+    "other": Alarm.BATTERY_LOW,
+}
+"""The head's alarm for each published cause; for air and for the rest it has none of that name [A]."""
 
 
 def _places(raw: bytes, mark: bytes) -> list[int]:
