@@ -209,6 +209,8 @@ def _plain(
         named = makers_of(vendor)
         pack = families()
         ids = frozenset(f for f in ids if named & frozenset(pack[f].makers))
+        # "IntelliVue MX40" is of the MX40, not of whatever is called IntelliVue MX.
+        ids -= {f for f in ids if ids & frozenset(pack[f].models)}
         yield Statement(
             advisory=document.id,
             product=f"{title} {odd}".strip(),
