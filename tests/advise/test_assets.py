@@ -153,6 +153,20 @@ def test_a_family_without_its_model_asks_for_each_of_its_models():
     assert "ICSMA-17-017-01" not in told  # that of the model 8000
 
 
+def test_a_line_of_monitors_without_a_number_asks_for_each_of_its_models():
+    of = library(
+        (
+            "Philips",
+            "IntelliVue MX40 Patient Worn Monitor",
+            "< B.06.18",
+            "IntelliVue MX40: < B.06.18",
+        )
+    )
+    assert status(of, "Philips", "IntelliVue MX", "B.05") == "unknown"
+    assert status(of, "Philips", "IntelliVue MX40", "B.05") == "affected"
+    assert status(of, "Philips", "IntelliVue MX800", "B.05") == "none"
+
+
 def test_a_bound_that_a_later_fix_belies_is_unknown():
     of = library(
         ("Innokas", "VC150", "< 1.7.15", "VC150: prior to Version 1.7.15"),
@@ -174,6 +188,7 @@ def test_what_a_document_takes_out_is_not_affected_by_its_own_words():
     of = library(("Acme", "Echo, not including Echo 100 Pro", "vers:all/*", "Echo, not ... Pro"))
     assert status(of, "Acme", "Echo S8", "") == "affected"
     assert status(of, "Acme", "Echo 100 Pro", "") == "not"
+    assert status(of, "Acme", "Echo, not including Echo 100 Pro", "") == "affected"
 
 
 def test_where_branch_and_leaf_name_differ_only_what_lies_between_is_unknown():

@@ -75,3 +75,10 @@ def test_a_reading_invents_no_cve_that_the_document_lacks():
     found = statements(document(advisory="ICSMA-23-194-01", products=(("BD", "x", "1", "x"),)))
     assert found
     assert all(set(one.cves) <= {"CVE-2020-0001"} for one in found)
+
+
+def test_every_statement_of_our_own_records_keeps_words_to_rely_on():
+    from wardwatch.advise.own import own_records
+
+    for record in own_records():
+        assert all(one.text and one.origin for one in statements(record)), record.id

@@ -1,6 +1,7 @@
 """The plant lies within what the bench published (T-3 to T-7); no row is allowed to be absent."""
 
 import math
+import random
 
 import msgspec
 import pytest
@@ -15,6 +16,34 @@ def test_t3_to_t7_every_row_lies_within_what_was_published() -> None:
     assert [row.case for row in ROWS if not row.holds] == []
     assert {row.requirement for row in ROWS} == {"T-3", "T-4", "T-5", "T-6", "T-7"}
     assert len(ROWS) == 14
+
+
+def test_the_held_out_figure_is_missed_by_the_one_set_and_says_so() -> None:
+    minutes, _ = calibration.lowered("bd-60", 0.1, 50)
+    assert minutes > 28.5 + 5.0
+
+
+def test_drawn_syringes_stay_within_what_was_published_of_many() -> None:
+    m = p.mechanics("bd-60")
+    draws = random.Random(1)
+    for _ in range(200):
+        one = calibration.scattered(draws, m)
+        assert 9 <= one.compliance / calibration.NL_PA <= 21
+        assert 2 <= one.fc + one.fv <= 8
+        assert one.fc / one.fv == pytest.approx(m.fc / m.fv)
+        assert (one.area, one.c, one.r) == (m.area, m.c, m.r)
+        assert 110 / 455 <= one.slack / m.slack <= 800 / 455
+
+
+def test_time_without_delivery_of_drawn_syringes_is_their_compliance_over_the_rate() -> None:
+    many = calibration.held_out(60)
+    assert many == calibration.held_out(60) == sorted(many)
+    # C times 36.8 mmHg over 0.1 mL/h, for the ends of the range; what friction adds is small.
+    shortest, longest = (
+        c * calibration.NL_PA * 36.78 / 0.1 * 60 / 1000 for c in calibration.COMPLIANCE_NL_PA
+    )
+    assert shortest * 0.95 < many[0] < shortest * 1.2
+    assert longest * 0.9 < many[-1] < longest * 1.05
 
 
 def test_t5_the_alarm_time_follows_the_limit() -> None:

@@ -519,7 +519,12 @@ def device_is_brand(name: Name, of: frozenset[str]) -> bool:
 
 
 def _taken_out(device: _Device, s: Statement) -> tuple[Exposure, str] | None:
-    """What a document's "not including" says of a device; None where it does not speak of it."""
+    """What a document's "not including" says of a device; None where it does not speak of it.
+
+    A list may hold the document's own words, which name what they take out.
+    """
+    if _EXCEPTS.search(device.asset.model):
+        return None
     for name, versions in zip(s.excluded, s.excluded_versions, strict=True):
         if not _excludes(device, name):
             continue
@@ -588,6 +593,7 @@ def _listed_model(device: _Device, where: Range) -> str:
     return ""
 
 
+_EXCEPTS = re.compile(r"(?i)\bnot including\b|\bexcluding\b|\bexcept\b")
 _MODEL = re.compile(r"\d{4,}[a-z]{0,2}|[a-z]{1,4}\d{3,}[a-z0-9]*")
 """A number that is a model's rather than a version's."""
 

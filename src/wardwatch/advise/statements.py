@@ -131,7 +131,8 @@ def _read(
     if cves is None:
         cves = tuple(dict.fromkeys(cve for product_id in own for cve in marked.get(product_id, ())))
         cves = cves or tuple(flaw.cve for flaw in document.flaws)
-    words = [_wording(leaf) for leaf in document.leaves if leaf.product_id in own]
+    # What stands in the text alone (a host in a leaf's name, a fix in a remediation) restates no leaf.
+    words = [_wording(leaf) for leaf in document.leaves if leaf.product_id in own or not own]
     # A corpus may lack a CVE of ours; an invented one must not come of it.
     known = {flaw.cve for flaw in document.flaws}
     return Statement(
@@ -209,6 +210,8 @@ def _plain(
         named = makers_of(vendor)
         pack = families()
         ids = frozenset(f for f in ids if named & frozenset(pack[f].makers))
+        # "IntelliVue MX40" is of the MX40, not of whatever is called IntelliVue MX.
+        ids -= {f for f in ids if ids & frozenset(pack[f].models)}
         yield Statement(
             advisory=document.id,
             product=f"{title} {odd}".strip(),
