@@ -42,6 +42,10 @@ class Shared:
         self.parser_calls = 0
         """Python parsers called; an answer from a cache is no call."""
         self.services: dict[int, str] = {}
+        self.given_up = 0
+        """Conversations no longer read because a bound of their reader was reached."""
+        self.control_connections = 0
+        """FTP control connections being read: each may agree upon another connection."""
         self.chains = Chains()
         self.fingerprints = Fingerprints()
         self._heads: dict[bytes, tuple[http.Head | None, tuple[Anomaly, ...]]] = {}
@@ -122,6 +126,7 @@ class Flow:
 
     def become(self, follower: Follower) -> None:
         """From here on ``follower`` reads it; the service found is added to those before."""
+        self.shared.control_connections += follower.agrees - self.follower.agrees
         self.follower = follower
         if follower.service and follower.service not in self.service.split(","):
             self.service = f"{self.service},{follower.service}".lstrip(",")
@@ -184,6 +189,8 @@ class Follower:
     """Zeek's word for the protocol; "" none."""
     interest = IGNORE
     """UNDECIDED, FOLLOW or IGNORE."""
+    agrees = False
+    """Whether it may agree upon other connections, as FTP does."""
 
     def __init__(self, flow: Flow) -> None:
         self.flow = flow

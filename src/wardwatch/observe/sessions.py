@@ -176,6 +176,7 @@ class Sessions:
                     flow.closed[side] = True
                     flow.follower.closed(side, flow.last)
         flow.follower.end()
+        self.shared.control_connections -= flow.follower.agrees
         number = flow.number
         one, two = flow.streams
         counters = Counters(
