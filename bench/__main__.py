@@ -124,6 +124,7 @@ def measure(command: Sequence[str], variables: Mapping[str, str] | None = None) 
     """Run a process to its end ⇒ its own CPU time and peak memory."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT / "src"), str(ROOT)))}
     environment |= variables or {}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed command has its byte code kept
     program = shutil.which(command[0], path=environment["PATH"]) or command[0]
     with tempfile.TemporaryFile() as out:
         began = time.perf_counter()
