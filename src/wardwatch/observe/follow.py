@@ -44,8 +44,6 @@ class Shared:
         self.services: dict[int, str] = {}
         self.given_up = 0
         """Conversations no longer read because a bound of their reader was reached."""
-        self.control_connections = 0
-        """FTP control connections being read: each may agree upon another connection."""
         self.chains = Chains()
         self.fingerprints = Fingerprints()
         self._heads: dict[bytes, tuple[http.Head | None, tuple[Anomaly, ...]]] = {}
@@ -126,7 +124,6 @@ class Flow:
 
     def become(self, follower: Follower) -> None:
         """From here on ``follower`` reads it; the service found is added to those before."""
-        self.shared.control_connections += follower.agrees - self.follower.agrees
         self.follower = follower
         if follower.service and follower.service not in self.service.split(","):
             self.service = f"{self.service},{follower.service}".lstrip(",")

@@ -279,10 +279,7 @@ class Observer:
         interest = sessions.interest(number)
         if interest != before:
             self._interest[number] = interest
-            if interest == IGNORE:
-                self._conversations.ignore(number)
-            elif interest == FOLLOW:
-                self._conversations.follow(number)
+            self._conversations.interest(number, interest, agrees=sessions.agrees(number))
         if interest == FOLLOW:
             unwanted = sessions.skip(number, from_orig)
             if unwanted is not None:

@@ -114,7 +114,6 @@ class Young:
                 self._done,
                 self._row,
                 self._lists,
-                bool(expected or self._shared.control_connections),
                 self._told,
                 self._control,
             )

@@ -20,6 +20,7 @@ import numpy as np
 from wardwatch.compiled import helper, hot, kernel
 from wardwatch.decode.columns import DECODED, KIND_TCP
 from wardwatch.decode.kernels.conversations import (
+    AGREES,
     FOLLOW,
     IGNORE,
     INTEREST,
@@ -131,14 +132,14 @@ def next_rows(
     done: Ints,  # (SEATS + 2,)               out: handshakes to be written; the last counts them
     row: Ints,  # (1, FIELDS)                 scratch of the ServerHello
     lists: NDArray[np.int32],  # (1, WIDTH)   scratch
-    one_by_one: bool,  #                      what is read may change who reads the next beginning
     told: Ints,  # (AT_ONCE, TOLD)            out: the rows that Python is to read
     control: Ints,  # (2,)                    out: GO_ON, GIVEN_UP
 ) -> int:
     """Go on to the next rows for Python ⇒ how many, 0 none are left.
 
-    Rows of conversations that Python follows already are told together; of those that it does
-    not know yet the first ends the list, so that what it learns counts for all behind it. Where
+    Rows of conversations that Python follows already are told together; the first of those that
+    it does not know yet, or that may agree upon others, ends the list, so that what it learns
+    counts for all behind it. Where
     a conversation leaves its seat, its pieces are to be read before the last row.
     """
     count = 0
@@ -199,7 +200,7 @@ def next_rows(
         if seat == THEIRS:
             count += 1
             i += 1
-            if one_by_one or rows[r, INTEREST] != FOLLOW:
+            if rows[r, INTEREST] != FOLLOW or rows[r, AGREES]:
                 break
             continue
         if seat == 0:
