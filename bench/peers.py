@@ -104,7 +104,8 @@ def wanted(capture: Path, small: Path, work: Path, folder: Path) -> list[Peer]:
         Peer("capinfos -c", ("capinfos", "-c", file), "counts packets", ("capinfos", "--version")),
         Peer(
             "softflowd",
-            ("softflowd", "-d", "-r", file, "-p", str(work / "pid"), "-c", str(work / "ctl")),
+            # a control socket makes 1.1.0 wait for ever before its first packet
+            ("softflowd", "-d", "-6", "-r", file, "-p", str(work / "pid"), "-c", "none"),
             "flow records",
             ("softflowd", "-h"),
         ),

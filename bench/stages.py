@@ -101,7 +101,7 @@ def profile(path: str) -> dict[str, float]:
         (duplicates, "mark_copies", "copies of mirror and router"),
         (ConversationTable, "update", "conversations"),
         (observer, "select_messages", "selection of messages"),
-        (young, "next_row", "young conversations (TLS by kernel)"),
+        (young, "next_rows", "young conversations (TLS by kernel)"),
         (observe_young.Young, "settle", "TLS in rows"),
         (observer.Tally, "take", "account of the capture"),
         (observer.Observer, "_messages", "messages one by one (TCP, rare datagrams)"),

@@ -214,3 +214,20 @@ def test_two_attempts_are_two_rows() -> None:
         talk.client(b"bob\r\n").server(b"Password:").client(secret + b"\r\n")
         talk.server(b"\r\nLogin incorrect\r\nlogin: ")
     assert [r["secret"] for r in talk.rows("logins")] == ["#eno", "#owt"]
+
+
+def test_a_telnet_session_that_prints_for_ever_is_given_up_and_counted() -> None:
+    heard = Talk(23).opens().server(b"login: ").client(b"nurse\r\n")
+    for _ in range(18):
+        heard.server(b"filler of a listing\r\n" * 3_000)
+    assert heard.sessions.interest(1) == 2
+    assert heard.sessions.shared.given_up == 1
+
+
+def test_a_telnet_session_with_a_login_now_and_then_is_not_given_up() -> None:
+    heard = Talk(23).opens()
+    for _ in range(4):
+        heard.server(b"login: ").client(b"nurse\r\n").server(b"Password: ").client(b"x\r\n")
+        heard.server(b"Login incorrect\r\n" + b"filler of a listing\r\n" * 20_000)
+    assert heard.sessions.interest(1) == 1
+    assert len(heard.rows("logins")) == 4

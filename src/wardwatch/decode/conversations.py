@@ -148,13 +148,14 @@ class ConversationTable:
         self.table[r, k.ORIG_IP + side] += more
         return int(columns.conversation[0])
 
-    def follow(self, number: int) -> None:
-        """Give every segment of a conversation to Python from now on."""
-        self._mark(number, k.INTEREST, k.FOLLOW)
+    def interest(self, number: int, interest: int, *, agrees: bool = False) -> None:
+        """What Python wants of a conversation.
 
-    def ignore(self, number: int) -> None:
-        """Select no packet of a conversation any more."""
-        self._mark(number, k.INTEREST, k.IGNORE)
+        ``UNDECIDED``, ``FOLLOW`` (every segment, the SYNs too) or ``IGNORE`` (none any more).
+        ``agrees``: it may agree upon other connections.
+        """
+        self._mark(number, k.INTEREST, interest)
+        self._mark(number, k.AGREES, int(agrees))
 
     def skip_until(self, number: int, from_orig: bool, seq: int) -> None:
         """Select no segment of one direction that ends at or before sequence number ``seq``."""

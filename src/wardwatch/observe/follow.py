@@ -42,6 +42,8 @@ class Shared:
         self.parser_calls = 0
         """Python parsers called; an answer from a cache is no call."""
         self.services: dict[int, str] = {}
+        self.given_up = 0
+        """Conversations no longer read because a bound of their reader was reached."""
         self.chains = Chains()
         self.fingerprints = Fingerprints()
         self._heads: dict[bytes, tuple[http.Head | None, tuple[Anomaly, ...]]] = {}
@@ -184,6 +186,8 @@ class Follower:
     """Zeek's word for the protocol; "" none."""
     interest = IGNORE
     """UNDECIDED, FOLLOW or IGNORE."""
+    agrees = False
+    """Whether it may agree upon other connections, as FTP does."""
 
     def __init__(self, flow: Flow) -> None:
         self.flow = flow

@@ -10,7 +10,7 @@ from wardwatch.decode.stream import Chunk
 from wardwatch.decode.wire import ftp, telnet
 from wardwatch.decode.wire.banner import SHOWN
 from wardwatch.decode.wire.reader import text
-from wardwatch.observe.follow import FOLLOW, Flow, Follower, Inbox
+from wardwatch.observe.follow import FOLLOW, IGNORE, Flow, Follower, Inbox
 from wardwatch.observe.where import Where
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ class Ftp(Follower):
 
     service = "ftp"
     interest = FOLLOW
+    agrees = True
 
     def __init__(self, flow: Flow, server: int) -> None:
         super().__init__(flow)
@@ -324,6 +325,11 @@ def _anonymous(user: str) -> bool:
     return user.lower() in ("anonymous", "ftp")
 
 
+MAX_QUIET = 1 << 20
+"""Bytes that a telnet server says behind the last login, or before the first: who prints more than
+a book is not about to ask for a name. Such a session counts among what was given up."""
+
+
 class Telnet(Follower):
     """A telnet session up to its login: prompts of the server, lines typed at them."""
 
@@ -343,6 +349,7 @@ class Telnet(Follower):
         self._user = ""
         self._banners = 0
         self._entered_secret = False
+        self._quiet = 0  # bytes of the server since somebody last logged in, or tried to
 
     @property
     def buffered(self) -> int:
@@ -363,6 +370,10 @@ class Telnet(Follower):
             return
         if side == self._server:
             self._server_says(words, chunk.mark)
+            self._quiet += len(words)
+            if self._quiet > MAX_QUIET and self._attempt is None:
+                self.interest = IGNORE
+                self.flow.shared.given_up += 1
         else:
             self._client_types(words, chunk.mark)
 
@@ -458,6 +469,7 @@ class Telnet(Follower):
         if self._attempt is not None:
             add_login(self.flow, self._server, "telnet", self._attempt, outcome, packet)
         self._attempt = None
+        self._quiet = 0
         self._said.clear()
 
     def _banner(self, line: bytes, where: Where) -> None:

@@ -15,9 +15,9 @@ from wardwatch.decode.columns import DECODED, MALFORMED, SKIPPED, PacketColumns
 from wardwatch.decode.conversations import ConversationTable
 from wardwatch.decode.fragments import Fragments, Key, Whole, reassembled
 from wardwatch.decode.kernels import headers, young
-from wardwatch.decode.kernels.select import select_messages
+from wardwatch.decode.kernels.select import is_behind, select_messages
 from wardwatch.decode.kernels.young import tell
-from wardwatch.decode.stream import ACK, SYN
+from wardwatch.decode.stream import ACK, FIN, RST, SYN
 from wardwatch.model.values import NS
 from wardwatch.observe import discovery
 from wardwatch.observe.ahead import Decoded, decoded
@@ -174,13 +174,13 @@ class Observer:
         asked = np.zeros(block.n, np.uint8)
         asked[rows[wanted]] = 1
 
-        def read(i: int, told: Told, pieces: Sequence[Piece]) -> None:
+        def read(told: Told, pieces: Sequence[Piece]) -> None:
             self._reread(pieces)
-            where = _cited(self._vantage.names, told)
-            if columns.kind[i] == kinds.KIND_TCP:
-                self._segment(told, _payload(block, columns, i), where)
-            else:
-                self._message(block, columns, i, where)
+            i = told[young.ROW]
+            if columns.kind[i] != kinds.KIND_TCP:
+                self._message(block, columns, i, _cited(self._vantage.names, told))
+            elif self._is_wanted(told):
+                self._segment(told, _payload(block, columns, i), _cited(self._vantage.names, told))
 
         self._young.walk(block, columns, asked, self._vantage.segment, self._conversations, read)
         self._settle(SETTLE_ROWS)
@@ -192,6 +192,21 @@ class Observer:
         """Rows of the handshakes that the kernel saw to their end."""
         for pieces in self._young.settle(least):
             self._reread(pieces)
+
+    def _is_wanted(self, told: Told) -> bool:
+        """Whether a segment is wanted still, behind those that were told together with it."""
+        number, flags = told[young.CONVERSATION], told[young.FLAGS]
+        interest = self._interest.get(number)
+        if interest is None:
+            return True
+        if interest == IGNORE:
+            return False
+        unwanted = self._sessions.skip(number, bool(told[young.FROM_ORIG]))
+        if unwanted is None or flags & (SYN | FIN | RST):
+            return True
+        return told[young.LENGTH] > 0 and is_behind(
+            told[young.SEQ], told[young.LENGTH], unwanted[1]
+        )
 
     def _reread(self, pieces: Sequence[Piece]) -> None:
         """Segments of a conversation that the kernel gave up, from its first word."""
@@ -264,10 +279,7 @@ class Observer:
         interest = sessions.interest(number)
         if interest != before:
             self._interest[number] = interest
-            if interest == IGNORE:
-                self._conversations.ignore(number)
-            elif interest == FOLLOW:
-                self._conversations.follow(number)
+            self._conversations.interest(number, interest, agrees=sessions.agrees(number))
         if interest == FOLLOW:
             unwanted = sessions.skip(number, from_orig)
             if unwanted is not None:
@@ -316,7 +328,9 @@ class Observer:
 
     def _given_up(self) -> int:
         """Conversations, streams and stations given up so far because a bound was reached."""
-        return self._conversations.evicted + self._sessions.evicted + self._vantage.missed
+        sessions = self._sessions
+        read = sessions.evicted + sessions.shared.given_up
+        return self._conversations.evicted + read + self._vantage.missed
 
     def _account(self, file: CaptureFile, tally: Tally) -> None:
         """Rows of one file that has been read."""

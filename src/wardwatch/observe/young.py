@@ -57,7 +57,7 @@ class Young:
         self._seats = np.zeros((seats + 1, k.SEAT_WIDTH), np.int64)
         self._pieces = np.zeros((seats + 1, k.MOST_PIECES, k.TOLD), np.int64)
         self._kept = np.zeros((seats + 1) * k.ROOM, np.uint8)
-        self._free = np.zeros(seats + 2, np.int64)
+        self._free = np.zeros(seats + 1, np.int64)
         self._free[:seats] = np.arange(seats, 0, -1)
         self._free[-1] = seats
         self._done = np.zeros(seats + 2, np.int64)
@@ -65,7 +65,8 @@ class Young:
         self._expecting: tuple[int, ...] = ()
         self._row = np.zeros((1, rows_tls.FIELDS), np.int64)
         self._lists = np.zeros((1, rows_tls.WIDTH), np.int32)
-        self._told = np.zeros(k.TOLD, np.int64)
+        self._told = np.zeros((k.AT_ONCE, k.TOLD), np.int64)
+        self._control = np.zeros(2, np.int64)
         self.reread = 0
         """Rows that Python was given, with their pieces."""
         self._shapes: dict[bytes, int] = {}
@@ -78,9 +79,9 @@ class Young:
         wanted: NDArray[np.uint8],
         where: NDArray[np.int32],
         table: ConversationTable,
-        read: Callable[[int, Told, Sequence[Piece]], None],
+        read: Callable[[Told, Sequence[Piece]], None],
     ) -> None:
-        """Go through a block; ``read(i, told, pieces)`` is called for each row that Python reads.
+        """Go through a block; ``read(told, pieces)`` is called for each row that Python reads.
 
         ``wanted`` (n,): 1 for rows without TCP that it reads; ``where`` (n,): number of the
         segment. ``pieces`` are those of a conversation that the kernel gives up with this row.
@@ -90,9 +91,9 @@ class Young:
         generation = table.generation
         expected = self._shared.expected
         while True:
-            if len(expected) != len(self._expecting) or expected:
+            if expected or self._expecting:
                 self._expect(tuple(port for _, port in expected))
-            i = k.next_row(
+            count = k.next_rows(
                 i,
                 n,
                 block.first,
@@ -114,14 +115,17 @@ class Young:
                 self._row,
                 self._lists,
                 self._told,
+                self._control,
             )
-            if i >= n:
+            if not count:
                 return
-            seat = int(self._free[-2])
+            *before, last = self._told[:count].tolist()
+            i, seat = self._control.tolist()
             pieces = self._leave(seat) if seat else ()
-            self.reread += 1 + len(pieces)
-            read(i, self._told.tolist(), pieces)
-            i += 1
+            self.reread += count + len(pieces)
+            for told in before:
+                read(told, ())
+            read(last, pieces)
             if table.generation != generation:
                 generation = table.generation
                 table.find(columns, i, n)

@@ -19,7 +19,7 @@ from wardwatch.compiled import kernel
 from wardwatch.decode.columns import DECODED, KIND_ARP, KIND_DHCP, KIND_DNS, KIND_TCP, PacketColumns
 from wardwatch.decode.conversations import ConversationTable
 from wardwatch.decode.kernels import headers, rows_tls
-from wardwatch.decode.kernels.conversations import ORIG_ISN, SEAT
+from wardwatch.decode.kernels.conversations import IGNORE, ORIG_ISN, SEAT
 from wardwatch.decode.kernels.needles import Needles
 from wardwatch.decode.kernels.select import select_messages
 from wardwatch.model.block import Interface, PacketBlock
@@ -220,7 +220,7 @@ class Stages:
         )
         for r in own[:8].tolist():
             self.table.skip_until(int(c.conversation[r]), bool(c.from_orig[r]), int(c.seq[r]))
-            self.table.ignore(int(c.conversation[r]))
+            self.table.interest(int(c.conversation[r]), IGNORE)
 
     def seat(self, n, c):
         """Make every conversation one whose SYNs were seen: mutated packets have none."""

@@ -36,7 +36,7 @@ def walked(frames, seats=k.SEATS, prefixes=(0x001A01,)):
     where = np.zeros(block.n, np.int32)
     young.walk(
         block, columns, np.zeros(block.n, np.uint8), where, table,
-        lambda i, told, pieces: read.append((i, told, [(p.told, p.payload) for p in pieces])),
+        lambda told, pieces: read.append((told[k.ROW], told, [(p.told, p.payload) for p in pieces])),
     )  # fmt: skip
     left = young.settle()
     return read, spool.rows, [[p.told for p in pieces] for pieces in left], young
@@ -46,7 +46,7 @@ def walked(frames, seats=k.SEATS, prefixes=(0x001A01,)):
 def test_compiled_and_plain_agree(seed, monkeypatch) -> None:
     frames = many(seed, 60, disturbed=0.5, largest=(1460, 300))
     compiled = walked(frames)
-    monkeypatch.setattr(k, "next_row", k.next_row.py_func)
+    monkeypatch.setattr(k, "next_rows", k.next_rows.py_func)
     plain = walked(frames)
     assert compiled[:3] == plain[:3]
     assert (compiled[3]._seats == plain[3]._seats).all()

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 (ORIG_PKTS, RESP_PKTS, ORIG_IP, RESP_IP, ORIG_BYTES, RESP_BYTES, NUMBER, STATE) = range(8, 16)
 (ORIG_NEXT, RESP_NEXT, SEEN, CAPTURES, ORIG_MAC, RESP_MAC, HISTORY, HISTORY2) = range(16, 24)
 (FIRST_TS, FIRST_PACKET, INTEREST, ORIG_SKIP, RESP_SKIP, ORIG_ISN, RESP_ISN, HASH) = range(24, 32)
-(MISSED, RETRANSMITTED, REORDERED, TUNNEL, TUNNEL_ID, SEGMENT, SEAT) = range(32, 39)
+(MISSED, RETRANSMITTED, REORDERED, TUNNEL, TUNNEL_ID, SEGMENT, SEAT, AGREES) = range(32, 40)
 WIDTH = 40
 """A multiple of a cache line."""
 
@@ -53,6 +53,7 @@ UPPER = 16
 (USED, NEXT_NUMBER, COUNTERS) = range(3)
 
 UNDECIDED, FOLLOW, IGNORE = 0, 1, 2
+# AGREES 1: what it says may agree upon another connection, as FTP does.
 THEIRS = -1
 """SEAT of a conversation that Python reads, or nobody any more; 0: nobody has looked yet."""
 UNKNOWN_TIME = -(2**63)

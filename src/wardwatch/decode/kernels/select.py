@@ -49,12 +49,14 @@ def chosen_segment(interest: Int, said: Int, skip: Int, flags: Int, seq: Int, si
     wanted, -1 none; ``size`` bytes of payload. Payload outside what is to be skipped; FIN and RST
     of conversations that are followed or have said something; SYNs of those that are followed.
     """
-    if size > 0:
-        if skip < 0:
-            return True
-        behind = (seq + size - skip + 0x80000000) & 0xFFFFFFFF
-        if behind > 0x80000000:
-            return True
+    if size > 0 and (skip < 0 or is_behind(seq, size, skip)):
+        return True
     if flags & _FIN_RST and (interest == FOLLOW or said > 0):
         return True
     return bool(flags & _SYN and interest == FOLLOW)
+
+
+@hot
+def is_behind(seq: Int, size: Int, skip: Int) -> bool:
+    """Whether a segment ends behind sequence number ``skip``, in the half of the numbers near it."""
+    return bool((seq + size - skip + 0x80000000) & 0xFFFFFFFF > 0x80000000)

@@ -6,8 +6,8 @@ sent application data, and what surely nobody here reads, until that is plain. E
 place, nothing repeated, nothing cut: whatever is out of the ordinary goes to Python with all its
 pieces, and Python, which is the definition, reads the conversation from its beginning.
 
-:func:`next_row` goes through a block in order and stops at each row that Python is to read, so
-that what Python learns from it counts for all rows behind it.
+:func:`next_rows` goes through a block in order and stops where Python may learn something that
+counts for the rows behind.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import numpy as np
 from wardwatch.compiled import helper, hot, kernel
 from wardwatch.decode.columns import DECODED, KIND_TCP
 from wardwatch.decode.kernels.conversations import (
+    AGREES,
     FOLLOW,
     IGNORE,
     INTEREST,
@@ -56,7 +57,7 @@ _Columns: Any = namedtuple(  # type: ignore[misc]
 
 
 def columns_of(columns: PacketColumns) -> Arrays:
-    """The columns that :func:`next_row` reads, unsigned 64 bit ones as signed ones."""
+    """The columns that :func:`next_rows` reads, unsigned 64 bit ones as signed ones."""
     fields: tuple[str, ...] = _Columns._fields
     found = (getattr(columns, name) for name in fields)
     return _Columns(*(a.view(np.int64) if a.dtype == np.uint64 else a for a in found))
@@ -73,10 +74,16 @@ MOST_PIECES = 24
 # What is told of a row: to Python that is to read it, and kept of each piece.
 (PACKET, TS, WHOLE, CAPTURE, HAS_MAC, SRC_MAC, DST_MAC, NET, SRC_HI, SRC_LO, SRC_PORT) = range(11)
 (DST_HI, DST_LO, DST_PORT, CONVERSATION, TTL, WHERE, SEQ, ACK, FLAGS, CLAIMED) = range(11, 21)
-(FROM_ORIG, START, LENGTH) = range(21, 24)
-TOLD = 24
+(FROM_ORIG, START, LENGTH, ROW) = range(21, 25)
+TOLD = 25
 """WHERE is the caller's number of the segment. START and LENGTH: the payload, in the arena or in
-the bytes of the seat."""
+the bytes of the seat. ROW: the row of the block."""
+
+AT_ONCE = 256
+"""Rows told at once: what one costs to be told shrinks with their number."""
+GO_ON, GIVEN_UP = range(2)
+"""What ``control`` holds: the row to go on with; the seat of the conversation that is given up with
+the last row told, 0 none."""
 
 # Columns of a seat; those of a pair are the originator's and, behind it, the responder's.
 MODE, NUMBER, PIECES, FILL, _FILL2, BASE, _BASE2, NEXT, _NEXT2, ACKED, _ACKED2 = range(11)
@@ -104,7 +111,7 @@ _MAX_UNKNOWN, _BOTH = 1024, 64
 
 
 @kernel
-def next_row(
+def next_rows(
     i: int,  #                                where to go on
     n: int,  #                                rows of the block
     first: int,  #                            number of the packet in row 0
@@ -121,19 +128,23 @@ def next_row(
     seats: Ints,  # (SEATS + 1, SEAT_WIDTH)   in and out; row 0 is nobody's
     pieces: Ints,  # (SEATS + 1, MOST_PIECES, TOLD)
     kept: Bytes,  # ((SEATS + 1) · ROOM,)     bytes of the pieces
-    free: Ints,  # (SEATS + 2,)               stack of seats; the last entry counts them
+    free: Ints,  # (SEATS + 1,)               stack of seats; the last entry counts them
     done: Ints,  # (SEATS + 2,)               out: handshakes to be written; the last counts them
     row: Ints,  # (1, FIELDS)                 scratch of the ServerHello
     lists: NDArray[np.int32],  # (1, WIDTH)   scratch
-    told: Ints,  # (TOLD,)                    out: the row that Python is to read
+    told: Ints,  # (AT_ONCE, TOLD)            out: the rows that Python is to read
+    control: Ints,  # (2,)                    out: GO_ON, GIVEN_UP
 ) -> int:
-    """Go on to the next row for Python ⇒ that row, ``n`` none; ``told[LENGTH]`` may be 0.
+    """Go on to the next rows for Python ⇒ how many, 0 none are left.
 
-    ``told[START]`` is where its payload begins in the arena. A conversation that had a seat
-    leaves it: its number stands in ``free[-2]`` (0 none), and Python reads its pieces first.
+    Rows of conversations that Python follows already are told together; the first of those that
+    it does not know yet, or that may agree upon others, ends the list, so that what it learns
+    counts for all behind it. Where
+    a conversation leaves its seat, its pieces are to be read before the last row.
     """
-    while i < n:
-        free[free.size - 2] = 0
+    count = 0
+    control[GIVEN_UP] = 0
+    while i < n and count < told.shape[0]:
         if c.kind[i] == KIND_TCP:
             r = row_of[i]
             if r < 0 or c.outcome[i] != DECODED or rows[r, INTEREST] == IGNORE:
@@ -154,56 +165,67 @@ def next_row(
             i += 1
             continue
         # No helper here: the columns as a whole are too wide to be handed on for every packet.
-        told[PACKET] = first + i
-        told[TS] = time[i]
-        told[WHOLE] = 1 if c.payload_len[i] >= c.payload_claimed[i] else 0
-        told[CAPTURE] = capture
-        told[HAS_MAC] = c.has_mac[i]
-        told[SRC_MAC] = c.src_mac[i]
-        told[DST_MAC] = c.dst_mac[i]
-        told[NET] = c.net[i]
-        told[SRC_HI] = c.src_hi[i]
-        told[SRC_LO] = c.src_lo[i]
-        told[SRC_PORT] = c.src_port[i]
-        told[DST_HI] = c.dst_hi[i]
-        told[DST_LO] = c.dst_lo[i]
-        told[DST_PORT] = c.dst_port[i]
-        told[CONVERSATION] = c.conversation[i]
-        told[TTL] = c.ttl[i]
-        told[WHERE] = where[i]
-        told[SEQ] = c.seq[i]
-        told[ACK] = c.ack[i]
-        told[FLAGS] = c.flags[i]
-        told[CLAIMED] = c.payload_claimed[i]
-        told[FROM_ORIG] = c.from_orig[i]
-        told[START] = c.payload[i]
-        told[LENGTH] = c.payload_len[i] if c.payload[i] >= 0 else 0
+        told[count, PACKET] = first + i
+        told[count, TS] = time[i]
+        told[count, WHOLE] = 1 if c.payload_len[i] >= c.payload_claimed[i] else 0
+        told[count, CAPTURE] = capture
+        told[count, HAS_MAC] = c.has_mac[i]
+        told[count, SRC_MAC] = c.src_mac[i]
+        told[count, DST_MAC] = c.dst_mac[i]
+        told[count, NET] = c.net[i]
+        told[count, SRC_HI] = c.src_hi[i]
+        told[count, SRC_LO] = c.src_lo[i]
+        told[count, SRC_PORT] = c.src_port[i]
+        told[count, DST_HI] = c.dst_hi[i]
+        told[count, DST_LO] = c.dst_lo[i]
+        told[count, DST_PORT] = c.dst_port[i]
+        told[count, CONVERSATION] = c.conversation[i]
+        told[count, TTL] = c.ttl[i]
+        told[count, WHERE] = where[i]
+        told[count, SEQ] = c.seq[i]
+        told[count, ACK] = c.ack[i]
+        told[count, FLAGS] = c.flags[i]
+        told[count, CLAIMED] = c.payload_claimed[i]
+        told[count, FROM_ORIG] = c.from_orig[i]
+        told[count, START] = c.payload[i]
+        told[count, LENGTH] = c.payload_len[i] if c.payload[i] >= 0 else 0
+        told[count, ROW] = i
         if c.kind[i] != KIND_TCP:
-            return i
+            # a datagram put together from fragments may be a segment, and move the table's rows
+            count += 1
+            i += 1
+            break
         r = row_of[i]
         seat = rows[r, SEAT]
         if seat == THEIRS:
-            return i
+            count += 1
+            i += 1
+            if rows[r, INTEREST] != FOLLOW or rows[r, AGREES]:
+                break
+            continue
         if seat == 0:
-            seat = _sit_down(r, arena, told, rows, prefixes, expected, seats, free)
-        behaves = seat > 0 and _take(seat, arena, told, seats, pieces, kept)
+            seat = _sit_down(r, arena, told, count, rows, prefixes, expected, seats, free)
+        behaves = seat > 0 and _take(seat, arena, told, count, seats, pieces, kept)
         if behaves:
             if seats[seat, MODE] == UNKNOWN:
                 behaves = _unknown(r, seat, rows, seats, kept, free)
             else:
-                behaves = _records(r, seat, told, rows, seats, kept, done, row, lists)
+                behaves = _records(r, seat, told, count, rows, seats, kept, done, row, lists)
             if not behaves:
                 seats[seat, PIECES] -= 1  # the present one, which Python is given beside them
         if not behaves:
             rows[r, SEAT] = THEIRS
-            free[free.size - 2] = max(seat, 0)
-            return i
+            control[GIVEN_UP] = max(seat, 0)
+            count += 1
+            i += 1
+            break
         i += 1
-    return n
+    control[GO_ON] = i
+    return count
 
 
 def tell(block: PacketBlock, columns: PacketColumns, i: int, segment: int) -> list[int]:
-    """What :func:`next_row` tells of a row, where Python asks for it."""
+    """What :func:`next_rows` tells of a row, where Python asks for it."""
     c = columns
     told = [
         block.first + i,
@@ -230,6 +252,7 @@ def tell(block: PacketBlock, columns: PacketColumns, i: int, segment: int) -> li
         c.from_orig[i],
         c.payload[i],
         c.payload_len[i] if c.payload[i] >= 0 else 0,
+        i,
     ]
     return list(map(int, told))
 
@@ -249,6 +272,7 @@ def _sit_down(
     r: Int,
     arena: Bytes,
     told: Ints,
+    count: Int,
     rows: Ints,
     prefixes: NDArray[np.uint32],
     expected: NDArray[np.uint8],
@@ -256,10 +280,10 @@ def _sit_down(
     free: Ints,
 ) -> Int:
     """A seat for a conversation that says its first word; 0 where Python is to read it."""
-    source, target = told[SRC_PORT], told[DST_PORT]
-    if not told[FROM_ORIG] or rows[r, ORIG_ISN] < 0 or rows[r, RESP_ISN] < 0:
+    source, target = told[count, SRC_PORT], told[count, DST_PORT]
+    if not told[count, FROM_ORIG] or rows[r, ORIG_ISN] < 0 or rows[r, RESP_ISN] < 0:
         return 0
-    if told[LENGTH] < _LEAST or source < 0 or target < 0 or free[free.size - 1] == 0:
+    if told[count, LENGTH] < _LEAST or source < 0 or target < 0 or free[free.size - 1] == 0:
         return 0
     # told apart one by one: a loop over a tuple may raise, and its code could not be kept
     if source == _FTP or target == _FTP or source == _TELNET or target == _TELNET:
@@ -270,9 +294,9 @@ def _sit_down(
         return 0
     for k in range(prefixes.size):
         prefix = np.int64(prefixes[k])
-        if told[SRC_MAC] >> 24 == prefix or told[DST_MAC] >> 24 == prefix:
+        if told[count, SRC_MAC] >> 24 == prefix or told[count, DST_MAC] >> 24 == prefix:
             return 0
-    at = told[START]
+    at = told[count, START]
     begins = arena[at] == 22 and arena[at + 1] == 3 and arena[at + 2] <= 4
     record = _u16(arena, at + 3)
     if begins and 0 < record <= LONGEST_RECORD:
@@ -286,7 +310,7 @@ def _sit_down(
     for k in range(SEAT_WIDTH):
         seats[seat, k] = 0
     seats[seat, MODE] = mode
-    seats[seat, NUMBER] = told[CONVERSATION]
+    seats[seat, NUMBER] = told[count, CONVERSATION]
     seats[seat, BASE] = (rows[r, ORIG_ISN] + 1) & _WORD
     seats[seat, BASE + 1] = (rows[r, RESP_ISN] + 1) & _WORD
     seats[seat, DATA] = -1
@@ -322,17 +346,19 @@ def _place(seq: Int, base: Int, near: Int) -> Int:
 
 
 @helper
-def _take(seat: Int, arena: Bytes, told: Ints, seats: Ints, pieces: Ints, kept: Bytes) -> bool:
+def _take(
+    seat: Int, arena: Bytes, told: Ints, count: Int, seats: Ints, pieces: Ints, kept: Bytes
+) -> bool:
     """Keep a segment that continues its side; ``False``: it is out of the ordinary."""
-    side = 1 - told[FROM_ORIG]
-    size = told[LENGTH]
-    if told[FLAGS] & (_SYN | _FIN | _RST) or size <= 0 or size != told[CLAIMED]:
+    side = 1 - told[count, FROM_ORIG]
+    size = told[count, LENGTH]
+    if told[count, FLAGS] & (_SYN | _FIN | _RST) or size <= 0 or size != told[count, CLAIMED]:
         return False
     if seats[seat, PIECES] >= MOST_PIECES or seats[seat, FILL + side] + size > (
         SERVER_ROOM if side else CLIENT_ROOM
     ):
         return False
-    place = _place(told[SEQ], seats[seat, BASE + side], seats[seat, NEXT + side])
+    place = _place(told[count, SEQ], seats[seat, BASE + side], seats[seat, NEXT + side])
     ahead = (
         seats[seat, AT + side] < 0
     )  # what nobody wants is not brought: behind it the stream goes on
@@ -340,12 +366,12 @@ def _take(seat: Int, arena: Bytes, told: Ints, seats: Ints, pieces: Ints, kept: 
         ahead and seats[seat, NEXT + side] < place <= seats[seat, PARSED + side]
     ):
         return False
-    if told[FLAGS] & _ACK:
+    if told[count, FLAGS] & _ACK:
         other = 1 - side
-        reached = _place(told[ACK], seats[seat, BASE + other], seats[seat, NEXT + other])
+        reached = _place(told[count, ACK], seats[seat, BASE + other], seats[seat, NEXT + other])
         if seats[seat, ACKED + other] < reached <= seats[seat, NEXT + other] + _WINDOW:
             seats[seat, ACKED + other] = reached
-    at = told[START]
+    at = told[count, START]
     first = seats[seat, FILL + side] == 0 and side == 1
     if first and seats[seat, MODE] == UNKNOWN and (size < _LEAST or not _strange(arena, at)):
         return False
@@ -354,7 +380,7 @@ def _take(seat: Int, arena: Bytes, told: Ints, seats: Ints, pieces: Ints, kept: 
         kept[np.uint64(start + k)] = arena[np.uint64(at + k)]
     piece = seats[seat, PIECES]
     for k in range(TOLD):
-        pieces[seat, piece, k] = told[k]
+        pieces[seat, piece, k] = told[count, k]
     pieces[seat, piece, START] = start
     seats[seat, PIECES] += 1
     if ahead and seats[seat, PARSED + side] < place + size:
@@ -411,6 +437,7 @@ def _records(
     r: Int,
     seat: Int,
     told: Ints,
+    count: Int,
     rows: Ints,
     seats: Ints,
     kept: Bytes,
@@ -419,8 +446,8 @@ def _records(
     lists: NDArray[np.int32],
 ) -> bool:
     """Read the records that are here (RFC 8446 §5.1); ``False``: one is out of the ordinary."""
-    side = 1 - told[FROM_ORIG]
-    packet = told[PACKET]
+    side = 1 - told[count, FROM_ORIG]
+    packet = told[count, PACKET]
     base = seat * ROOM + side * CLIENT_ROOM
     while seats[seat, AT + side] >= 0:
         here = seats[seat, FILL + side] - seats[seat, AT + side]
