@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 WIDTH = 80
 """Columns of a terminal that the matrix must fit."""
-LABEL, COLUMN = 27, 6
+LABEL, COLUMN = 24, 7
 LEGEND = (
     "S seen   M missed: its proof passed there, and was not told   "
     "- not observable\nthere   + told on less than the whole proof"
@@ -97,7 +97,7 @@ def terminal(result: Result) -> str:
     """The matrix in plain text, 80 columns."""
     times = {one.play: one.seconds for one in result.timed}
     head = " " * LABEL + "".join(f"{tap.name:>{COLUMN}}" for tap in TAPS)
-    out = [LEGEND, "", *(f"{tap.name:7}{tap.says}" for tap in TAPS), ""]
+    out = [LEGEND, "", *(f"{tap.name:8}{tap.says}" for tap in TAPS), ""]
     before = ""
     for question, variant, marks in rows(result, techniques()):
         if question != before:
