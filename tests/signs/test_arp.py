@@ -45,7 +45,7 @@ def test_a_forger_that_passes_packets_on_is_no_holder_of_their_addresses() -> No
 def test_neighbour_discovery_may_not_move_an_address_whose_mac_was_confirmed() -> None:
     def said(mac: str = ROGUE, source: str = "nd", until: float = 9000, **line) -> set[str]:
         ward = Ward().present(ROUTER, 0, until).present(mac, 0, 9000)
-        ward.server("router", "fe80::1", **line)
+        ward.server("router", "fe80::1", **line).bound(ROUTER, "fe80::1", "ip", start=10)
         return actors(ward.bound(mac, "fe80::1", source, start=5000, end=5000))
 
     assert said(macs=(ROUTER,)) == {ROGUE}

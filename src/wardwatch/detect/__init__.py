@@ -60,7 +60,7 @@ TECHNIQUES: tuple[Detector, ...] = (
         rogue_router.detect,
         ("router_adverts", "dhcpv6", "redundancy", "dhcp", "dns"),
     ),
-    Detector(_BY_ID["arp_impersonation"], arp_impersonation.detect, ("arp",)),
+    Detector(_BY_ID["arp_impersonation"], arp_impersonation.detect, ("arp", "bindings")),
     Detector(_BY_ID["comms_loss"], comms_loss.detect, ("dhcp", "dns")),
 )
 """Every detector, in the order of :data:`wardwatch.model.judgement.TECHNIQUES`."""

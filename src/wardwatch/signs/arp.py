@@ -165,6 +165,6 @@ def _disputed(scene: Scene) -> bool:
                 SELECT segment, ip, mac FROM bindings)
             WHERE ip NOT IN ('', '0.0.0.0')
             GROUP BY segment, ip HAVING min(mac) <> max(mac) LIMIT 1""",
-            of=("arp",),
+            of=("arp", "bindings"),
         )
     )
