@@ -1,4 +1,4 @@
-"""Ahead: while one block is understood, the next one is read and decoded by another thread.
+"""Ahead: while one block is understood, the next one is hashed, read and decoded by other threads.
 
 The kernels let Python's lock go, so that two cores share the work; the blocks come in their order
 and what is made of them is the same, to the last row, with one core or two.
@@ -46,14 +46,16 @@ def decoded(
     """Every block of a capture with its columns, which are good until the next is asked for.
 
     Tags are counted in ``events``, which are complete when the iteration ends. ``threads`` 1 does
-    it all in the caller's; 0 takes more where there are more cores and the file is long.
+    it all in the caller's, 2 hash in another, 3 read and decode in a third; 0 takes as many as
+    there are cores where the file is long. On two cores a third thread saved no time: it waits
+    for Python's lock, and the block has left its core's cache when it is understood.
     """
     if threads == 0:
         _, total = reader.progress
-        threads = 1 if 0 <= total < WORTH_BYTES or _cores() < 2 else 3
+        threads = 1 if 0 <= total < WORTH_BYTES else min(_cores(), 3)
     if threads == 1:
         return _here(reader, events)
-    return _ahead(reader, events)
+    return _beside(reader, events) if threads == 2 else _ahead(reader, events)
 
 
 def _cores() -> int:
@@ -68,6 +70,14 @@ def _here(reader: CaptureReader, events: headers.Events) -> Generator[Decoded]:
     for block in reader:
         columns = _decode(block, columns, events)
         yield Decoded(block, columns, reader.interfaces, reader.progress[0])
+
+
+def _beside(reader: CaptureReader, events: headers.Events) -> Generator[Decoded]:
+    """One thread hashes, and the caller's does the rest."""
+    with ThreadPoolExecutor(1, "wardwatch") as pool:
+        reader.lend(2)
+        reader.hash_aside(pool)
+        yield from _here(reader, events)
 
 
 def _decode(block: PacketBlock, columns: PacketColumns, events: headers.Events) -> PacketColumns:
