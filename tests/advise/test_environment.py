@@ -3,7 +3,17 @@
 import pytest
 from tests.advise.small import audited, pump, verdict
 
-from wardwatch.advise.environment import Environment, Standing, rubric, scored, surroundings
+from wardwatch.advise.environment import (
+    Environment,
+    Standing,
+    answers_for,
+    rubric,
+    scored,
+    surroundings,
+)
+from wardwatch.advise.knowledge import families
+from wardwatch.advise.names import named
+from wardwatch.advise.own import own_records
 from wardwatch.model.judgement import State
 
 OVERFLOW = "CVSS:3.0/AV:N/AC:H/PR:N/UI:N/S:U/C:H/I:H/A:H"
@@ -85,7 +95,7 @@ def test_the_other_metrics_have_their_evidence_or_stay_undefined():
     quiet, used = (surroundings(pump(), advisory, Standing([]), active=a) for a in (False, True))
     assert (quiet.e, used.e, quiet.rl) == ("", "H", "O")
     assert (quiet.cr, quiet.ir, quiet.ar) == ("L", "H", "H")
-    stranger = surroundings(pump(family="x"), advisory, Standing([]), active=False)
+    stranger = surroundings(pump(family="x", model="Plum 360"), advisory, Standing([]), active=False)
     assert (stranger.cr, stranger.ir, stranger.ar) == ("", "", "")
 
 
@@ -99,3 +109,50 @@ def test_every_answer_of_the_rubric_has_a_source_and_a_value_of_its_scale():
             "yes",
             "no",
         }
+
+
+def test_every_answer_is_for_a_family_that_our_own_records_concern():
+    concerned = {f for record in own_records() for s in named(record).statements for f in s.families}
+    assert set(rubric()) <= set(families()) & concerned
+
+
+def test_no_family_is_answered_for_twice():
+    assert sum(len(row.families) for row in set(rubric().values())) == len(rubric())
+
+
+@pytest.mark.parametrize(
+    ("maker", "model", "family", "row"),
+    [
+        ("Smiths Medical", "", "medfusion-4000", "smiths.medfusion-4000"),  # the wire's key alone
+        ("ICU Medical", "MEDFUSION 4000 syringe", "", "smiths.medfusion-4000"),  # a list's words alone
+        ("BD", "Alaris Point of Care Unit 8015", "alaris-pcu", "bd.alaris-pcu-8015"),
+        ("BD", "Alaris", "alaris-pcu", "bd.alaris-pcu-8015"),  # model not said: any of them
+        ("Baxter", "Spectrum IQ", "spectrum", "baxter.spectrum"),
+        ("B. Braun", "SpaceStation with SpaceCom", "space", "bbraun.spacecom"),
+        ("Insulet", "Omnipod", "", "insulet.omnipod"),
+    ],
+)
+def test_wire_and_list_lead_to_the_same_answers_whatever_they_call_the_family(
+    maker, model, family, row
+):
+    device = pump(manufacturer=maker, model=model, family=family, listed=None)
+    assert row in answers_for(device).families
+
+
+@pytest.mark.parametrize(
+    ("maker", "model", "family"),
+    [
+        ("Mindray", "Medfusion 4000", ""),  # a model's word under another maker
+        ("ICU Medical", "Plum 360", "plum"),
+        ("", "", ""),
+    ],
+)
+def test_a_family_without_answers_has_none(maker, model, family):
+    assert answers_for(pump(manufacturer=maker, model=model, family=family, listed=None)) is None
+
+
+def test_of_two_rows_the_graver_answer_counts():
+    of_one = answers_for(pump(manufacturer="BD", model="Alaris PCU 8000", family=""))
+    of_any = answers_for(pump(manufacturer="BD", model="Alaris PC unit", family="alaris-pcu"))
+    assert (of_one.therapy, of_one.ir, of_one.credentials) == ("", "", "yes")
+    assert (of_any.therapy, of_any.ir, of_any.credentials) == ("yes", "H", "yes")

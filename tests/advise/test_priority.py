@@ -17,12 +17,18 @@ from wardwatch.advise.ssvc import (
     SystemExposure,
 )
 from wardwatch.model.advisory import Exposure
+from wardwatch.model.device import Listed
 from wardwatch.model.judgement import State
 
 
 def order(*verdicts, **changes):
     feeds = {name: changes.pop(name) for name in ("kev", "epss") if name in changes}
     return priority(audited(*verdicts, **changes), **feeds)
+
+
+def listed(maker, model, version, family, component=""):
+    row = Listed(2, "", "S1", maker, model, version, "ICU", component=component)
+    return pump(version, "list-2", manufacturer=maker, model=model, family=family, listed=row)
 
 
 def devices(tasks):
@@ -69,7 +75,7 @@ def test_the_reasons_come_in_the_order_in_which_the_questions_count():
     starts = [" ".join(reason.split()[:2]) for reason in task.reasons]
     assert starts == [
         "scheduled by", "human impact", "exposure open:", "exploitation none:", "automatable yes:",
-        "CVSS base", "EPSS 0.500", "Version 1.6.0",
+        "CVSS base", "EPSS 0.500", "rubric: therapy", "Version 1.6.0",
     ]  # fmt: skip
 
 
@@ -126,6 +132,34 @@ def test_own_detections_and_the_catalogue_raise_the_decision():
     assert any("in CISA's KEV since 2022-02-10" in reason for reason in listed.reasons)
     assert "/E:H" in seen.weighed[0].score.vector
     assert "/E:" not in quiet.weighed[0].score.vector
+
+
+@pytest.mark.parametrize(
+    ("device", "advisory", "base", "here", "answers"),
+    [
+        (listed("BD", "Alaris PCU Model 8015", "9.33.1", "alaris-pcu"), "ICSMA-20-317-01",
+         6.5, 6.7, "rubric: therapy yes, workflow yes, credentials yes ("),
+        (listed("CareFusion", "Alaris GH", "2.3.6", "alaris"), "ICSMA-18-235-01",
+         9.4, 9.8, "rubric: therapy yes ("),
+        (listed("Baxter", "Sigma Spectrum 35700BAX2", "8.0", "spectrum", "WBM v17"), "ICSMA-20-170-04",
+         7.3, 7.3, "rubric: workflow yes, patient data yes, credentials yes ("),
+        (listed("Medtronic", "MiniMed 670G MMT-1780", "", ""), "ICSMA-22-263-01",
+         4.8, 6.6, "rubric: therapy yes ("),
+    ],
+)  # fmt: skip
+def test_other_families_have_environmental_beside_base_by_their_own_answers(
+    device, advisory, base, here, answers
+):
+    # here: by hand from CVSS v3.0 §8.3 with IR:H, AR:H for the 670G, RL:O for the PCU;
+    # the Spectrum's text weighs nothing
+    (task,) = [t for t in order(devices=[device]) if t.advisory == advisory]
+    score = task.weighed[0].score
+    assert (score.base, score.environmental) == (base, here)
+    assert any(
+        reason.startswith(f"CVSS base {base}, environmental {here} (") for reason in task.reasons
+    )
+    assert [reason for reason in task.reasons if reason.startswith(answers)]
+    assert not task.weighed[0].impact.assumed
 
 
 def test_base_stays_what_was_published():

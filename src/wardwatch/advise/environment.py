@@ -15,6 +15,11 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from wardwatch.advise.families import families_of
+from wardwatch.advise.knowledge import families
+from wardwatch.advise.makers import answers as makers_answer
+from wardwatch.advise.makers import makers_of
+from wardwatch.advise.match import assets_of
 from wardwatch.model.judgement import State, Verdict
 
 if TYPE_CHECKING:
@@ -165,7 +170,8 @@ def scored(vector: str, environment: Environment) -> Scored | None:
 class Rubric(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The medical-device rubric's answers for one family; "" is not answered, and stays unknown."""
 
-    family: str
+    families: tuple[str, ...]
+    """Families of the knowledge pack that one text answers for."""
     source: str
     phi: str = ""
     """Whether patient data can be had through a weakness: ``yes``, ``no`` or ""."""
@@ -178,13 +184,71 @@ class Rubric(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ir: str = ""
     ar: str = ""
 
+    @property
+    def said(self) -> str:
+        """The answered questions in words: ``therapy yes, patient data no``."""
+        asked = (("therapy", self.therapy), ("diagnosis", self.diagnosis), ("workflow", self.workflow),
+                 ("patient data", self.phi), ("credentials", self.credentials))  # fmt: skip
+        return ", ".join(f"{question} {answer}" for question, answer in asked if answer)
+
 
 @cache
 def rubric() -> dict[str, Rubric]:
     """The answers that ship with wardwatch, by family."""
     raw = (files("wardwatch.advise") / "knowledge" / "rubric.toml").read_text(encoding="utf-8")
     rows = msgspec.convert(tomllib.loads(raw)["answer"], list[Rubric])
-    return {row.family: row for row in rows}
+    return {family: row for row in rows for family in row.families}
+
+
+GRAVEST = ("yes", "no", "H", "M", "L", "")
+"""Which of two answers to one question counts; a question that only one answers keeps its answer."""
+
+
+def answers_for(device: Device) -> Rubric | None:
+    """The rubric's answers for a device, by whatever name it goes; None where none are known."""
+    names = tuple(
+        dict.fromkeys(name for asset in assets_of(device) for name in (asset.model, asset.component))
+    )
+    return _answers(device.identity.manufacturer, device.identity.family, names)
+
+
+@lru_cache(maxsize=4096)  # a fleet shares few names
+def _answers(manufacturer: str, key: str, names: tuple[str, ...]) -> Rubric | None:
+    rows = [rubric()[f] for f in sorted(_kin(manufacturer, key, names)) if f in rubric()]
+    return _gravest(tuple(dict.fromkeys(rows))) if rows else None
+
+
+def _kin(manufacturer: str, key: str, names: tuple[str, ...]) -> set[str]:
+    """Families of the knowledge pack that a device is of.
+
+    The wire's rules have a key for what they recognise (``medfusion-4000``), a list has the words
+    of whoever wrote it ("Alaris PCU 8015 v12"): both end here. A name without a model may mean any
+    of its models.
+    """
+    maker, known = makers_of(manufacturer), families()
+    found = {family for family in known if key and family.partition(".")[2] == key}
+    found |= {
+        family
+        for name in names
+        for family in families_of(name)
+        if not maker or makers_answer(maker, frozenset(known[family].makers))
+    }
+    for family in tuple(found):
+        models = set(known[family].models)
+        if not found & models:
+            found |= models
+    return found
+
+
+def _gravest(rows: tuple[Rubric, ...]) -> Rubric:
+    """One row of several: for each question the graver answer."""
+    questions = ("phi", "diagnosis", "therapy", "workflow", "credentials", "cr", "ir", "ar")
+    worst = {q: min((getattr(row, q) for row in rows), key=GRAVEST.index) for q in questions}
+    return Rubric(
+        families=tuple(family for row in rows for family in row.families),
+        source="; ".join(row.source for row in rows),
+        **worst,
+    )
 
 
 def surroundings(
@@ -195,7 +259,7 @@ def surroundings(
     ``active``: the weakness is exploited; ``radio``: it is reached by radio, where no segmentation
     of the wired network stands in the way.
     """
-    answers = rubric().get(device.identity.family)
+    answers = answers_for(device)
     return Environment(
         mav="A" if not radio and standing.holds("segmentation_enforced", device) else "",
         cr=answers.cr if answers else "",

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from wardwatch.advise.environment import Audited, Scored, Standing, scored, surroundings
+from wardwatch.advise.environment import (
+    Audited,
+    Scored,
+    Standing,
+    answers_for,
+    scored,
+    surroundings,
+)
 from wardwatch.advise.ssvc import (
     Decision,
     Exploitation,
@@ -179,6 +186,7 @@ def _task(
         do=_do(match, advisory, lead, attacked),
         reasons=(
             *_reasons(lead, len(weighed), attacked),
+            *_answers(device),
             *_measures(device, advisory, standing),
             match.reason,
         ),
@@ -245,6 +253,12 @@ def _reasons(lead: Weighed, count: int, attacked: tuple[str, ...]) -> list[str]:
     if lead.epss >= 0:
         said.append(f"EPSS {lead.epss:.3f}")
     return said
+
+
+def _answers(device: Device) -> list[str]:
+    """What the medical-device rubric's answers for its family are."""
+    answers = answers_for(device)
+    return [f"rubric: {answers.said} ({answers.source})"] if answers and answers.said else []
 
 
 def _measures(device: Device, advisory: Advisory, standing: Standing) -> list[str]:
