@@ -95,7 +95,9 @@ def test_the_other_metrics_have_their_evidence_or_stay_undefined():
     quiet, used = (surroundings(pump(), advisory, Standing([]), active=a) for a in (False, True))
     assert (quiet.e, used.e, quiet.rl) == ("", "H", "O")
     assert (quiet.cr, quiet.ir, quiet.ar) == ("L", "H", "H")
-    stranger = surroundings(pump(family="x", model="Plum 360"), advisory, Standing([]), active=False)
+    stranger = surroundings(
+        pump(family="x", model="Plum 360"), advisory, Standing([]), active=False
+    )
     assert (stranger.cr, stranger.ir, stranger.ar) == ("", "", "")
 
 
@@ -112,7 +114,9 @@ def test_every_answer_of_the_rubric_has_a_source_and_a_value_of_its_scale():
 
 
 def test_every_answer_is_for_a_family_that_our_own_records_concern():
-    concerned = {f for record in own_records() for s in named(record).statements for f in s.families}
+    concerned = {
+        f for record in own_records() for s in named(record).statements for f in s.families
+    }
     assert set(rubric()) <= set(families()) & concerned
 
 
@@ -124,7 +128,12 @@ def test_no_family_is_answered_for_twice():
     ("maker", "model", "family", "row"),
     [
         ("Smiths Medical", "", "medfusion-4000", "smiths.medfusion-4000"),  # the wire's key alone
-        ("ICU Medical", "MEDFUSION 4000 syringe", "", "smiths.medfusion-4000"),  # a list's words alone
+        (
+            "ICU Medical",
+            "MEDFUSION 4000 syringe",
+            "",
+            "smiths.medfusion-4000",
+        ),  # a list's words alone
         ("BD", "Alaris Point of Care Unit 8015", "alaris-pcu", "bd.alaris-pcu-8015"),
         ("BD", "Alaris", "alaris-pcu", "bd.alaris-pcu-8015"),  # model not said: any of them
         ("Baxter", "Spectrum IQ", "spectrum", "baxter.spectrum"),

@@ -207,7 +207,9 @@ GRAVEST = ("yes", "no", "H", "M", "L", "")
 def answers_for(device: Device) -> Rubric | None:
     """The rubric's answers for a device, by whatever name it goes; None where none are known."""
     names = tuple(
-        dict.fromkeys(name for asset in assets_of(device) for name in (asset.model, asset.component))
+        dict.fromkeys(
+            name for asset in assets_of(device) for name in (asset.model, asset.component)
+        )
     )
     return _answers(device.identity.manufacturer, device.identity.family, names)
 
