@@ -5,8 +5,10 @@ from tests.advise.small import audited, pump, verdict
 
 from wardwatch.advise.environment import (
     Environment,
+    Rubric,
     Standing,
     answers_for,
+    gravest,
     rubric,
     scored,
     surroundings,
@@ -165,3 +167,12 @@ def test_of_two_rows_the_graver_answer_counts():
     of_any = answers_for(pump(manufacturer="BD", model="Alaris PC unit", family="alaris-pcu"))
     assert (of_one.therapy, of_one.ir, of_one.credentials) == ("", "", "yes")
     assert (of_any.therapy, of_any.ir, of_any.credentials) == ("yes", "H", "yes")
+
+
+def test_what_one_row_leaves_open_is_not_denied_by_another():
+    denied = Rubric(("a",), "A", phi="no", therapy="no", cr="L", ir="H")
+    silent = Rubric(("b",), "B", therapy="yes", ir="M")
+    both = gravest((denied, silent))
+    assert (both.phi, both.therapy, both.cr, both.ir) == ("", "yes", "", "H")
+    assert (both.families, both.source) == (("a", "b"), "A; B")
+    assert gravest((denied,)) == denied

@@ -200,8 +200,8 @@ def rubric() -> dict[str, Rubric]:
     return {family: row for row in rows for family in row.families}
 
 
-GRAVEST = ("yes", "no", "H", "M", "L", "")
-"""Which of two answers to one question counts; a question that only one answers keeps its answer."""
+GRAVEST = ("yes", "H", "M", "", "no", "L")
+"""Which of two answers to one question counts: not answered is unknown, and outweighs a "no"."""
 
 
 def answers_for(device: Device) -> Rubric | None:
@@ -217,7 +217,7 @@ def answers_for(device: Device) -> Rubric | None:
 @lru_cache(maxsize=4096)  # a fleet shares few names
 def _answers(manufacturer: str, key: str, names: tuple[str, ...]) -> Rubric | None:
     rows = [rubric()[f] for f in sorted(_kin(manufacturer, key, names)) if f in rubric()]
-    return _gravest(tuple(dict.fromkeys(rows))) if rows else None
+    return gravest(tuple(dict.fromkeys(rows))) if rows else None
 
 
 def _kin(manufacturer: str, key: str, names: tuple[str, ...]) -> set[str]:
@@ -242,7 +242,7 @@ def _kin(manufacturer: str, key: str, names: tuple[str, ...]) -> set[str]:
     return found
 
 
-def _gravest(rows: tuple[Rubric, ...]) -> Rubric:
+def gravest(rows: tuple[Rubric, ...]) -> Rubric:
     """One row of several: for each question the graver answer."""
     questions = ("phi", "diagnosis", "therapy", "workflow", "credentials", "cr", "ir", "ar")
     worst = {q: min((getattr(row, q) for row in rows), key=GRAVEST.index) for q in questions}
