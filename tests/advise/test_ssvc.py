@@ -166,8 +166,8 @@ SILENT = {
     *(f"CVE-2019-{n}" for n in range(12255, 12266)),
     # the compounder's: what a changed system means for a mixture
     "CVE-2020-12012", "CVE-2020-12016", "CVE-2020-12020", "CVE-2020-12024", "CVE-2020-12032", "CVE-2017-0143",
-    # what the messages between app and cloud carry
-    "CVE-2021-27499", "CVE-2021-27503",
+    # what the account in the cloud opens, and what app and cloud say to each other
+    "CVE-2021-27491", "CVE-2021-27495", "CVE-2021-27499", "CVE-2021-27503",
     # parts that stand in many other products, with other consequences there
     "CVE-2018-1285", "CVE-2020-35340",
 }  # fmt: skip
