@@ -47,8 +47,8 @@ DEVICE_PREFIXES = (0x001A01, 0x0003B1)
 """Prefixes of the advisory's manufacturer and of its successor: what their devices send or get is
 read by the Python parsers, which are the definition. Not a judgement of what the device is."""
 
-MOST_CONVERSATIONS = 400_000
-"""Conversations kept at once: 120 MB, and no flood takes us over 500 MB in all; those over,
+MOST_CONVERSATIONS = 1 << 18
+"""Conversations kept at once: 84 MB, and no flood takes us over 500 MB in all; those over,
 unanswered or longest idle are written early."""
 
 WRITE_ROWS = 8_192

@@ -13,6 +13,8 @@ from wardwatch.signs.dhcp import VIRTUAL, friends
 from wardwatch.signs.policy import in_subnets, is_virtual, macs_of, permitted, zone_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from wardwatch.inventory.scene import Scene
 
 TABLES = ("router_adverts", "dhcpv6", "redundancy", "dhcp", "dns")
@@ -108,12 +110,7 @@ def wrong(scene: Scene) -> tuple[str, list[Any]]:
     filled = [table for table in TABLES if scene.tables.rows(table)]
     if not filled:
         return "", []
-    segments = [
-        row.segment
-        for row in scene.tables.ask(
-            " UNION ".join(f"SELECT segment FROM {table}" for table in filled) + " ORDER BY segment"
-        )
-    ]
+    segments = scene.once("routers.segments", lambda: _segments(scene, filled))
     listed: list[tuple[str, str]] = []
     legacy: list[str] = []
     named = sorted(
@@ -166,6 +163,12 @@ def wrong(scene: Scene) -> tuple[str, list[Any]]:
         FROM found
     """
     return sql, [*columns, friends(scene), legacy, named, *off]
+
+
+def _segments(scene: Scene, filled: Sequence[str]) -> list[str]:
+    """Where one of the tables has a row."""
+    one = " UNION ".join(f"SELECT DISTINCT segment FROM {table}" for table in filled)
+    return [row.segment for row in scene.tables.ask(f"{one} ORDER BY segment")]
 
 
 def _strays(scene: Scene) -> list[tuple[str, str, str, str]]:
