@@ -128,6 +128,7 @@ def _light() -> Iterator[Any]:
     Numba's own way, which takes longer to start.
     """
     from numba import types as numba_types
+    from numba.core import ir as numba_ir
     from numba.core.codegen import JITCodeLibrary
     from numba.core.compiler_lock import global_compiler_lock
     from numba.core.registry import cpu_target
@@ -164,10 +165,12 @@ def _light() -> Iterator[Any]:
     typing: Any = cpu_target.typing_context
     resolve = typing.resolve_function_type
 
+    numbers = (types.Integer, types.Boolean, types.Array)
+
     def resolved(func: Any, args: Any, kws: Any) -> Any:
-        # what `+` gives for two integers is asked ten thousand times, and each time of all ufuncs
+        # what `+` or an index gives is asked ten thousand times, and each time of all ufuncs
         plain = getattr(func, "__module__", "") == "_operator" and not kws
-        if not plain or not all(isinstance(a, (types.Integer, types.Boolean)) for a in args):
+        if not plain or not all(isinstance(a, numbers) for a in args):
             return resolve(func, args, kws)
         asked = (func, tuple(args))
         if asked not in _operators:
@@ -177,6 +180,27 @@ def _light() -> Iterator[Any]:
             _operators[asked] = found
         return _operators[asked]
 
+    ir: Any = numba_ir
+    listing = ir.Inst._rec_list_vars
+    idle = {str, int, bool, float, type(None), ir.Loc}
+
+    def variables(self: Any, value: Any) -> list[Any]:
+        # the same as Numba's, which asks five questions of every place in the source it passes
+        kind = type(value)
+        if kind is ir.Var:
+            return [value]
+        parts = value.values() if kind is dict else value if kind in (list, tuple) else None
+        if parts is None:
+            return [] if kind in idle else cast("list[Any]", listing(self, value))
+        found: list[Any] = []
+        for part in parts:
+            kind = type(part)
+            if kind is ir.Var:
+                found.append(part)
+            elif kind not in idle:
+                found.extend(variables(self, part))
+        return found
+
     with global_compiler_lock:
         codegen = cpu_target.target_context.codegen()
         kept, collecting = config.values, gc.isenabled()
@@ -184,12 +208,14 @@ def _light() -> Iterator[Any]:
         codegen._library_class = Light
         codegen.set_env = lambda _name, _env: None
         config.values = values
+        ir.Inst._rec_list_vars = variables
         typing.resolve_function_type = resolved
         try:
             yield codegen
         finally:
             del typing.resolve_function_type
             config.values = kept
+            ir.Inst._rec_list_vars = listing
             del codegen._library_class, codegen.set_env
             if collecting:
                 # what Numba made lives as long as Numba: looking through it each time is idle

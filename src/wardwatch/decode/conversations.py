@@ -255,7 +255,8 @@ class ConversationTable:
 
     def _index(self) -> None:
         self._slots = np.zeros(1 << (2 * len(self.table) - 1).bit_length(), np.int64)
-        k.reindex(self.table, len(self), self._slots)
+        if len(self):
+            k.reindex(self.table, len(self), self._slots)
 
     def _evict(self) -> None:
         """Make room for an eighth: what is over, then SYNs nobody answered, then the longest idle."""
