@@ -79,7 +79,13 @@ def test_a_weakness_that_our_record_lacks_is_not_lost():
 
 
 def test_what_is_known_at_the_bedside_stands_beside_a_weakness():
-    document = read_document(raw(cves=("CVE-2020-25165", "CVE-2020-0001")), "a.json")
+    cves = ("CVE-2020-25165", "CVE-2020-0001")
+    document = read_document(raw(advisory="ICSMA-20-317-01", cves=cves), "a.json")
     known, other = advisory_of(document).vulnerabilities
     assert known.clinical.startswith("The PC unit goes on as programmed")
     assert other.clinical == ""
+
+
+def test_what_one_device_means_by_a_weakness_is_not_said_of_another():
+    document = read_document(raw(advisory="ICSMA-99-001-01", cves=("CVE-2020-25165",)), "a.json")
+    assert [flaw.clinical for flaw in advisory_of(document).vulnerabilities] == [""]

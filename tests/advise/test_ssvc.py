@@ -157,8 +157,15 @@ def test_automatable_is_read_from_the_vector(vector, value, assumed):
 def test_what_is_not_known_at_the_bedside_is_the_worst_and_said_to_be_assumed(
     cve, kind, word, assumed
 ):
-    point = human_impact(cve, pump(kind=kind))
+    point = human_impact(cve, pump(kind=kind), "ICSMA-17-250-02A")
     assert (point.value.word, point.assumed) == (word, assumed)
+
+
+def test_a_weakness_of_a_part_means_nothing_known_in_another_advisory():
+    said = human_impact("CVE-2019-11479", pump(kind="ventilator"), "ICSMA-20-170-06")
+    elsewhere = human_impact("CVE-2019-11479", pump(kind="ventilator"), "ICSMA-99-001-01")
+    assert not said.assumed
+    assert (elsewhere.value.word, elsewhere.assumed) == ("very high", True)
 
 
 SILENT = {

@@ -9,7 +9,7 @@ import msgspec
 from wardwatch.advise.library import CATEGORIES
 from wardwatch.advise.own import SOURCE
 from wardwatch.advise.repair import scores
-from wardwatch.advise.ssvc import consequences
+from wardwatch.advise.ssvc import consequence
 from wardwatch.advise.statements import statements
 from wardwatch.model.advisory import Advisory, Remediation, Vulnerability
 
@@ -30,7 +30,9 @@ def advisory_of(document: Document, record: Advisory | None = None) -> Advisory:
     later notices stand; the scores that the file said are the file's.
     """
     scored = {one.cve: one for one in scores(document)}
-    flaws = tuple(_vulnerability(flaw, scored.get(flaw.cve)) for flaw in document.flaws)
+    flaws = tuple(
+        _vulnerability(flaw, scored.get(flaw.cve), document.id) for flaw in document.flaws
+    )
     fixes = dict.fromkeys(fix.text for s in statements(document) for fix in s.fixed)
     plain = Advisory(
         id=document.id,
@@ -75,9 +77,9 @@ def _as_the_file_says(flaw: Vulnerability, scored: Scored | None) -> Vulnerabili
     )
 
 
-def _vulnerability(flaw: Flaw, scored: Scored | None) -> Vulnerability:
+def _vulnerability(flaw: Flaw, scored: Scored | None, advisory: str) -> Vulnerability:
     title = flaw.title if flaw.title != flaw.cve else ""
-    known = consequences().get(flaw.cve)
+    known = consequence(flaw.cve, advisory)
     return Vulnerability(
         cve=flaw.cve or flaw.title or "(no CVE)",
         title=title or (flaw.notes[0][:MAX_WORDS] if flaw.notes else ""),

@@ -137,7 +137,7 @@ def weigh(
     used = exploitation(flaw.cve, device, audit.findings, kev.says(flaw.cve) if kev else "")
     reach = exposure(device, standing, radio=by_radio(flaw.cve))
     machine = automatable(flaw.vector)
-    impact = human_impact(flaw.cve, device)
+    impact = human_impact(flaw.cve, device, advisory.id)
     active = used.value is Exploitation.ACTIVE
     return Weighed(
         cve=flaw.cve,

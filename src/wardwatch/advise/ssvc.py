@@ -7,6 +7,7 @@ known is taken as the worst, and said to be assumed.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from enum import IntEnum
 from functools import cache
@@ -204,9 +205,9 @@ def automatable(vector: str) -> Point[bool]:
     return Point(easy, "AV:N, AC:L, PR:N, UI:N" if easy else f"not all of AV:N, AC:L, PR:N, UI:N in {vector}")  # fmt: skip
 
 
-def human_impact(cve: str, device: Device) -> Point[HumanImpact]:
+def human_impact(cve: str, device: Device, advisory: str) -> Point[HumanImpact]:
     """What our records say of a weakness at the bedside; else the worst the kind of device allows."""
-    known = consequences().get(cve)
+    known = consequence(cve, advisory)
     if known is not None:
         return Point(known.impact, f"{known.why} (safety {known.safety}, mission {known.mission})")
     kind = device.identity.kind or "device"
@@ -222,6 +223,16 @@ def by_radio(cve: str) -> bool:
     """Whether our records say that a weakness is reached by radio."""
     known = consequences().get(cve)
     return known is not None and known.radio
+
+
+def consequence(cve: str, advisory: str) -> Consequence | None:
+    """What a weakness does at the bedside, where the advisory is the one that says so.
+
+    The same weakness of a part means something else in another device.
+    """
+    known = consequences().get(cve)
+    named = known is not None and re.search(rf"\b{re.escape(advisory)}\b", known.source)
+    return known if advisory and named else None
 
 
 @cache

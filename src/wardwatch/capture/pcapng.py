@@ -283,17 +283,19 @@ class PcapngReader(CaptureReader):
         return int(struct.unpack(self._order + "I", raw)[0]) if len(raw) == 4 else 0
 
     def _kind(self) -> str:
-        """The block at the window's place, by name."""
+        """The block at the window's place, by name and with its article."""
         kind = self._u32(0)
         name = _BLOCK_NAMES.get(kind)
-        return f"{name} block" if name else f"block of type 0x{kind:08x}"
+        if name is None:
+            return f"a block of type 0x{kind:08x}"
+        return f"{'an' if name[0] in 'aeiou' else 'a'} {name} block"
 
     def _cut(self) -> str:
         left = self._window.left
         if left < 8:
             return f"the file ends {left} bytes into a block, after packet {self.packets}"
         return (
-            f"the file ends inside a {self._kind()} after packet {self.packets}: "
+            f"the file ends inside {self._kind()} after packet {self.packets}: "
             f"{self._u32(4)} bytes claimed, {left} present"
         )
 
@@ -301,16 +303,14 @@ class PcapngReader(CaptureReader):
         size = self._u32(4)
         kind, after = self._kind(), f"after packet {self.packets}"
         if status == BAD_LENGTH:
-            return f"a {kind} {after} claims a length of {size}, which no such block can have"
+            return f"{kind} {after} claims a length of {size}, which no such block can have"
         if status == BAD_TRAILER:
-            return f"a {kind} {after} whose two lengths differ (the first says {size})"
+            return f"{kind} {after} whose two lengths differ (the first says {size})"
         if status == BAD_INTERFACE:
-            return f"a {kind} {after} names an interface that is not described"
+            return f"{kind} {after} names an interface that is not described"
         if status == BAD_CAPLEN:
-            return f"a {kind} {after} claims more captured bytes than its {size} bytes hold"
-        return (
-            f"a {kind} {after} is longer than the {MAX_PACKET} bytes any capture keeps of a packet"
-        )
+            return f"{kind} {after} claims more captured bytes than its {size} bytes hold"
+        return f"{kind} {after} is longer than the {MAX_PACKET} bytes any capture keeps of a packet"
 
     def _format(self) -> str:
         return "pcapng"

@@ -89,7 +89,7 @@ the last row told, 0 none."""
 MODE, NUMBER, PIECES, FILL, _FILL2, BASE, _BASE2, NEXT, _NEXT2, ACKED, _ACKED2 = range(11)
 (PARSED, _PARSED2, AT, _AT2, HIDDEN, _HIDDEN2, DATA, _DATA2, OPAQUE, _OPAQUE2) = range(11, 21)
 (HELLO_AT, HELLO_LEN, HELLO_PIECE, SERVER_PACKET, SERVER_VERSION, SERVER_CIPHER) = range(21, 27)
-(CHAIN_AT, CHAIN_LEN, CHAIN_PIECE, CHAIN_COUNT, KEY_EXCHANGE, RESUMED) = range(27, 33)
+(CHAIN_AT, CHAIN_LEN, CHAIN_PIECE, CHAIN_COUNT, RESUMED) = range(27, 32)
 SEAT_WIDTH = 40
 """FILL bytes kept; BASE sequence number of byte 0; NEXT place expected; ACKED place the other side
 acknowledged; PARSED place of the next record, AT its index in the bytes (-1: ahead of what is
@@ -570,8 +570,6 @@ def _messages(
             seats[seat, CHAIN_LEN] = length
             seats[seat, CHAIN_PIECE] = seats[seat, PIECES] - 1
             seats[seat, CHAIN_COUNT] = count
-        elif kind == 16:
-            seats[seat, KEY_EXCHANGE] = 1
         at += length
     return True
 
