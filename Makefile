@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 export NUMBA_CACHE_DIR ?= $(CURDIR)/.cache/kernels
 
-.PHONY: demo test lint bench docs fuzz clean setup setup-dev
+.PHONY: demo test lint bench kernels docs fuzz clean setup setup-dev
 demo: setup
 	$(BIN)/wardwatch demo --out out/demo
 
@@ -13,11 +13,15 @@ test: setup-dev
 	$(BIN)/python -m pytest -n auto
 
 lint: setup-dev
-	$(BIN)/ruff check src tests bench docs
-	$(BIN)/ruff format --check src tests bench docs
+	$(BIN)/ruff check src tests bench docs tools
+	$(BIN)/ruff format --check src tests bench docs tools
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/codespell src tests docs bench README.md CHANGELOG.md
+	$(BIN)/codespell src tests docs bench tools README.md CHANGELOG.md
+
+# after an edit of a kernel: what is shipped so that a first run need not compile
+kernels: setup-dev
+	$(BIN)/python -m tools.kernels
 
 bench: setup-dev
 	$(BIN)/python -m bench

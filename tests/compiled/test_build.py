@@ -9,6 +9,7 @@ import pytest
 
 from wardwatch.compiled import border, helper, hot
 from wardwatch.compiled.build import FLAGS, build, jitted
+from wardwatch.compiled.native import emit
 from wardwatch.compiled.store import Unkeepable, link
 
 BYTES = border.Kind(np.dtype(np.uint8), 1)
@@ -55,11 +56,11 @@ def answers(octets):
 
 
 def test_what_comes_out_is_one_function_and_needs_no_other(tmp_path: Path) -> None:
-    made = build(sums, (BYTES, "int", WORDS), "sums_here")
+    made = build(sums, (BYTES, "int", WORDS))
     assert made[:1] == b"i"
     if (nm := shutil.which("nm")) is None:
         pytest.skip("nm (binutils) is not here")
-    (tmp_path / "it.o").write_bytes(made[1:])
+    (tmp_path / "it.o").write_bytes(emit(made[1:], "sums_here"))
     said = subprocess.run(
         [nm, "--format=posix", tmp_path / "it.o"], capture_output=True, text=True, check=True
     )
@@ -71,11 +72,12 @@ def test_what_comes_out_is_one_function_and_needs_no_other(tmp_path: Path) -> No
 @pytest.mark.parametrize("function", [allocates, raises, prints, answers])
 def test_what_allocates_raises_or_calls_python_is_not_built(function) -> None:
     with pytest.raises(Unkeepable):
-        build(function, (BYTES,), "no")
+        build(function, (BYTES,))
 
 
 def test_a_division_by_zero_has_a_value_and_does_not_raise() -> None:
-    address = link(build(divides, (BYTES,), "divides_here")[1:], "divides_here")
+    made = build(divides, (BYTES,))
+    address = link(emit(made[1:], "divides_here"), "divides_here")
     assert address
     assert FLAGS["error_model"] == "numpy"
 
@@ -93,6 +95,6 @@ def test_numba_is_left_as_it_was() -> None:
     from numba import njit
     from numba.core.registry import cpu_target
 
-    build(sums, (BYTES, "int", WORDS), "sums_again")
+    build(sums, (BYTES, "int", WORDS))
     assert "_library_class" not in vars(cpu_target.target_context.codegen())
     assert njit(lambda a: a + 1)(2) == 3

@@ -2,10 +2,11 @@
 
 Kernels live in :mod:`wardwatch.decode.kernels`, :mod:`wardwatch.capture.records` and, for the
 twin's packets, :mod:`wardwatch.twin.fleet.kernels`. Each is a loop over arrays it was given: no
-allocation, no exceptions, plain byte shifts. Numba compiles one when it is first called; its
-object code is kept, and later processes load it without importing Numba
-(:mod:`~wardwatch.compiled.store`). Where Numba is not to be had (musl, Intel macOS) the same
-functions run as plain Python: slow, and correct.
+allocation, no exceptions, plain byte shifts. They come with wardwatch in LLVM's language
+(:mod:`~wardwatch.compiled.shipped`; after an edit ``make kernels``, until then Numba compiles
+them). When one is first called LLVM makes object code of it, which is kept and loaded by later
+processes (:mod:`~wardwatch.compiled.store`). Where neither Numba nor LLVM is to be had (musl, Intel macOS)
+the same functions run as plain Python: slow, and correct.
 """
 
 from __future__ import annotations

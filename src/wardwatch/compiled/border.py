@@ -64,6 +64,11 @@ def told(kind: Type) -> str:
     return kind if isinstance(kind, str) else kind.told
 
 
+def told_all(types: tuple[Type, ...]) -> str:
+    """The types of all arguments as text."""
+    return " ".join(map(told, types))
+
+
 class Kernel:
     """A function over arrays, compiled when first called."""
 
@@ -91,7 +96,7 @@ class Kernel:
         types = tuple(_type_of(value) for value in args)
         _check(self.py_func, types)
         with self._lock:
-            entry = self._by_types.get(" ".join(map(told, types)))
+            entry = self._by_types.get(told_all(types))
             if entry is None:
                 try:
                     entry = Entry(self.py_func, types)
@@ -100,7 +105,7 @@ class Kernel:
                     result = other(*args)
                     self._other = other
                     return result
-                self._by_types[" ".join(map(told, types))] = entry
+                self._by_types[told_all(types)] = entry
                 self._entries.append(entry)
         frame = entry.fill(args)
         assert frame is not None
@@ -289,7 +294,7 @@ RESULTS: dict[bytes, Callable[[int], Any]] = {b"n": lambda _: None, b"i": int, b
 
 def _code(function: Callable[..., Any], types: tuple[Type, ...]) -> tuple[bytes, int]:
     """What the code gives back and where it is, from the store or anew."""
-    described = " ".join(map(told, types))
+    described = told_all(types)
     key = store.key_of(function, described)
     symbol = f"wardwatch_{function.__name__}_{key.hex()[:16]}"
     folder = cache_folder()
@@ -300,13 +305,26 @@ def _code(function: Callable[..., Any], types: tuple[Type, ...]) -> tuple[bytes,
     )
     made = None if path is None else store.read(path, key)
     if made is None:
-        _tell()
-        from wardwatch.compiled.build import build
+        from wardwatch.compiled import native
 
-        made = build(function, types, symbol)
+        code = bitcode_of(function, types)
+        made = code[:1] + native.emit(code[1:], symbol)
         if path is not None:
             store.keep(path, key, made)
     return made[:1], store.link(made[1:], symbol)
+
+
+def bitcode_of(function: Callable[..., Any], types: tuple[Type, ...]) -> bytes:
+    """A kernel in LLVM's language (``build.build``): it came with wardwatch, or Numba finds it."""
+    from wardwatch.compiled import shipped
+
+    made = shipped.find(function, told_all(types))
+    if made is None:
+        _tell()
+        from wardwatch.compiled.build import build
+
+        made = build(function, types)
+    return made
 
 
 _told = False

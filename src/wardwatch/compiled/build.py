@@ -1,4 +1,4 @@
-"""Numba's part: a kernel and the types of its arguments in, object code out.
+"""Numba's part: a kernel and the types of its arguments in, LLVM's bitcode out.
 
 Only this module imports Numba. Helpers are compiled to LLVM's language and no further; they are
 optimised once, as parts of the kernel that they were put into. What comes out has one entry, a
@@ -11,13 +11,13 @@ from __future__ import annotations
 import atexit
 import contextlib
 import gc
-import re
 from typing import TYPE_CHECKING, Any, cast
 
+from wardwatch.compiled import native
 from wardwatch.compiled.store import Unkeepable, helpers_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from wardwatch.compiled.border import Type
 
@@ -27,10 +27,6 @@ zero has a value, so that nothing raises."""
 _INNER = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 """Wrappers for callers from Python or C are half of the time to compile."""
 
-ALLOWED = ("llvm.", "memset", "memcpy", "memmove")
-"""Functions that object code may call: LLVM's intrinsics and what they become. Anything else is
-Numba's runtime or Python's interpreter, which are not there when the code is loaded alone."""
-
 ARRAY_FIELDS = ("meminfo", "parent", "nitems", "itemsize", "data", "shape", "strides")
 """How Numba passes an array; :mod:`wardwatch.compiled.border` fills words in this order."""
 
@@ -39,12 +35,12 @@ _operators: dict[tuple[Any, tuple[Any, ...]], Any] = {}
 """Signatures of operators on integers, as Numba found them."""
 
 
-def build(function: Callable[..., Any], types: tuple[Type, ...], symbol: str) -> bytes:
-    """Object code of ``function`` for arguments of ``types``, entered at ``symbol``.
+def build(function: Callable[..., Any], types: tuple[Type, ...]) -> bytes:
+    """LLVM's bitcode of ``function`` for arguments of ``types``, entered at ``native.ENTRY``.
 
-    An octet that tells the result stands before it (``border.RESULTS``).
-    Raises ``ImportError`` without Numba, and :class:`Unkeepable` where the code needs Numba's
-    runtime (it allocates or may raise) or Numba cannot compile it at all.
+    It is good for any machine of this architecture. An octet that tells the result stands before
+    it (``border.RESULTS``). Raises ``ImportError`` without Numba, and :class:`Unkeepable` where
+    the code needs Numba's runtime (it allocates or may raise) or Numba cannot compile it at all.
     """
     import numba
 
@@ -61,7 +57,7 @@ def build(function: Callable[..., Any], types: tuple[Type, ...], symbol: str) ->
             except NumbaError as error:
                 raise Unkeepable(str(error)) from error
             made = dispatcher.overloads[signature]
-            return _object(made, signature, symbol, codegen)
+            return _bitcode(made, signature, codegen)
     except (ImportError, AttributeError, KeyError) as error:
         raise Unkeepable(f"Numba {numba.__version__} lacks a part: {error}") from error
 
@@ -225,48 +221,39 @@ def _light() -> Iterator[Any]:
                 gc.enable()
 
 
-def _object(made: Any, signature: tuple[Any, ...], symbol: str, codegen: Any) -> bytes:
-    """Put the kernel behind its entry, optimise both, look at what is left, and emit it."""
+def _bitcode(made: Any, signature: tuple[Any, ...], codegen: Any) -> bytes:
+    """Put the kernel behind its entry, optimise both, and look at what is left."""
     import llvmlite.binding as llvm
     from numba import types
 
     if made.library._dynamic_globals:
         raise Unkeepable("holds an address of this process")
-    module = llvm.parse_assembly(_entry(made, signature, symbol))
+    module = llvm.parse_assembly(_entry(made, signature))
     module.data_layout = codegen._data_layout
     module.link_in(made.library._get_module_for_linking(), preserve=True)
     module.get_function(made.fndesc.llvm_func_name).add_function_attribute("alwaysinline")
-    for function in module.functions:
-        if not function.is_declaration and function.name != symbol:
-            function.linkage = "internal"
-    for variable in module.global_variables:
-        if not variable.is_declaration:
-            variable.linkage = "internal"
-    machine = codegen._tm
-    options = llvm.create_pipeline_tuning_options(speed_level=3)
-    options.loop_vectorization = options.slp_vectorization = True
-    builder = llvm.create_pass_builder(machine, options)
-    passes = builder.getModulePassManager()
-    passes.run(module, builder)
+    for part in (*module.functions, *module.global_variables):
+        if not part.is_declaration and part.name != native.ENTRY:
+            part.linkage = "internal"
+    _rename(module.functions)  # blocks take their names
+    native.optimise(module)
     module.verify()
-    strange = sorted(
-        part.name
-        for parts in (module.functions, module.global_variables)
-        for part in parts
-        if (part.is_declaration and not part.name.startswith(ALLOWED))
-        or part.name.startswith("_ZN08NumbaEnv")
-    )
-    if strange:
-        raise Unkeepable(f"needs {', '.join(strange)}")
-    if re.search(r"\bret i32 (?!0\b)", str(module.get_function(symbol))):
-        raise Unkeepable("may raise: it gives back another status than 0")
+    native.check(module)
+    _rename(module.global_variables)
     result = made.signature.return_type
     told = b"n" if isinstance(result, types.NoneType) else b"b" if result == types.boolean else b"i"
-    return told + bytes(machine.emit_object(module))
+    return told + bytes(module.as_bitcode())
 
 
-def _entry(made: Any, signature: tuple[Any, ...], symbol: str) -> str:
-    """LLVM text of ``int32 symbol(int64 *frame)``, which calls the kernel Numba's way.
+def _rename(parts: Iterable[Any]) -> None:
+    """Plain names for what is defined: Numba's count what was compiled before."""
+    for number, part in enumerate(parts):
+        if not part.is_declaration and part.name != native.ENTRY:
+            part.name = f"part{number}"
+
+
+def _entry(made: Any, signature: tuple[Any, ...]) -> str:
+    """LLVM text of ``int32 ENTRY(int64 *frame)``, which calls the kernel Numba's way.
 
     Returns Numba's status: 0 is fine.
     """
@@ -282,11 +269,11 @@ def _entry(made: Any, signature: tuple[Any, ...], symbol: str) -> str:
     if not isinstance(result, (types.NoneType, types.Integer, types.Boolean)):
         raise Unkeepable(f"gives back {result}")
     kind = context.call_conv.get_function_type(result, signature)
-    module = ir.Module(symbol)
+    module = ir.Module(native.ENTRY)
     module.triple = cpu_target.target_context.codegen()._create_empty_module("triple").triple
     kernel = ir.Function(module, kind, made.fndesc.llvm_func_name)
     word = ir.IntType(64)
-    entry = ir.Function(module, ir.FunctionType(ir.IntType(32), [word.as_pointer()]), symbol)
+    entry = ir.Function(module, ir.FunctionType(ir.IntType(32), [word.as_pointer()]), native.ENTRY)
     block = ir.IRBuilder(entry.append_basic_block())
     frame = entry.args[0]
     returned = block.alloca(kind.args[0].pointee)

@@ -47,7 +47,7 @@ def helpers_of(function: Callable[..., Any]) -> list[FunctionType]:
     found: dict[FunctionType, None] = {}
     waiting = [cast("FunctionType", function)]
     while waiting:
-        for _, value in _globals_of(waiting.pop()):
+        for _, value in globals_of(waiting.pop()):
             if _is_helper(value) and value not in found:
                 found[value] = None
                 waiting.append(value)
@@ -57,7 +57,7 @@ def helpers_of(function: Callable[..., Any]) -> list[FunctionType]:
 def key_of(function: Callable[..., Any], types: str) -> bytes:
     """32 octets that are equal only where the machine code would be; ``types`` of arguments.
 
-    Raises :class:`Unkeepable` where that cannot be told, ``ImportError`` without Numba.
+    Raises :class:`Unkeepable` where that cannot be told, ``ImportError`` without llvmlite.
     """
     digest = hashlib.sha256(MAGIC)
     for said in (machine(), types):
@@ -75,15 +75,14 @@ def machine() -> str:
         import llvmlite.binding as llvm
 
         spec = importlib.util.find_spec("numba")  # does not import it
-        if spec is None or not spec.submodule_search_locations:
-            raise ImportError("numba")
-        numba = (Path(spec.submodule_search_locations[0]) / "_version.py").read_bytes()
+        there = spec.submodule_search_locations if spec is not None else None
+        numba = (Path(there[0]) / "_version.py").read_bytes() if there else b""
         variables = sorted(
             f"{name}={value}"
             for name, value in os.environ.items()
             if name.startswith("NUMBA_") and name != "NUMBA_CACHE_DIR"
         )
-        own = Path(__file__).with_name("build.py").read_bytes()
+        own = b"".join(Path(__file__).with_name(n).read_bytes() for n in ("build.py", "native.py"))
         _machine = "\n".join(
             (
                 f"{sys.implementation.cache_tag} {sys.version_info[:4]} {sys.byteorder} {sys.maxsize}",
@@ -200,8 +199,8 @@ def _fingerprint(function: FunctionType) -> bytes:
             digest.update(
                 repr([(type(c), c) for c in code.co_consts if not isinstance(c, CodeType)]).encode()
             )
-        for name, value in _globals_of(function):
-            digest.update(f"{name}={_told(name, value)}\0".encode())
+        for name, value in globals_of(function):
+            digest.update(f"{name}={told(name, value)}\0".encode())
         known = _fingerprints[function] = digest.digest()
     return known
 
@@ -217,7 +216,7 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
             yield from _codes(constant)
 
 
-def _globals_of(function: FunctionType) -> list[tuple[str, Any]]:
+def globals_of(function: FunctionType) -> list[tuple[str, Any]]:
     """The module's names that a function loads, in order, with their values."""
     known = _seen.get(function)
     if known is not None:
@@ -251,7 +250,7 @@ def _globals_of(function: FunctionType) -> list[tuple[str, Any]]:
 _seen: dict[FunctionType, list[tuple[str, Any]]] = {}
 
 
-def _told(name: str, value: Any) -> str:
+def told(name: str, value: Any) -> str:
     """A constant as text that differs whenever it does; helpers are told by themselves."""
     if _is_helper(value):
         return f"{value.__module__}.{value.__qualname__}"
@@ -260,7 +259,7 @@ def _told(name: str, value: Any) -> str:
     if value is None or isinstance(value, bool | int | float | str | np.generic):
         return f"{type(value).__name__} {value!r}"
     if isinstance(value, tuple):
-        return f"({', '.join(_told(name, item) for item in value)})"
+        return f"({', '.join(told(name, item) for item in value)})"
     if isinstance(value, BuiltinFunctionType | type) or value is np:
         return repr(value)
     what = "module " + value.__name__ if isinstance(value, ModuleType) else type(value).__name__

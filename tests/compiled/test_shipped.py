@@ -1,0 +1,124 @@
+"""wardwatch.compiled.shipped"""
+
+import sys
+from pathlib import Path
+from types import FunctionType
+
+import numpy as np
+import pytest
+from tools import kernels
+
+from wardwatch.compiled import border, helper, native, shipped, store
+
+STEP = 5
+here = pytest.mark.skipif(
+    native.architecture() != "x86_64", reason="kernels are shipped for x86_64 alone"
+)
+
+
+@helper
+def stepped(a):
+    return a + STEP
+
+
+def stepping(octets):
+    return stepped(np.int64(octets[0]))
+
+
+def copied(function: FunctionType, **names: object) -> FunctionType:
+    """``function`` in a module where some names mean other things."""
+    return FunctionType(function.__code__, {**function.__globals__, **names}, function.__name__)
+
+
+@pytest.fixture(scope="module")
+def called(tmp_path_factory: pytest.TempPathFactory) -> "kernels.Called":
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("called")
+        patch.setenv("NUMBA_CACHE_DIR", str(folder / "kernels"))
+        return kernels.called(folder)
+
+
+@here
+def test_every_kernel_that_reading_calls_came_with_wardwatch(called: "kernels.Called") -> None:
+    """Where this fails a kernel was edited: ``make kernels`` ships what it is now."""
+    assert set(shipped.unpack(shipped.FILE.read_bytes())) == set(called)
+    assert len(called) > 15
+
+
+@here
+@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="was made by Python 3.11")
+def test_what_came_is_what_the_source_says(called: "kernels.Called") -> None:
+    """Nobody can read bitcode: it is made anew and must be the same to the last octet."""
+    assert kernels.made(called) == shipped.FILE.read_bytes()
+
+
+@here
+def test_a_first_run_needs_no_numba(tmp_path: Path) -> None:
+    import os
+    import subprocess
+
+    from bench import mix
+
+    mix.write(tmp_path / "mix.pcap", 0.2, 1)
+    code = """
+import sys
+sys.modules["numba"] = None
+from wardwatch.observe.engine import observe
+print(observe([sys.argv[1]]).packets > 300)
+from wardwatch.compiled import border
+from wardwatch.decode.kernels.headers import headers
+print(len(headers._entries), headers._other)
+"""
+    (tmp_path / "kernels").mkdir(mode=0o700)
+    ran = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "mix.pcap")],
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
+            "NUMBA_CACHE_DIR": str(tmp_path / "kernels"),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.stdout == "True\n1 None\n", ran.stderr
+
+
+def test_the_key_changes_with_the_source_the_constants_and_the_types() -> None:
+    keys = [
+        shipped.key_of(stepping, "a"),
+        shipped.key_of(stepping, "b"),
+        shipped.key_of(stepped, "a"),
+        shipped.key_of(copied(stepping, stepped=helper(copied(stepped, STEP=6))), "a"),
+    ]
+    assert len(set(keys)) == len(keys)
+    assert keys[0] == shipped.key_of(copied(stepping), "a")
+
+
+def test_a_function_without_source_is_not_found() -> None:
+    made = eval("lambda a: a")
+    with pytest.raises(store.Unkeepable, match="no source"):
+        shipped.key_of(made, "int")
+    assert shipped.find(made, "int") is None
+
+
+def test_a_kernel_that_did_not_come_is_compiled_by_numba(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    assert shipped.find(stepping, "|u11") is None
+    assert border.Kernel(stepping)(np.full(1, 9, np.uint8)) == 14
+
+
+def test_what_is_packed_is_unpacked_and_damage_gives_nothing() -> None:
+    some = {"a" * 32: b"code", "b" * 32: b""}
+    raw = shipped.pack(some)
+    assert shipped.unpack(raw) == some
+    assert shipped.pack(dict(reversed(some.items()))) == raw
+    for at in range(0, len(raw), 7):
+        assert shipped.unpack(raw[:at]) in ({}, some)  # the last octets are xz's own
+        hurt = bytearray(raw)
+        hurt[at] ^= 0x41
+        assert shipped.unpack(bytes(hurt)) in ({}, some)
+    assert shipped.unpack(raw[: len(raw) // 2]) == {}
+    assert shipped.unpack(raw.replace(native.architecture().encode(), b"vax", 1)) == {}

@@ -1,0 +1,82 @@
+"""``make kernels``: put the kernels of this tree into the package, in LLVM's language.
+
+Captures of the mix and of the twin are read, as pcap and as pcapng, with Numba at hand; each
+kernel that was called goes into ``src/wardwatch/compiled/kernels.bin`` for the types that it was
+called with. ``tests/compiled/test_shipped.py`` fails when the file is not what this would write.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from wardwatch.compiled.border import Type
+
+    Called = dict[str, tuple[Callable[..., Any], tuple[Type, ...]]]
+
+
+def called(folder: Path) -> Called:
+    """Every kernel that making and reading captures calls, and the types of its arguments, by key."""
+    from bench import mix, worst
+
+    from wardwatch.compiled import border, shipped
+    from wardwatch.observe.engine import observe
+    from wardwatch.twin.fleet.capture import write
+    from wardwatch.twin.fleet.hospital import FleetPlan
+    from wardwatch.twin.scenario import demo
+
+    found: Called = {}
+    plain = border.bitcode_of
+
+    def noting(function: Callable[..., Any], types: tuple[Type, ...]) -> bytes:
+        found[shipped.key_of(function, border.told_all(types))] = function, types
+        return plain(function, types)
+
+    border.bitcode_of = noting
+    try:
+        mix.write(folder / "mix.pcap", 3, 1)
+        worst.write("SYN flood, 64 bytes", folder / "flood.pcap", 20_000)
+        for shape in ("pcap", "pcapng"):
+            (folder / shape).mkdir()
+            write(FleetPlan(pumps=20), folder / shape, shape=shape)
+        (folder / "demo").mkdir()
+        demo(1, folder / "demo")
+        for path in sorted(folder.rglob("*.pcap*")):
+            observe([path])
+    finally:
+        border.bitcode_of = plain
+    return found
+
+
+def made(found: Called) -> bytes:
+    """The file of kernels that were called."""
+    from wardwatch.compiled import shipped
+    from wardwatch.compiled.build import build
+
+    return shipped.pack({key: build(*found[key]) for key in sorted(found)})
+
+
+def main() -> int:
+    """Write the file; 0, or 2 where the kernels' code was not made anew."""
+    from wardwatch.compiled.shipped import FILE
+
+    with tempfile.TemporaryDirectory() as name:
+        # kernels that were compiled before would not be asked for
+        os.environ["NUMBA_CACHE_DIR"] = str(Path(name) / "kernels")
+        found = called(Path(name))
+    raw = made(found)
+    FILE.write_bytes(raw)
+    for function, _ in sorted(found.values(), key=lambda f: f[0].__qualname__):
+        sys.stdout.write(f"{function.__module__}.{function.__name__}\n")
+    sys.stdout.write(f"{len(found)} kernels, {len(raw):,} octets\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
