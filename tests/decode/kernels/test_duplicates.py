@@ -62,7 +62,7 @@ def naive(frames):
             continue
         whole[frame] = t
         if ident:
-            key = (ident, text[:56], len(text))
+            key = (ident, text[:24], min(len(text), 56))
             if key in passed:
                 before, ttl_before, mac_before = passed[key]
                 near = 0 <= t - before <= 100 * MILLISECOND
@@ -139,3 +139,18 @@ def test_what_came_before_so_many_frames_is_forgotten():
     again = [(0, 1, 64, 7, b"first"), *others, (2, 1, 64, 7, b"first")]
     assert marks(again)[-1] == k.NOT_A_COPY
     assert marks(again[:1] + again[-500:])[-1] == k.MIRROR_COPY
+
+
+@pytest.mark.parametrize("plain", [False, True])
+@pytest.mark.parametrize("split", [None, 2, 3])
+def test_both_legs_of_a_routed_way_seen_twice_are_told_apart(split, plain):
+    legs = [(0, 1, 64, 7, LONG), (9, 2, 63, 7, LONG), (20, 1, 64, 7, LONG), (29, 2, 63, 7, LONG)]
+    expected = [k.NOT_A_COPY, k.ROUTED_COPY, k.MIRROR_COPY, k.MIRROR_COPY]
+    assert marks(legs, split=split, plain=plain) == expected
+
+
+@pytest.mark.parametrize("at", [0, 3, 9, 23])
+def test_what_differs_behind_the_transport_header_is_no_routed_copy(at):
+    other = LONG[:at] + b"\xee" + LONG[at + 1 :]
+    assert marks([(0, 1, 64, 7, LONG), (9, 2, 63, 7, other)])[1] == k.NOT_A_COPY
+    assert marks([(0, 1, 64, 7, LONG), (9, 2, 63, 8, LONG)])[1] == k.NOT_A_COPY

@@ -17,16 +17,21 @@ if TYPE_CHECKING:
 
 NOT_A_COPY, MIRROR_COPY, ROUTED_COPY = 0, 1, 2
 
-(FRAME, TIME, WHOLE, PACKET, SENDER, RECENT_WIDTH) = range(6)
-"""Of a recent frame: the hash it is looked for by; its stamp; a hash of all of it, 0 not made; the
-hash of what a router leaves as it is, 0 none; TTL and source MAC."""
+(KEY, TIME, WHOLE, SENDER, BEFORE, RECENT_WIDTH) = range(6)
+"""Of a recent frame: the key it is looked for by, 0 none; its stamp; a hash of all of it, 0 not
+made; TTL and source MAC, 0 where no router can have passed it on; what stood in its place in the
+table of keys."""
 RECENT_BITS = 14
 RECENT_ROWS = 1 << RECENT_BITS
 """Frames remembered: a millisecond at 10 Gbit/s holds at most 14,880."""
+MOST_BEFORE = 4
+"""Frames of one key that are looked at: each leg of a routed way, twice."""
 
-LINK, BODY = 128, 64
-"""Bytes of a frame by which it is looked for: at most so many before the transport header's last
-20 octets, and so many from there on, where the transport's checksum lies."""
+LINK, BODY = 128, 32
+"""Bytes of a frame by which it is looked for: so many from the transport header's last 20 octets
+(UDP: 8) on, where its checksum lies; of a frame without one, at most so many of its first."""
+REST = 64
+"""What is left of a frame from there on is told apart up to so many bytes."""
 HEAD, TAIL = 128, 64
 """Bytes hashed of a frame whose bytes will be gone when its copy comes."""
 UNKNOWN_TIME = -(2**63)
@@ -34,6 +39,11 @@ _MASK = 2**63 - 1
 _MAC = 2**48 - 1
 _TAG = 2**17 - 1
 _K1 = 0x1E3779B97F4A7C15
+_K2 = 0x3F58476D1CE4E5B9
+_K3 = 0x2B2AE3D27D4EB4F3
+_K4 = 0x369DEA0F31A53F85
+_K5 = 0x18F2E1D9AC5B7E6D
+_K6 = 0x35A98F4D286A90B9
 _SEEDS = (0x5555555555555555, 0x2545F4914F6CDD1D, 0x369DEA0F31A53F85)
 
 
@@ -121,25 +131,37 @@ def _equal(arena: NDArray[np.uint8], one: int, other: int, length: int) -> bool:
 
 
 @hot
-def _changing(
-    start: int, size: int, has_mac: int, net: int, ip_id: int, proto: int, payload: int
-) -> int:
+def _transport(start: int, size: int, net: int, proto: int, payload: int) -> int:
     """Where what a router changes ends: the transport header's last 20 octets (UDP: 8) begin.
 
-    They hold the checksum over what the hash leaves out. -1: no packet that a router passes on
-    and that can be told from others.
+    They hold the checksum over what the key leaves out. -1: no such packet.
     """
-    if not has_mac or not net or not ip_id or payload < start or payload > start + size:
+    if not net or payload < start or payload > start + size:
         return -1
     back = int(payload) - (20 if proto == 6 else 8)
     return back if back >= start + 34 else int(payload)
 
 
-def recent() -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
-    """What :func:`mark_copies` keeps between blocks, empty: recent, frames, packets, count."""
+@hot
+def _key(arena: NDArray[np.uint8], at: int, rest: int) -> int:
+    """Hash of at most ``BODY`` bytes from ``at`` on, of ``rest`` that there are; no product waits.
+
+    Of fewer than four words the middle ones are read twice.
+    """
+    if rest < 16:
+        return hash_bytes(arena, at, rest)
+    last = at + min(rest, BODY)
+    h = (_word(arena, at) ^ _SEEDS[0]) * _K1
+    h += (_word(arena, at + 8) ^ _SEEDS[1]) * _K2
+    h += (_word(arena, last - 16) ^ _SEEDS[2]) * _K3
+    h += (_word(arena, last - 8) ^ min(rest, REST)) * _K4
+    return h & _MASK
+
+
+def recent() -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
+    """What :func:`mark_copies` keeps between blocks, empty: recent, keys, count."""
     return (
         np.zeros((RECENT_ROWS, RECENT_WIDTH), np.int64),
-        np.zeros(RECENT_ROWS, np.int32),
         np.zeros(RECENT_ROWS, np.int32),
         np.zeros(1, np.int64),
     )
@@ -164,24 +186,23 @@ def mark_copies(
     payload: NDArray[np.int64],
     windows: NDArray[np.int64],
     recent: NDArray[np.int64],
-    frames: NDArray[np.int32],
-    packets: NDArray[np.int32],
+    keys: NDArray[np.int32],
     count: NDArray[np.int64],
     out: NDArray[np.uint8],
 ) -> int:
     """Mark the copies of a block in ``out``; return how many there are.
 
-    ``recent`` (RECENT_ROWS, RECENT_WIDTH), ``frames`` and ``packets`` (RECENT_ROWS,) and
-    ``count`` (1,), the frames so far, live on between blocks. ``windows`` (2,): ns within which
-    equal frames, and equal packets with a lower TTL, are copies. A routed copy is the same from
-    the transport header's last 20 octets on, bears the same addresses and identification, a
-    lower TTL and another source MAC (RFC 1812 §5.3.1).
+    ``recent`` (RECENT_ROWS, RECENT_WIDTH), ``keys`` (RECENT_ROWS,) and ``count`` (1,), the frames
+    so far, live on between blocks. ``windows`` (2,): ns within which equal frames, and equal
+    packets with a lower TTL, are copies. A routed copy is the same from the transport header's
+    last 20 octets on, bears the same addresses and identification, a lower TTL and another source
+    MAC (RFC 1812 §5.3.1).
 
-    The last frames stand in ``recent`` in their order, which the cache likes; ``frames`` and
-    ``packets`` are small and say by hash where: 17 of its bits, and the row. A frame is looked
-    for by its first bytes and its length, which the decoder has just read; only one that is
-    found is compared in whole. Those that the next block may repeat leave a hash of all of
-    them behind, since their bytes will be gone.
+    The last frames stand in ``recent`` in their order, which the cache likes; ``keys`` is small
+    and says by hash where: 17 of its bits, and the row. A frame is looked for by what a router
+    leaves as it is and the decoder has just read; only one that is found is compared in whole.
+    Those that the next block may repeat leave a hash of all of them behind, since their bytes
+    will be gone.
     """
     wrap = RECENT_ROWS - 1
     near = int(windows[0])
@@ -197,26 +218,43 @@ def mark_copies(
         t = int(time[i])
         size = int(length[i])
         if t == UNKNOWN_TIME or size <= 0:
-            recent[at, FRAME] = 0
-            recent[at, PACKET] = 0
+            recent[at, KEY] = 0
             continue
         latest = max(latest, t)
         start = int(offset[i])
-        back = _changing(start, size, has_mac[i], net[i], ip_id[i], proto[i], payload[i])
-        body = hash_bytes(arena, back, min(start + size - back, BODY)) if back >= 0 else 0
+        passes = int(ip_id[i]) if has_mac[i] else 0
+        back = _transport(start, size, net[i], proto[i], payload[i])
         if back >= 0:
-            h = _fold(hash_bytes(arena, start, min(back - start, LINK)), body)
+            h = _key(arena, back, start + size - back)
+            h = (h + int(src_lo[i]) * _K5 + int(dst_lo[i]) * _K6) & _MASK
+            h = _fold(h, int(src_hi[i]) ^ int(ip_id[i]) << 20)
         else:
-            h = hash_bytes(arena, start, min(size, LINK))
-        h = _fold(h, size) | 1
+            passes = 0
+            h = _fold(hash_bytes(arena, start, min(size, LINK)), size)
+        h |= 1
         slot = np.uint64((h >> 20) & wrap)
-        head = int(frames[slot])
-        frames[slot] = ((h >> 40) & _TAG) << RECENT_BITS | here
-        if head >> RECENT_BITS == (h >> 40) & _TAG:
-            k = np.uint64(head & wrap)
-            if recent[k, FRAME] == h and 0 <= t - int(recent[k, TIME]) <= near:
-                age = (here - head) & wrap
-                row = i - (age if age else RECENT_ROWS)
+        tag = (h >> 40) & _TAG
+        before = int(keys[slot])
+        keys[slot] = tag << RECENT_BITS | here
+        recent[at, KEY] = h
+        recent[at, TIME] = t
+        recent[at, WHOLE] = 0
+        recent[at, SENDER] = 0
+        recent[at, BEFORE] = before
+        looked = 0
+        routed = passes == 0  # whether that is settled
+        last = RECENT_ROWS
+        while looked < MOST_BEFORE and before >> RECENT_BITS == tag:
+            looked += 1
+            k = np.uint64(before & wrap)
+            age = (here - before) & wrap
+            # no frame is older than the one before it, unless its row was taken by another
+            if age == 0 or recent[k, KEY] != h or (looked > 1 and age <= last):
+                break
+            last = age
+            past = t - int(recent[k, TIME])
+            if 0 <= past <= near:
+                row = i - age
                 if row < 0:
                     same = recent[k, WHOLE] == hash_frame(arena, start, size)
                 else:
@@ -224,35 +262,23 @@ def mark_copies(
                     same = length[np.uint64(row)] == size and _equal(arena, start, other, size)
                 if same:
                     out[i] = MIRROR_COPY
-                    found += 1
-        recent[at, FRAME] = h
-        recent[at, TIME] = t
-        recent[at, WHOLE] = 0
-        if back < 0 or out[i]:
-            recent[at, PACKET] = 0
-            continue
-        h = _fold(body, int(src_lo[i]))
-        h = _fold(h, int(dst_lo[i]))
-        h = _fold(h, int(src_hi[i]))
-        h = _fold(h, int(ip_id[i])) | 1
-        slot = np.uint64((h >> 20) & wrap)
-        head = int(packets[slot])
-        packets[slot] = ((h >> 40) & _TAG) << RECENT_BITS | here
-        if head >> RECENT_BITS == (h >> 40) & _TAG:
-            k = np.uint64(head & wrap)
-            if recent[k, PACKET] == h and 0 <= t - int(recent[k, TIME]) <= nearby:
-                sender = int(recent[k, SENDER])
-                if ttl[i] < sender >> 48 and src_mac[i] != sender & _MAC:
+                    break
+            sender = int(recent[k, SENDER])
+            if not routed and sender:
+                routed = True
+                if 0 <= past <= nearby and ttl[i] < sender >> 48 and src_mac[i] != sender & _MAC:
                     out[i] = ROUTED_COPY
-                    found += 1
-        recent[at, PACKET] = h
-        recent[at, SENDER] = int(ttl[i]) << 48 | int(src_mac[i])
+            before = int(recent[k, BEFORE])
+        if out[i]:
+            found += 1
+        if passes and out[i] != MIRROR_COPY:
+            recent[at, SENDER] = int(ttl[i]) << 48 | int(src_mac[i])
     if latest == UNKNOWN_TIME:
         return found
     i = n - 1
     while i >= 0 and (time[i] == UNKNOWN_TIME or time[i] >= latest - 2 * near):
         at = np.uint64((base + i) & wrap)
-        if recent[at, FRAME]:
+        if recent[at, KEY]:
             recent[at, WHOLE] = hash_frame(arena, int(offset[i]), int(length[i]))
         i -= 1
     return found
