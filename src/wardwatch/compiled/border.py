@@ -17,7 +17,6 @@ import re
 import sys
 import threading
 import weakref
-from itertools import accumulate
 from operator import index
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
 ARRAY_WORDS = 5
 """Words of an array besides its shape and strides; see ``build.ARRAY_FIELDS``."""
 LOW, HIGH = -(2**63), 2**63
+_ARRAY, _INT, _BOOL = 0, -1, -2
 
 
 class Kind(NamedTuple):
@@ -120,62 +120,73 @@ class Entry:
         self.name = function.__qualname__
         self._flat: list[Type] = list(_flat(types))
         self._count = len(types)
-        self._sizes = [
-            len(t.items) if isinstance(t, Kind) and t.items is not None else -1 for t in types
-        ]
-        self._begin = [0, *accumulate(max(size, 1) if size else 0 for size in self._sizes)][:-1]
         self._at: list[int] = []
         words = 1
         for kind in self._flat:
             self._at.append(words)
             words += 1 if isinstance(kind, str) else ARRAY_WORDS + 2 * kind.ndim
         self._words = words
+        self._plan = list(self._planned(types))
         self._frames = threading.local()
         result, address = _code(function, types)
         self._result = RESULTS[result]
         self._enter = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)(address)
 
+    def _planned(self, types: tuple[Type, ...]) -> Iterator[tuple[int, int, int]]:
+        """Of each argument: what it is (or of how many a tuple), its first value's number, its word."""
+        i = 0
+        for kind in types:
+            if isinstance(kind, str):
+                yield (_INT if kind == "int" else _BOOL), i, self._at[i]
+                i += 1
+            elif kind.items is None:
+                yield _ARRAY, i, self._at[i]
+                i += 1
+            else:
+                yield len(kind.items), i, 0
+                i += len(kind.items)
+
     def fill(self, args: tuple[Any, ...]) -> _Frame | None:
         """The arguments in a frame of this thread; ``None`` if they are of other types."""
         frame: _Frame | None = getattr(self._frames, "frame", None)
         if frame is None:
-            frame = self._frames.frame = _Frame(self._words, len(self._flat), self._count)
+            frame = self._frames.frame = _Frame(self._words, len(self._flat))
         if len(args) != self._count:
             return None
-        last, tuples = frame.last, frame.tuples
-        for place, (value, i) in enumerate(zip(args, self._begin, strict=True)):
-            size = self._sizes[place]
-            if size < 0:
+        last, words, tuples = frame.last, frame.words, frame.tuples
+        for value, (what, i, at) in zip(args, self._plan, strict=True):
+            if not what:
                 if last[i]() is value and value is not None:  # a lost array's reference gives None
                     continue
                 if not self._put(frame, i, value):
                     return None
-            elif tuples[place] is not value:
-                tuples[place] = None
-                if not isinstance(value, tuple) or len(value) != size:
+            elif what < 0:
+                if type(value) is not int or what == _BOOL:
+                    value = _number(value, what == _BOOL)
+                try:
+                    words[at] = value
+                except (TypeError, ValueError):  # no number; none of 64 bits
+                    return None
+            elif tuples[i] is not value:
+                tuples[i] = None
+                if not isinstance(value, tuple) or len(value) != what:
                     return None
                 for k, item in enumerate(value, i):
                     if last[k]() is item and item is not None:
                         continue
                     if not self._put(frame, k, item):
                         return None
-                tuples[place] = value
+                tuples[i] = value
         return frame
 
     def _put(self, frame: _Frame, i: int, value: Any) -> bool:
-        """Write one argument into its words; false if it is of another type."""
+        """Write one value that is no number of its own; false if it is of another type."""
         kind = self._flat[i]
-        words = frame.words
         if isinstance(kind, str):
-            if isinstance(value, np.ndarray) or isinstance(value, bool) != (kind == "bool"):
-                return False
             try:
-                number = index(value)
-            except TypeError:
+                frame.words[self._at[i]] = _number(value, kind == "bool")
+            except (TypeError, ValueError):
                 return False
-            if not LOW <= number < HIGH:
-                return False
-            words[self._at[i]] = number
             return True
         known = _KNOWN.get(id(value))
         if known is None or known[0]() is not value:
@@ -186,7 +197,7 @@ class Entry:
         if dtype != kind.dtype or ndim != kind.ndim or writable != kind.writable:
             return False
         at = self._at[i] + 2
-        words[at : at + len(said)] = said
+        frame.array[at : at + len(said)] = said
         frame.last[i] = there
         return True
 
@@ -196,6 +207,13 @@ class Entry:
         # kernels whose code can raise are not built; a status would be a bug of ours
         assert status == 0, f"{self.name} gave status {status}"
         return self._result(frame.words[0])
+
+
+def _number(value: Any, is_bool: bool) -> int:
+    """A truth or an integer as a word; ``TypeError`` for what is not the one that was asked for."""
+    if isinstance(value, np.ndarray) or isinstance(value, bool) != is_bool:
+        raise TypeError
+    return index(value)
 
 
 _KNOWN: dict[int, Described] = {}
@@ -213,7 +231,11 @@ def _described(value: Any) -> Described | None:
     flags = value.flags
     if not flags.c_contiguous or not flags.aligned:
         return None
-    said = [value.size, value.itemsize, value.ctypes.data, *value.shape, *value.strides]
+    if flags.writeable and value.size:
+        address = ctypes.addressof(ctypes.c_char.from_buffer(value.data))  # a third of the time
+    else:
+        address = value.ctypes.data
+    said = [value.size, value.itemsize, address, *value.shape, *value.strides]
     if len(_KNOWN) >= MOST_KNOWN:
         _KNOWN.clear()
     told: Described = (weakref.ref(value), value.dtype, value.ndim, flags.writeable, said)
@@ -224,13 +246,14 @@ def _described(value: Any) -> Described | None:
 class _Frame:
     """Words that the code reads its arguments from, and which arrays they tell of."""
 
-    def __init__(self, words: int, values: int, arguments: int) -> None:
-        self.words = (ctypes.c_int64 * words)()
-        self.address = ctypes.addressof(self.words)
+    def __init__(self, words: int, values: int) -> None:
+        self.array = (ctypes.c_int64 * words)()
+        self.words = memoryview(self.array).cast("B").cast("q")
+        self.address = ctypes.addressof(self.array)
         # Weak, so that no capture's memory outlives its reader; `object()` is never a value
         self.last: list[Callable[[], object]] = [object] * values
         # Tuples are columns, of a block's size; they cannot be referred to weakly
-        self.tuples: list[tuple[Any, ...] | None] = [None] * arguments
+        self.tuples: list[tuple[Any, ...] | None] = [None] * values
 
 
 def _flat(types: tuple[Type, ...]) -> Iterator[Type]:
@@ -268,7 +291,7 @@ def _type_of(value: Any) -> Type:
     return "int"
 
 
-_ARRAY = re.compile(r"NDArray\[np\.(\w+)\]")
+_ARRAY_NOTE = re.compile(r"NDArray\[np\.(\w+)\]")
 
 
 def _check(function: Callable[..., Any], types: tuple[Type, ...]) -> None:
@@ -280,7 +303,7 @@ def _check(function: Callable[..., Any], types: tuple[Type, ...]) -> None:
         )
     for name, kind in zip(code.co_varnames, types, strict=False):
         said = str(function.__annotations__.get(name, ""))
-        array = _ARRAY.fullmatch(said)
+        array = _ARRAY_NOTE.fullmatch(said)
         is_array = isinstance(kind, Kind) and kind.items is None
         if array is not None and not (is_array and kind.dtype == np.dtype(array[1])):  # type: ignore[union-attr]
             raise TypeError(f"{function.__qualname__}: {name} is {told(kind)}, not {said}")

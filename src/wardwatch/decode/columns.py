@@ -5,6 +5,10 @@ Filled by :mod:`wardwatch.decode.kernels.headers`; read by the other kernels and
 
 from __future__ import annotations
 
+from collections import namedtuple
+from functools import cached_property
+from typing import Any
+
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +22,11 @@ KIND_FRAGMENT = 15
 
 
 CARRIER_WIDTH = 12
+Arrays = Any
+"""The named tuple of the columns' arrays."""
 
 
-class PacketColumns(msgspec.Struct):
+class PacketColumns(msgspec.Struct, dict=True):
     """Columns of one block, ``size`` rows; those of ``block.n`` count. Innermost header wins."""
 
     outcome: NDArray[np.uint8]
@@ -111,3 +117,16 @@ class PacketColumns(msgspec.Struct):
         )
         columns.carrier = np.zeros((size, CARRIER_WIDTH), np.int64)
         return columns
+
+    @cached_property
+    def arrays(self) -> Arrays:
+        """All arrays as a named tuple, which is what kernels can take; always the same ones."""
+        return _Arrays(*(getattr(self, name) for name in self.__struct_fields__))
+
+    @cached_property
+    def signed(self) -> Arrays:
+        """Like ``arrays``, unsigned 64 bit columns seen as signed ones."""
+        return _Arrays(*(a.view(np.int64) if a.dtype == np.uint64 else a for a in self.arrays))
+
+
+_Arrays: Any = namedtuple("_Arrays", PacketColumns.__struct_fields__)  # type: ignore[misc]

@@ -10,7 +10,6 @@ import numpy as np
 
 from wardwatch.decode.columns import PacketColumns
 from wardwatch.decode.kernels import conversations as k
-from wardwatch.decode.kernels.headers import views
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,6 +24,8 @@ MAX_ROWS = 1_200_000
 
 FIRST_ROWS = 1 << 13
 """Rows to begin with: most captures have fewer conversations, and a small table stays in cache."""
+
+_NOWHERE = np.zeros(0, np.int32)
 
 _MOVED_ROWS = 1 << 14
 """Rows copied at a time when the table closes up: a copy of the whole would double it."""
@@ -67,7 +68,7 @@ class ConversationTable:
         self._seed = secrets.randbits(31)
         self._counters = np.zeros(k.COUNTERS, np.int64)
         self._gone: list[NDArray[np.int64]] = []
-        self.table = np.zeros((0, k.WIDTH), np.int64)
+        self._set(np.zeros((0, k.WIDTH), np.int64))
         self._resize(min(FIRST_ROWS, self._max))
 
     def __len__(self) -> int:
@@ -78,7 +79,7 @@ class ConversationTable:
         self,
         block: PacketBlock,
         columns: PacketColumns,
-        segment: NDArray[np.int64] | None = None,
+        segment: NDArray[np.integer[Any]] | None = None,
     ) -> None:
         """Take a block: fills ``columns.conversation`` and ``columns.from_orig``.
 
@@ -93,12 +94,12 @@ class ConversationTable:
         self._pass(block, columns, segment)
 
     def _pass(
-        self, block: PacketBlock, columns: PacketColumns, segment: NDArray[np.int64] | None
+        self, block: PacketBlock, columns: PacketColumns, segment: NDArray[np.integer[Any]] | None
     ) -> None:
         """Take the rows of a block, growing or evicting where the table is full."""
         at = 0
-        arrays = views(columns)
-        segments = np.zeros(0, np.int64) if segment is None else segment.astype(np.int64)
+        arrays = columns.arrays
+        segments = _NOWHERE if segment is None else np.asarray(segment, np.int32)
         while True:
             at = k.conversations(
                 at,
@@ -108,7 +109,7 @@ class ConversationTable:
                 block.time,
                 arrays,
                 self.table,
-                self.table.view(np.uint64),
+                self._wide,
                 self._slots,
                 self._counters,
                 self._idle,
@@ -130,7 +131,7 @@ class ConversationTable:
         block: PacketBlock,
         columns: PacketColumns,
         whole: Whole,
-        segment: NDArray[np.int64] | None = None,
+        segment: NDArray[np.integer[Any]] | None = None,
     ) -> int:
         """Take a datagram put together from fragments: the number of its conversation, or -1.
 
@@ -250,8 +251,12 @@ class ConversationTable:
     def _resize(self, size: int) -> None:
         table = np.zeros((size, k.WIDTH), np.int64)
         table[: len(self)] = self.table[: len(self)]
-        self.table = table
+        self._set(table)
         self._index()
+
+    def _set(self, table: NDArray[np.int64]) -> None:
+        self.table = table
+        self._wide = table.view(np.uint64)
 
     def _index(self) -> None:
         self._slots = np.zeros(1 << (2 * len(self.table) - 1).bit_length(), np.int64)

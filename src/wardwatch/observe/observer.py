@@ -151,7 +151,7 @@ class Observer:
         self._columns = columns
         tally.take(block, columns)
         self._vantage.take(block, columns, given.interfaces, headers.TUNNELS)
-        self._conversations.update(block, columns, self._vantage.segment[:n].astype(np.int64))
+        self._conversations.update(block, columns, self._vantage.segment)
         self._messages(block)
         if self._conversations.pending > WRITE_ROWS:
             for piece in self._conversations.finished_pieces(WRITE_ROWS):
@@ -242,7 +242,7 @@ class Observer:
             self._datagrams.anomalies("ip", anomalies, where)
         if whole is not None:
             one, inner = reassembled(whole, block, columns, i, self._late_events)
-            there = self._vantage.segment[i : i + 1].astype(np.int64)
+            there = self._vantage.segment[i : i + 1]
             self._conversations.touch(one, inner, whole, there)
         elif _cut_at_its_beginning(columns, i):
             # It never will be whole: what is there is read as far as it goes.

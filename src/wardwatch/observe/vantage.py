@@ -104,8 +104,7 @@ class Vantage:
             self.segment = np.zeros(n, np.int32)
             self._copies = np.zeros(n, np.uint8)
             self._spells = np.zeros((n, self._k.STA_WIDTH), np.int64)
-        src_mac, dst_mac = columns.src_mac.view(np.int64), columns.dst_mac.view(np.int64)
-        src_hi, src_lo = columns.src_hi.view(np.int64), columns.src_lo.view(np.int64)
+        signed = columns.signed
         self._k.assign_segments(
             n,
             block.capture,
@@ -129,11 +128,11 @@ class Vantage:
             block.wire,
             self.segment,
             columns.has_mac,
-            src_mac,
-            dst_mac,
+            signed.src_mac,
+            signed.dst_mac,
             columns.net,
-            src_hi,
-            src_lo,
+            signed.src_hi,
+            signed.src_lo,
             columns.proto,
             self._segments,
             self._stations,
@@ -157,14 +156,14 @@ class Vantage:
             block.length,
             block.time,
             columns.has_mac,
-            src_mac,
+            signed.src_mac,
             columns.net,
             columns.ttl,
             columns.ip_id,
             columns.proto,
-            src_hi,
-            src_lo,
-            columns.dst_lo.view(np.int64),
+            signed.src_hi,
+            signed.src_lo,
+            signed.dst_lo,
             columns.payload,
             self._windows,
             *self._recent,

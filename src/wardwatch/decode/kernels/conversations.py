@@ -131,7 +131,7 @@ def conversations(
     idle: NDArray[np.int64],  # (256,)      ns of silence that end a conversation; 0 never
     by_tunnel: bool,  #                     tell tunnels apart
     seed: int,  #                           31 bits nobody outside knows
-    segment: NDArray[np.int64],  # (n,) or (0,)  the caller's number of the broadcast domain
+    segment: NDArray[np.int32],  # (n,) or (0,)  the caller's number of the broadcast domain
     row_of: NDArray[np.int64],  # (n,)      out: row, -1 none
 ) -> int:
     """Assign the packets of ``start`` … ``stop``; the row at which the table was full, or ``stop``."""

@@ -8,7 +8,6 @@ No stage reads a byte that it has not first compared with ``end``.
 
 from __future__ import annotations
 
-from collections import namedtuple
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -48,7 +47,7 @@ if TYPE_CHECKING:
     Int = Any
     """A Python int, or the NumPy scalar that it is in plain mode."""
     Arrays = Any
-    """The named tuple of :func:`views`."""
+    """The named tuple of ``PacketColumns.arrays``."""
     Step = tuple[Int, Int, Int]
     """The next stage, where its header begins, and where the layer that holds it ends."""
 
@@ -411,9 +410,6 @@ for _slot in (
 ):
     _FRESH[_slot] = -1
 
-_Columns: Any = namedtuple("_Columns", PacketColumns.__struct_fields__)  # type: ignore[misc]
-"""The arrays of :class:`PacketColumns` as a tuple that kernels can take."""
-
 EVENT_SLOTS = 1 << 16
 EVENT_BOUND = EVENT_SLOTS * 3 // 4
 """Different (kind, value) pairs counted apart; labels and VNIs are the sender's choice, so what
@@ -448,21 +444,6 @@ class Events(msgspec.Struct):
         self.table[:] = 0
 
 
-def views(columns: PacketColumns) -> Arrays:
-    """The arrays of the columns as a named tuple, which is what kernels can take."""
-    return _Columns(*(getattr(columns, name) for name in PacketColumns.__struct_fields__))
-
-
-def _signed(columns: PacketColumns) -> Arrays:
-    """Like :func:`views`, unsigned 64 bit columns as signed ones: slots are signed."""
-    return _Columns(
-        *(
-            a.view(np.int64) if a.dtype == np.uint64 else a
-            for a in (getattr(columns, name) for name in PacketColumns.__struct_fields__)
-        )
-    )
-
-
 def decode_block(block: PacketBlock, columns: PacketColumns, events: Events) -> None:
     """Fill every column of the first ``block.n`` rows, and count the block's tags in ``events``."""
     slots = np.empty(SLOTS, np.int64)
@@ -474,7 +455,7 @@ def decode_block(block: PacketBlock, columns: PacketColumns, events: Events) -> 
         block.link,
         block.n,
         block.first,
-        _signed(columns),
+        columns.signed,
         events.table,
         slots,
     )
