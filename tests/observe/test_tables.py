@@ -95,10 +95,22 @@ def test_one_table_can_be_asked_before_the_others_are_complete():
     spool = Spool()
     spool.add("arp", {"sender_mac": "a"})
     spool.add("arp", {"sender_mac": "b"})
-    question = "SELECT sender_mac AS mac, count(*) AS packets FROM read_parquet(?) GROUP BY 1"
+    question = "SELECT sender_mac AS mac, count(*) AS packets FROM arp GROUP BY 1"
     spool.extend_from("bindings", "arp", question)
     rows = spool.close().ask("SELECT mac, packets, ip FROM bindings ORDER BY mac")
     assert [tuple(r) for r in rows] == [("a", 1, ""), ("b", 1, "")]
+
+
+def test_what_never_left_memory_is_asked_there_and_only_what_did_is_written() -> None:
+    spool = Spool()
+    spool.extend("presence", {"packets": np.ones(FLUSH_ROWS, np.int64)})
+    spool.add("presence", {"packets": 2})
+    spool.add("arp", {"sender_mac": "a"})
+    tables = spool.close()
+    assert [path.name for path in spool.folder.iterdir()] == ["presence.parquet"]
+    assert tables.ask("SELECT sum(packets) AS n FROM presence")[0].n == FLUSH_ROWS + 2
+    assert tables.ask("SELECT sender_mac FROM arp") == [("a",)]
+    assert tables.rows("presence") == FLUSH_ROWS + 1
 
 
 def test_tables_in_memory_answer_like_those_on_disk(tmp_path):

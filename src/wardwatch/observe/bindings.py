@@ -22,7 +22,7 @@ _FROM_ARP = """
     SELECT capture, segment, sender_mac AS mac, sender_ip AS ip, 'arp' AS source,
         min(ts) AS first_ts, max(ts) AS last_ts,
         min(packet) AS first_packet, max(packet) AS last_packet, count(*) AS packets
-    FROM read_parquet(?)
+    FROM arp
     WHERE sender_ip NOT IN ('', '0.0.0.0') AND sender_mac <> ''
     GROUP BY 1, 2, 3, 4
     QUALIFY row_number() OVER (PARTITION BY capture, segment, mac ORDER BY first_packet) <= {most}
@@ -32,7 +32,7 @@ _FROM_DHCP = """
     SELECT capture, segment, chaddr AS mac, yiaddr AS ip, 'dhcp' AS source,
         min(ts) AS first_ts, max(ts) AS last_ts,
         min(packet) AS first_packet, max(packet) AS last_packet, count(*) AS packets
-    FROM read_parquet(?)
+    FROM dhcp
     WHERE msg_type = 'ACK' AND yiaddr NOT IN ('', '0.0.0.0') AND length(chaddr) = 17
     GROUP BY 1, 2, 3, 4
     QUALIFY row_number() OVER (PARTITION BY capture, segment, mac ORDER BY first_packet) <= {most}

@@ -50,8 +50,8 @@ def observe(
 ) -> Observed:
     """Read captures, in the order of their first packets, and fill the evidence tables.
 
-    The tables are written to ``out`` as Parquet, or to a temporary folder that lives as long
-    as the value. ``progress`` is called with (bytes read, bytes in all or -1). ``idle_s`` ends
+    The tables are written to ``out`` as Parquet; without it small ones stay in memory, and larger
+    ones live in a temporary folder as long as the value. ``progress`` is called with (bytes read, bytes in all or -1). ``idle_s`` ends
     a conversation after so many seconds of silence; 0 never. ``threads`` 1 keeps all work in the
     caller's; the tables are the same. Raises
     :class:`~wardwatch.errors.CaptureError` when no file could be read at all; otherwise files

@@ -1,8 +1,9 @@
 """The evidence tables: filled row by row or column by column, asked in SQL.
 
 :class:`Spool` is what observing writes to: it keeps at most ``FLUSH_ROWS`` rows of a table in
-memory and appends the rest to Parquet files. :class:`Tables` is what every question is asked
-of: Parquet in a folder or Arrow in memory, through DuckDB in process.
+memory and appends more to Parquet files; a table that never grew so large is asked where it is.
+:class:`Tables` is what every question is asked of: Arrow in memory or Parquet in a folder, through
+DuckDB in process.
 """
 
 from __future__ import annotations
@@ -130,7 +131,8 @@ class Spool:
         self._held = {t.name: [0, 0] for t in TABLES}
         self._writers: dict[str, Any] = {}
         self._sealed: set[str] = set()
-        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._kept: dict[str, pa.Table] = {}
+        self._asked: Tables | None = None
         self._none = {t.name: {c.name: EMPTY[c.type] for c in t.columns} for t in TABLES}
         self._schemas = {t.name: arrow_schema(t) for t in TABLES}
         self.counts: dict[str, int] = {t.name: 0 for t in TABLES}
@@ -175,42 +177,41 @@ class Spool:
         self.counts[table] += size
         self._hold(table, pa.Table.from_arrays(arrays, schema=schema))
 
-    def seal(self, table: str) -> Path:
-        """Write what is left of one table, which then takes no more rows, and say where it is."""
-        if table not in self._sealed:
+    def seal(self, table: str) -> None:
+        """Take no more rows of one table: what never left memory stays there, to be asked there."""
+        if table in self._sealed:
+            return
+        self._gather(table)
+        if table not in self._writers:
+            self._kept[table] = self._joined(table)
+        if self._temporary is None or table in self._writers:
             self._flush(table, even_empty=True)
             self._writers.pop(table).close()
-            self._sealed.add(table)
-        return self.folder / f"{table}.parquet"
+        self._pending[table].clear()
+        self._sealed.add(table)
 
     def extend_from(self, table: str, source: str, question: str) -> None:
-        """Append the answer to a question about another table, which is complete: its file is ``?``."""
-        found: pa.Table = (
-            self._asked().sql(question, params=[str(self.seal(source))]).to_arrow_table()
-        )
+        """Append the answer to a question about another table, which is complete."""
+        self.seal(source)
+        found = self._tables().answer(question)
         self.extend(table, {name: found[name].combine_chunks() for name in found.column_names})
 
     def question(self, source: str, question: str) -> list[dict[str, Any]]:
-        """Rows of a question about a table that is complete: its file is ``?``."""
-        answer = self._asked().execute(question, [str(self.seal(source))])
-        names = [d[0] for d in answer.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+        """Rows of a question about a table that is complete."""
+        self.seal(source)
+        rows: list[dict[str, Any]] = self._tables().answer(question).to_pylist()
+        return rows
 
-    def _asked(self) -> duckdb.DuckDBPyConnection:
-        if self._connection is None:
-            self._connection = quiet_connection()
-        return self._connection
+    def _tables(self) -> Tables:
+        if self._asked is None:
+            self._asked = Tables(self.folder, self._kept, self._temporary, self.counts)
+        return self._asked
 
     def close(self) -> Tables:
-        """Write what is left (an empty file for an empty table) and open it for questions."""
+        """Complete every table (with a folder of ours: an empty file for an empty table), to be asked."""
         for table in TABLES:
             self.seal(table.name)
-        return Tables(
-            folder=self.folder,
-            keep=self._temporary,
-            counts=self.counts,
-            connection=self._connection,
-        )
+        return self._tables()
 
     def _hold(self, table: str, piece: pa.Table) -> None:
         """Keep a piece until there is enough of them."""
@@ -220,6 +221,15 @@ class Spool:
         held[1] += piece.nbytes
         if held[0] >= FLUSH_ROWS or held[1] >= FLUSH_BYTES:
             self._flush(table)
+
+    def _joined(self, table: str) -> pa.Table:
+        """What is in memory, each column in one piece: many small ones are slow to ask."""
+        import pyarrow as pa
+
+        pending = self._pending[table]
+        if not pending:
+            return self._schemas[table].empty_table()
+        return pa.concat_tables(pending).combine_chunks()
 
     def _gather(self, table: str) -> None:
         """Move rows to columns, so that what follows them stands behind them."""
@@ -246,7 +256,7 @@ class Spool:
         if not pending and not (even_empty and table not in self._writers):
             return
         schema = self._schemas[table]
-        data = pa.concat_tables(pending) if pending else schema.empty_table()
+        data = self._kept[table] if table in self._kept else self._joined(table)
         path = self.folder / f"{table}.parquet"
         try:
             if table not in self._writers:
@@ -272,19 +282,18 @@ class Tables:
         folder: Path | None = None,
         memory: Mapping[str, pa.Table] | None = None,
         keep: object = None,
-        counts: Mapping[str, int] | None = None,
-        connection: duckdb.DuckDBPyConnection | None = None,
+        counts: dict[str, int] | None = None,
     ) -> None:
-        """Over Parquet files in ``folder``, or Arrow tables in ``memory``; ``keep`` is held alive.
+        """Over Arrow tables in ``memory``, and Parquet files in ``folder`` for those not among them.
 
-        ``counts`` says how many rows the tables have, where that is known, and ``connection`` is
-        one to use on, where there is one.
+        ``keep`` is held alive, and ``counts`` says how many rows the tables have, where that is
+        known. A table may come into ``memory`` or ``folder`` until it is first asked about.
         """
         self.folder = folder
-        self._memory = dict(memory or {})
+        self._memory = {} if memory is None else memory
         self._keep = keep
-        self._counts = dict(counts or {})
-        self._connection = connection
+        self._counts = {} if counts is None else counts
+        self._connection: duckdb.DuckDBPyConnection | None = None
         self._opened: set[str] = set()
         self._beside = 0
 
@@ -356,6 +365,12 @@ class Tables:
         cursor = self._asked().execute(sql, list(parameters))
         row = _row_type(tuple(d[0] for d in cursor.description or ()))
         return list(map(row, cursor.fetchall()))
+
+    def answer(self, sql: str) -> pa.Table:
+        """The answer to a question as Arrow."""
+        self._open(_NAMES.findall(sql))
+        found: pa.Table = self._asked().sql(sql).to_arrow_table()
+        return found
 
     def lay(self, **columns: Sequence[str]) -> str:
         """Lay texts beside the tables as columns of one more; its name, for questions to join."""

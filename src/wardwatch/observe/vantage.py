@@ -278,14 +278,14 @@ _OF_CONVERSATIONS = """
         count(*) FILTER (proto = 'tcp' AND (orig_pkts = 0 OR resp_pkts = 0)
             AND (orig_bytes + resp_bytes > 0 OR regexp_matches(history, '[ahdHAD]'))) AS tcp_one_way,
         count(*) FILTER (proto = 'tcp' AND missed_bytes > 0) AS tcp_gaps
-    FROM read_parquet(?) GROUP BY 1, 2
+    FROM conversations GROUP BY 1, 2
 """
 _OF_DHCP = """
     SELECT capture, segment,
         count(*) FILTER (op = 1 AND dst = '255.255.255.255') AS dhcp_client_messages,
         count(*) FILTER (op = 2) AS dhcp_server_messages,
         count(*) FILTER (giaddr NOT IN ('', '0.0.0.0')) AS dhcp_relayed
-    FROM read_parquet(?) GROUP BY 1, 2
+    FROM dhcp GROUP BY 1, 2
 """
 
 _TOLD = (
