@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from wardwatch.model.values import NS
-from wardwatch.twin import cast, emit
+from wardwatch.twin import cast, emit, wires
 from wardwatch.twin.cast import HOSTS, ICU, LAN, NICU, SERVERS
 from wardwatch.twin.certs import Pki, pki
 from wardwatch.twin.clock import Clock
@@ -143,7 +143,7 @@ def stand(seed: int, start: int | None = None, places: Places = Places()) -> Sta
     )
     stage = Stage(ward, when, SECONDS, certificates, PACE)
     stage.ordinary()
-    base = tuple(sorted(f for f in ward.frames if f.ts < when + SECONDS * NS))
+    base = wires.played(ward, when + SECONDS * NS)
     return Stand(
         seed, when, ward, stage, Fabric(ward.stations.values()), certificates, base, places
     )
@@ -156,10 +156,10 @@ def play(stand: Stand, play: Play) -> Played:
     at = stand.start + (play.slot * PACE.slot_s + AT_S) * NS
     act = Act(stand.stage, Clock(stand.start), play, at)
     play.act(act)
-    event = tuple(sorted(f for f in ward.frames if f.ts < stand.end))
-    ward.begin()
     silent = tuple(act.silent)
     left = tuple(f for f in stand.base if not _gone(f, silent))
+    event = wires.played(ward, stand.end, left)
+    ward.begin()
     frames = tuple(sorted((*left, *event)))
     return Played(play, stand, frames, event, silent, act.module, act.actor, act.pump)
 

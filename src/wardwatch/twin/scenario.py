@@ -17,6 +17,7 @@ from wardwatch.twin.certs import Pki, pki
 from wardwatch.twin.stage import Pace, Stage
 from wardwatch.twin.truth import Truth, truth
 from wardwatch.twin.ward import Frame, Ward
+from wardwatch.twin.wires import played
 
 INTERFACES = ((1, "trunk", 262144), (127, "air", 262144))
 
@@ -127,8 +128,7 @@ def play(seed: int, *, attacked: bool, plan: Plan | None = None) -> Day:
             PLAYS[event.kind](stage, event)
     stage.ordinary()
     end = start + int(plan.hours * 3600) * NS
-    frames = tuple(sorted(frame for frame in ward.frames if frame.ts < end))
-    return Day(seed, attacked, start, plan, ward, frames, certificates, stage.displaced)
+    return Day(seed, attacked, start, plan, ward, played(ward, end), certificates, stage.displaced)
 
 
 def _varied(plan: Plan, ward: Ward) -> Plan:

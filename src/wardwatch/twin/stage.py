@@ -47,7 +47,7 @@ class Stage:
         self.pki = pki
         self.pace = pace
         self.taken: set[tuple[str, int]] = set()
-        """(pump, slot) that an event plays instead of the ordinary session."""
+        """(pump, slot) that an event plays instead of the ordinary session, which nobody hears."""
         self.printer_away = (0, 0)
         self.late_offers: tuple[Part, Station, int] | None = None
         """Event, server and instant from which a rogue answers each DISCOVER of the ICU, too late."""
@@ -94,7 +94,8 @@ class Stage:
         for station in self.ward.stations.values():
             if station.kind == "infusion pump" and station.vlan:
                 for slot in range(self.seconds // self.pace.slot_s):
-                    if (station.name, slot) not in self.taken:
+                    gone = (station.name, slot) in self.taken
+                    with self.ward.exchange("session", station.name, slot, gone=gone):
                         self.session(station, slot, self.slot(station, slot))
             elif station.kind == "workstation":
                 self._workstation(station)
@@ -102,8 +103,10 @@ class Stage:
         self._radio()
         self._printing()
         self._clock()
-        self._scan()
-        self._blocked()
+        with self.ward.exchange("scan"):
+            self._scan()
+        with self.ward.exchange("mistyped"):
+            self._blocked()
 
     # Acts of a pump
 
@@ -338,11 +341,14 @@ class Stage:
         draws = self.ward.draws("life", station.name)
         for n in range(3 * self.seconds // 86400 + 1):
             ts = self.at(0.3 + 8.1 * n) + draws.randrange(0, 1500 * NS)
-            ts = self.dhcp(station, ts, "windows")
-            self.ward.announce(ts, station)
+            with self.ward.exchange("start", station.name, n):
+                ts = self.dhcp(station, ts, "windows")
+                self.ward.announce(ts, station)
             for visit in range(self.pace.visits):
                 when = ts + draws.randrange(5, 6 * 3600) * NS
-                self._visit(station, when, n * self.pace.visits + visit, draws)
+                label = n * self.pace.visits + visit
+                with self.ward.exchange("visit", station.name, label):
+                    self._visit(station, when, label, draws)
 
     def _visit(self, station: Station, ts: int, label: int, draws: Random) -> None:
         self.ward.arp_exchange(ts, station, self.ward.gateway(station.vlan))
@@ -396,24 +402,26 @@ class Stage:
     def _printing(self) -> None:
         printer = self.station("printer")
         draws = self.ward.draws("life", "printer")
-        ts = self.dhcp(printer, self.at(0.2), "printer")
-        self.ward.announce(ts, printer)
+        with self.ward.exchange("start", "printer"):
+            ts = self.dhcp(printer, self.at(0.2), "printer")
+            self.ward.announce(ts, printer)
         for n in range(20):
             client = self.station(f"lan-ws-{draws.randrange(1, 5)}")
             ts = self.at(draws.uniform(1, 26))
             page = b"@PJL JOB\r\n" + b"%!PS ward list\r\n" * draws.randrange(40, 300)
-            if self.printer_away[0] <= ts < self.printer_away[1]:
-                continue
-            self.ward.arp_exchange(ts, client, printer)
-            Talk(
-                self.ward, ts + 2 * MS, client, printer, 9100, f"job {n}", sport=53000 + n
-            ).open().ask(page, acked=True).close()
+            gone = self.printer_away[0] <= ts < self.printer_away[1]
+            with self.ward.exchange("job", n, gone=gone):
+                self.ward.arp_exchange(ts, client, printer)
+                Talk(
+                    self.ward, ts + 2 * MS, client, printer, 9100, f"job {n}", sport=53000 + n
+                ).open().ask(page, acked=True).close()
 
     def _clock(self) -> None:
         """A clock on the wall of the LAN, with an embedded Linux."""
         clock = self.station("wall-clock")
         for hour in range(1, self.seconds // 3600, 6):
-            self.ward.announce(self.dhcp(clock, self.at(hour), "busybox"), clock)
+            with self.ward.exchange("start", clock.name, hour):
+                self.ward.announce(self.dhcp(clock, self.at(hour), "busybox"), clock)
 
     def _routers(self) -> None:
         for vlan in MIRRORED:
@@ -425,7 +433,8 @@ class Stage:
                 packet = emit.router_advertisement(address, face.mac, 1800)
                 frame = emit.ethernet(emit.ALL_NODES_MAC, face.mac, emit.IPV6, packet, (vlan,))
                 mark = Mark("ra", face.name, "", vlan, cast="multicast")
-                self.ward.wire(ts, vlan, frame, mark)
+                with self.ward.exchange("advertisements", vlan):
+                    self.ward.wire(ts, vlan, frame, mark)
                 ts += draws.randrange(400 * NS, 600 * NS)
 
     def _radio(self) -> None:
@@ -438,17 +447,16 @@ class Stage:
             frame = emit.beacon(
                 access.mac, b"ward-clinical", seq, (ts - self.start) // 1000, private=True
             )
-            self.ward.air(ts, frame, Mark("beacon", "ap", "", 0, cast="broadcast"))
-            if (
-                seq % 5 == 0
-                and ("radio-8", (ts - self.start) // (self.pace.slot_s * NS)) not in self.taken
-            ):
+            with self.ward.exchange("beacons"):
+                self.ward.air(ts, frame, Mark("beacon", "ap", "", 0, cast="broadcast"))
+            if seq % 5 == 0:
                 body = draws.randbytes(180)
                 router = self.ward.gateway(ICU).mac
                 frame = emit.protected_data(pump.mac, access.mac, router, seq, body)
-                self.ward.air(ts + 3 * MS, frame, Mark("wlan data", "radio-8", "ap", 0))
-            elif seq % 5 == 0:
-                draws.randbytes(180)
+                slot = (ts - self.start) // (self.pace.slot_s * NS)
+                gone = ("radio-8", slot) in self.taken
+                with self.ward.exchange("radio-8", slot, gone=gone):
+                    self.ward.air(ts + 3 * MS, frame, Mark("wlan data", "radio-8", "ap", 0))
             ts += 60 * NS
 
     def _scan(self) -> None:

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import tomllib
 from collections import Counter
+from contextlib import contextmanager
 from functools import cache
 from ipaddress import ip_address
 from pathlib import Path
 from random import Random
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from wardwatch.model.values import NS, mac_text
 from wardwatch.twin import emit
 from wardwatch.twin.emit import ACK, BROADCAST, FIN, PSH, RST, SYN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TRUNK, AIR = 0, 1
 """Interfaces of the capture: the mirrored trunk (Ethernet, tagged) and the radio (802.11)."""
@@ -72,6 +76,17 @@ class Frame(NamedTuple):
     interface: int
     data: bytes
     mark: Mark
+
+
+class Sent(NamedTuple):
+    """Whose a frame is, for whoever plays exchanges on the clock (``wires.py``)."""
+
+    exchange: str
+    """The exchange that it is a step of."""
+    number: int
+    """Counted from 0 in the order of writing."""
+    over: int = -1
+    """Number of the frame that the router makes this one of; -1 is no such."""
 
 
 class Disguise(msgspec.Struct, frozen=True):
@@ -159,6 +174,13 @@ class Ward:
         self.stations = {station.name: station for station in stations}
         self.mirrored = mirrored
         self.frames: list[Frame] = []
+        """What exchanges mean to send, at the instants at which they mean to: :func:`wires.played`
+        says what came of it."""
+        self.sent: list[Sent] = []
+        """Whose each of the frames is."""
+        self.gone: set[str] = set()
+        """Exchanges that an event takes the place of: they are played, and nobody hears them."""
+        self._exchange = ""
         self.disguise = PLAIN
         """How an attack sends its packets."""
         self._units: Counter[str] = Counter()
@@ -166,8 +188,19 @@ class Ward:
 
     def begin(self, disguise: Disguise = PLAIN) -> None:
         """Begin a play of its own: no frames yet, and its packets in this disguise."""
-        self.frames, self.disguise = [], disguise
+        self.frames, self.sent, self.disguise = [], [], disguise
         self._units.clear()
+
+    @contextmanager
+    def exchange(self, *label: object, gone: bool = False) -> Iterator[None]:
+        """What is written meanwhile is the script of one exchange."""
+        before, self._exchange = self._exchange, " ".join(map(str, label))
+        if gone:
+            self.gone.add(self._exchange)
+        try:
+            yield
+        finally:
+            self._exchange = before
 
     def draws(self, *label: object) -> Random:
         """Random numbers of their own for one actor or exchange: an attack shifts nobody else's."""
@@ -177,13 +210,15 @@ class Ward:
         """The router's face in a VLAN."""
         return self._gateways[vlan]
 
-    def wire(self, ts: int, vlan: int, frame: bytes, mark: Mark) -> None:
-        """Keep an Ethernet frame if its VLAN is mirrored."""
+    def wire(self, ts: int, vlan: int, frame: bytes, mark: Mark, over: int = -1) -> None:
+        """Keep an Ethernet frame if its VLAN is mirrored; ``over``: what the router made it of."""
         if vlan in self.mirrored:
+            self.sent.append(Sent(self._exchange, len(self.frames), over))
             self.frames.append(Frame(ts, TRUNK, frame, mark))
 
     def air(self, ts: int, frame: bytes, mark: Mark) -> None:
         """Keep an 802.11 frame."""
+        self.sent.append(Sent(self._exchange, len(self.frames)))
         self.frames.append(Frame(ts, AIR, frame, mark))
 
     def carry(
@@ -207,6 +242,7 @@ class Ward:
         source = answers_from or src.ip
         mark = self._unit(mark)
         for when, number in self._times(ts, ident):
+            first = len(self.frames) if src.vlan in self.mirrored else -1
             if src.vlan == dst.vlan or src.vlan in self.mirrored:
                 peer = dst.mac if src.vlan == dst.vlan else self.gateway(src.vlan).mac
                 packets = self._packets(source, dst.ip, proto, segment, number)
@@ -215,7 +251,7 @@ class Ward:
                 door = self.gateway(dst.vlan).mac
                 packets = self._packets(source, dst.ip, proto, segment, number, 63)
                 passed = mark._replace(vlan=dst.vlan, routed=True)
-                self._put(when + ROUTE_NS, (dst.mac, door), packets, passed)
+                self._put(when + ROUTE_NS, (dst.mac, door), packets, passed, first)
 
     def _unit(self, mark: Mark) -> Mark:
         """The mark with a name of its own for what it carries, if it is part of an event."""
@@ -240,13 +276,23 @@ class Ward:
         packet = emit.ipv4(src, dst, proto, body, ident, ttl)
         return emit.fragments4(packet, size) if size else [packet]
 
-    def _put(self, ts: int, ends: tuple[bytes, bytes], packets: list[bytes], mark: Mark) -> None:
-        """Packets of one datagram as frames, 10 µs behind each other."""
+    def _put(
+        self,
+        ts: int,
+        ends: tuple[bytes, bytes],
+        packets: list[bytes],
+        mark: Mark,
+        over: int = -1,
+    ) -> None:
+        """Packets of one datagram as frames, 10 µs behind each other.
+
+        ``over``: number of the first of the frames that the router makes these of; -1 none is kept.
+        """
         for n, packet in enumerate(packets):
             kind = emit.IPV6 if packet[0] >> 4 == 6 else emit.IPV4
             part = mark._replace(unit=f"{mark.unit}#{n + 1}") if len(packets) > 1 else mark
             frame = emit.ethernet(*ends, kind, packet, (mark.vlan,))
-            self.wire(ts + n * 10_000, mark.vlan, frame, part)
+            self.wire(ts + n * 10_000, mark.vlan, frame, part, over + n if over >= 0 else -1)
 
     def datagram(
         self,
