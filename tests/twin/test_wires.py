@@ -9,7 +9,7 @@ from tests.twin.stands import PLAY, place, played
 from wardwatch.model.values import NS
 from wardwatch.twin import emit, wires
 from wardwatch.twin.emit import ip4, mac
-from wardwatch.twin.ward import MS, ROUTE_NS, Mark, Part, Station, Talk, Ward
+from wardwatch.twin.ward import MS, ORDINARY, ROUTE_NS, Mark, Part, Station, Talk, Ward
 
 LATER = 10 * NS
 
@@ -27,12 +27,11 @@ def ward(clients=1, mirrored=(20, 120)):
     return Ward(1, (*doors, server, *pumps), mirrored)
 
 
-def talk(place, n, ts=0, part=Part()):
+def talk(place, n, ts=0, part=ORDINARY):
     ends = place.stations[f"pump-{n}"], place.stations["server"]
     with place.exchange("talk", n):
-        Talk(place, ts, *ends, 80, "x", sport=50000, part=part).open().ask(b"q" * 1400).tell(
-            b"a" * 1400
-        ).close()
+        said = Talk(place, ts, *ends, 80, "x", sport=50000, part=part).open()
+        said.ask(b"q" * 1400).tell(b"a" * 1400).close()
 
 
 def near(frames, name):

@@ -21,9 +21,10 @@ from wardwatch.errors import OutputError
 from wardwatch.model.values import NS
 from wardwatch.twin import pcd
 from wardwatch.twin.fleet import kernels as k
-from wardwatch.twin.fleet.capture import Packets, octets_about, start_ns, write
+from wardwatch.twin.fleet.capture import Packets, octets_about, queued, start_ns, write
 from wardwatch.twin.fleet.hospital import FleetPlan, fleet, hospital
 from wardwatch.twin.fleet.life import life
+from wardwatch.twin.wires import BACKBONE, took
 
 
 def planned():
@@ -95,6 +96,36 @@ def test_f2_stamps_are_in_order_and_within_the_span(frames):
     start = start_ns(PLAN) / NS
     assert start <= stamps[0]
     assert stamps[-1] < start + 1800
+
+
+def test_f2_no_frame_begins_before_the_one_ahead_of_it_has_ended():
+    source = Packets(life(fleet(FleetPlan(pumps=2000, hours=0.1, seed=5))))
+    whole, free = 0, 0
+    for _, packets, order in source.windows(20 * NS):
+        at, size = packets[order, k.AT], packets[order, k.SIZE]
+        ends = at + took(size, BACKBONE)
+        assert np.all(at[1:] >= ends[:-1])
+        assert not len(at) or at[0] >= free
+        whole, free = whole + len(at), int(ends[-1]) if len(at) else free
+    assert whole > 40_000
+
+
+def test_f2_a_line_hands_on_what_waits_one_frame_behind_another():
+    at = np.array([0, 0, 10, 50_000], np.int64)
+    size = np.array([101, 226, 1, 101], np.int64)
+    begins, free = queued(at, size, 300)
+    assert begins.tolist() == [300, 1300, 3300, 50_000]
+    assert free == 51_000
+    slow, now = [], 300
+    draws = np.random.default_rng(3)
+    at = np.sort(draws.integers(0, 3_000_000, 500))
+    size = draws.integers(64, 1518, 500)
+    for ready, octets in zip(at.tolist(), size.tolist(), strict=True):
+        now = max(now, ready)
+        slow.append(now)
+        now += took(octets, BACKBONE)
+    begins, free = queued(at, size, 300)
+    assert (begins.tolist(), free) == (slow, now)
 
 
 def test_f2_sequence_and_acknowledgement_numbers_add_up(frames):

@@ -29,6 +29,7 @@ from wardwatch.twin.fleet import scripts
 from wardwatch.twin.fleet.hospital import Fleet, FleetPlan, fleet, hospital
 from wardwatch.twin.fleet.life import Life, alarm_causes, life
 from wardwatch.twin.fleet.timeline import LIVE, Events, What, windows
+from wardwatch.twin.wires import AROUND, BACKBONE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -70,17 +71,26 @@ class Packets:
         """Up to where the span has been played, ns."""
         self._state = np.zeros((of.fleet.pumps, k.STATE_COLUMNS), np.int64)
         self._later = np.zeros((0, k.PACKET_COLUMNS), np.int64)
+        self._free = 0
+        """From when the port that mirrors is free again, ns."""
         self._scratch = np.zeros(k.SCRATCH, np.uint8)
 
     def windows(
         self, window_ns: int = 0
     ) -> Iterator[tuple[Events, NDArray[np.int64], NDArray[np.int64]]]:
-        """Events of a window, its packets (PACKET_COLUMNS), and the order in which they passed."""
+        """Events of a window, its packets (PACKET_COLUMNS), and the order in which they passed.
+
+        They pass one at a time: the port that mirrors has one line.
+        """
         for end, events in windows(self.life, window_ns):
             packets = np.concatenate([self._later, self._expanded(events)])
             order = np.argsort(packets[:, k.AT], kind="stable")
             cut = int(np.searchsorted(packets[order, k.AT], end))
             self._later = packets[order[cut:]]
+            passed = order[:cut]
+            packets[passed, k.AT], self._free = queued(
+                packets[passed, k.AT], packets[passed, k.SIZE], self._free
+            )
             self.done = end
             yield events, packets, order[:cut]
 
@@ -114,6 +124,23 @@ class Packets:
                 self._scratch, out,
             )  # fmt: skip
             yield out[:total].data
+
+
+def queued(
+    at: NDArray[np.int64], size: NDArray[np.int64], free: int
+) -> tuple[NDArray[np.int64], int]:
+    """When each of some frames, in order, begins on a line that carries one at a time.
+
+    ``at`` (ns) is when it is ready, ``size`` its octets, ``free`` when the line is; ⇒ (ns, when the
+    line is free afterwards). Whoever waits for a line begins when all before him have ended
+    (D. V. Lindley 1952), which the running maximum of what is left of their waits says at once.
+    """
+    if not len(at):
+        return at, free
+    busy = (size + AROUND) * 8 * NS // BACKBONE
+    before = np.cumsum(busy) - busy
+    begins = np.maximum(np.maximum.accumulate(at - before), free) + before
+    return begins, int(begins[-1] + busy[-1])
 
 
 def octets_about(plan: FleetPlan) -> int:
