@@ -88,6 +88,33 @@ def test_the_originator_sent_the_syn_or_was_answered_by_the_first_packet() -> No
     assert rows["orig_mac"].tolist() == [0x001A01000001]
 
 
+@pytest.mark.parametrize(
+    ("letters", "orig", "resp", "silent"),
+    [
+        ("S", 0xA1, 0, 0xB2),
+        ("h", 0, 0xB2, 0xA1),
+        ("S h A", 0xA1, 0xB2, 0),
+        ("h S", 0xA1, 0xB2, 0),
+    ],
+)
+def test_an_end_that_never_spoke_has_no_mac_but_the_one_it_was_spoken_to(
+    letters: str, orig: int, resp: int, silent: int
+) -> None:
+    talk = Talk().say(letters)
+    macs = (b"\0\0\0\0\0\xa1", b"\0\0\0\0\0\xb2")
+    for n, letter in enumerate(letters.split()):
+        src, dst = macs if letter.isupper() else macs[::-1]
+        talk.packets[n] = dst + src + talk.packets[n][12:]
+    rows = rows_of(talk.packets)
+    told = [rows[f"{end}_mac"].tolist() for end in ("orig", "resp", "silent")]
+    assert told == [[orig], [resp], [silent]]
+
+
+def test_a_group_is_nobodys_address() -> None:
+    (syn,) = Talk().say("S").packets
+    assert rows_of([b"\x01\0\x5e\0\0\1" + syn[6:]])["silent_mac"].tolist() == [0]
+
+
 def test_octets_are_counted_each_way_by_the_headers() -> None:
     rows = rows_of(Talk().say("S h A D d d").packets)
     assert (rows["orig_bytes"].tolist(), rows["resp_bytes"].tolist()) == ([10], [20])

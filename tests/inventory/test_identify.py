@@ -3,7 +3,7 @@
 import pytest
 from tests.inventory.seen import CHOSEN, NOBODY, PLAIN, PUMP, RADIO, Evidence
 
-from wardwatch.model.device import Confidence
+from wardwatch.model.device import Confidence, Listed
 from wardwatch.model.evidence import Evidence as Packet
 
 IP = "10.1.2.3"
@@ -15,6 +15,30 @@ def kind(mac, evidence):
 
 
 # --- pumps
+
+
+def test_a_listed_address_that_speaks_behind_a_router_was_seen():
+    row = Listed(row=2, mac=PUMP, ip=IP, model="Medfusion 4000")
+    router = "00:00:0c:00:00:01"
+    seen = Evidence().station(router).conversation(router, IP, PLAIN, "10.9.0.9", 53)
+    (device,) = [one for one in seen.devices([row]) if one.listed]
+    assert (device.seen, device.macs, device.ips) == (True, (), (IP,))
+    assert device.identity.kind == "infusion pump"
+    assert any("its own MAC was not seen" in note for note in device.notes)
+    assert not [one for one in seen.devices() if IP in one.ips]
+
+
+def test_a_listed_address_that_was_only_spoken_to_was_not_seen():
+    row = Listed(row=2, ip=IP, model="Medfusion 4000")
+    seen = Evidence().station(PLAIN).conversation(PLAIN, "10.9.0.9", "", IP, 53, resp_pkts=0)
+    assert [one.seen for one in seen.devices([row]) if one.listed] == [False]
+
+
+def test_a_listed_device_whose_mac_was_seen_is_not_seen_twice():
+    row = Listed(row=2, mac=PUMP, ip=IP)
+    router = "00:00:0c:00:00:01"
+    seen = Evidence().station(PUMP).conversation(router, IP, PLAIN, "10.9.0.9", 53)
+    assert [one.macs for one in seen.devices([row])] == [(PUMP,)]
 
 
 def test_the_makers_prefix_makes_a_pump_probable_and_leaves_the_model_open():

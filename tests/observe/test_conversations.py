@@ -30,7 +30,7 @@ def columns_of(*rows):
 PUMP_TALK = {
     "conversation": 4, "capture": 1, "net": 4, "proto": 6, "orig_lo": 0x0A000029, "orig_p": 5000,
     "resp_lo": 0x0A000002, "resp_p": 80, "orig_mac": 0x001A01000041, "vlan": 120,
-    "conn_state": "SF", "history": "ShADadFf", "missed_bytes": 3, "retransmissions": 1,
+    "conn_state": "SF", "silent_mac": 0x005056000002, "history": "ShADadFf", "missed_bytes": 3, "retransmissions": 1,
 }  # fmt: skip
 
 
@@ -38,6 +38,7 @@ def test_numbers_become_words():
     (row,) = written(columns_of(PUMP_TALK))
     assert (row.proto, row.orig_h, row.orig_p) == ("tcp", "10.0.0.41", 5000)
     assert (row.resp_h, row.orig_l2_addr, row.resp_l2_addr) == ("10.0.0.2", f.PUMP, "")
+    assert row.silent_l2_addr == f.SERVER
     assert (row.segment, row.vlan, row.conn_state, row.history) == (
         "untagged",
         120,

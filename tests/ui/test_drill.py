@@ -45,6 +45,22 @@ def test_what_passes_at_a_place_is_seen_there(auditor):
     assert heard.true >= 4
 
 
+@pytest.mark.parametrize(
+    ("name", "tap", "question"),
+    [
+        ("dns_overread/through the router", "relay", "no_rogue_dns"),
+        ("rogue_dns/through the router", "relay", "no_rogue_dns"),
+        ("segmentation_in_use/over IPv6", "to", "segmentation_in_use"),
+    ],
+)
+def test_a_measure_is_broken_where_the_pump_shows_by_one_address_alone(
+    auditor, name, tap, question
+):
+    heard = hear(played(name), TAP[tap], auditor)
+    assert outcome(heard, question) == SEEN
+    assert heard.false == ()
+
+
 def test_what_does_not_pass_is_not_observable_and_is_not_asked(auditor):
     heard = hear(played("telnet/let in"), TAP["routed"], auditor)
     assert outcome(heard, "telnet") == NOT_OBSERVABLE

@@ -1,7 +1,10 @@
 """Segmentation in use: needs, minimums, traps."""
 
 import pytest
+from msgspec import structs
 from tests.verify.ward import LAN, MDS_IP, PUMP, PUMP_IP, ROUTER, ROUTER_IP, Ward, sees
+
+from wardwatch.model.device import Trait
 
 MEASURE = "segmentation_in_use"
 WEEK = 7 * 24.0
@@ -39,6 +42,30 @@ def test_one_forbidden_syn_breaks() -> None:
         "10.30.0.24", PUMP_IP, 80, resp_mac="", history="S", conn_state="S0", resp_pkts=0
     )
     assert ward.state(MEASURE) == "broken"
+
+
+def syn_to_unknown_address(mac, address="fd00::41", **more) -> Ward:
+    words = {"resp_mac": "", "silent_l2_addr": mac, "history": "S", "resp_pkts": 0} | more
+    return week().tcp("fd00::66", address, 80, orig_mac="b8:27:eb:00:00:66", **words)
+
+
+def test_a_syn_to_the_devices_own_mac_breaks_whatever_address_it_is_for() -> None:
+    assert syn_to_unknown_address(PUMP).state(MEASURE) == "broken"
+    answer = {"orig_mac": "", "history": "^h", "orig_pkts": 0, "silent_l2_addr": PUMP}
+    assert week().tcp("fd00::41", "fd00::66", 80, **answer).state(MEASURE) == "broken"
+
+
+def test_what_was_for_a_router_is_not_taken_for_the_devices() -> None:
+    assert syn_to_unknown_address(ROUTER).state(MEASURE) == "holds"
+    assert syn_to_unknown_address("").state(MEASURE) == "holds"
+    ward = syn_to_unknown_address(PUMP)
+    forwards = Trait("router-forwards", "it forwards", 0.1, "", ())
+    ward.devices[0] = structs.replace(ward.devices[0], traits=(forwards,))
+    assert ward.state(MEASURE) == "holds"
+
+
+def test_a_groups_frame_handed_to_one_mac_is_no_contact() -> None:
+    assert syn_to_unknown_address(PUMP, "224.0.0.251", proto="udp").state(MEASURE) == "holds"
 
 
 def test_a_permitted_peer_on_another_port_is_forbidden() -> None:

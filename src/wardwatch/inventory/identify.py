@@ -76,6 +76,7 @@ def inventory(tables: Tables, listed: Sequence[Listed] = ()) -> tuple[Device, ..
     """Every device the evidence shows or the hospital lists, medical ones first, then by id."""
     book = rulebook()
     found = stations(tables)
+    _listed_behind_routers(tables, found, listed)
     shown = _gather(tables, book, found)
     groups = _groups(found, shown, tables)
     groups += _pump_servers(tables, book, found, shown, groups)
@@ -88,6 +89,21 @@ def inventory(tables: Tables, listed: Sequence[Listed] = ()) -> tuple[Device, ..
 
 def _order(device: Device) -> tuple[bool, bool, str]:
     return not device.is_pump, not device.is_medical, device.id
+
+
+def _listed_behind_routers(tables: Tables, found: Stations, listed: Sequence[Listed]) -> None:
+    """Let listed addresses that spoke be stations, where no MAC of their own was seen.
+
+    Otherwise a sender behind a router is one only where something was learned of it; these the
+    hospital names itself.
+    """
+    keys = dict.fromkeys(
+        f"ip:{row.ip}"
+        for row in listed
+        if row.ip and row.ip not in found.owner and row.mac not in found.by_key
+    )
+    for station in seen_otherwise(tables, [key for key in keys if key not in found.by_key]):
+        found.by_key[station.key] = station
 
 
 def _gather(tables: Tables, book: Rulebook, found: Stations) -> defaultdict[str, _Shown]:

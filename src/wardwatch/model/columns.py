@@ -203,6 +203,14 @@ proto str tcp, udp, icmp, icmp6, sctp or the number
             """
 orig_l2_addr str MAC of the originator's frames (the first)
 resp_l2_addr str MAC of the responder's frames (the first)
+""",
+            "Zeek conn.log",
+        )
+        + _columns("""
+silent_l2_addr str MAC that the first packet to the end that never spoke was for (its own, or its router's); "" both spoke, or a group
+""")
+        + _columns(
+            """
 vlan i32 VID; -1 untagged
 service str protocol found by content, comma between several; "" unknown
 orig_bytes i64 (bytes) payload from the originator

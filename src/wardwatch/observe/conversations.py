@@ -67,6 +67,7 @@ def write_conversations(
     out["proto"] = spelled(columns["proto"], lambda p: PROTOCOLS.get(p, str(p)))
     out["orig_l2_addr"] = macs(columns["orig_mac"], none=0)
     out["resp_l2_addr"] = macs(columns["resp_mac"], none=0)
+    out["silent_l2_addr"] = macs(columns["silent_mac"], none=0)
     for side in ("orig", "resp"):
         out[f"{side}_h"] = ips(columns["net"], columns[f"{side}_hi"], columns[f"{side}_lo"])
     numbers = columns["conversation"].tolist()

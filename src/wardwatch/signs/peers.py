@@ -9,7 +9,7 @@ import msgspec
 
 from wardwatch.model.evidence import Evidence
 from wardwatch.model.site import PermittedPeer, Zone
-from wardwatch.signs.owners import about
+from wardwatch.signs.owners import about, owned
 from wardwatch.signs.policy import in_subnets, permitted, scanner_ips, zone_of
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def contacts(scene: Scene, devices: Sequence[Device]) -> list[Contact]:
 
 
 def _contacts(scene: Scene, devices: Sequence[Device]) -> Iterator[Contact]:
+    known = owned(devices)
     rows = about(
         scene,
         devices,
@@ -89,7 +90,18 @@ def _contacts(scene: Scene, devices: Sequence[Device]) -> Iterator[Contact]:
                 CASE WHEN reversed THEN orig_p ELSE resp_p END,
                 reversed OR resp_pkts > 0, resp_l2_addr, orig_p, first_ts, last_ts,
                 orig_pkts + resp_pkts, capture, first_packet
-            FROM turned c JOIN owners ON resp_h = address)
+            FROM turned c JOIN owners ON resp_h = address
+            UNION ALL
+            -- at an address that nobody is known to hold, but to the device's own MAC: the end that
+            -- never spoke is the device, since what is for one behind a router bears the router's
+            SELECT device, c.segment, CASE WHEN resp_pkts = 0 THEN resp_h ELSE orig_h END AS own,
+                CASE WHEN resp_pkts = 0 THEN orig_h ELSE resp_h END,
+                CASE WHEN resp_pkts = 0 THEN NOT reversed ELSE reversed END,
+                proto, CASE WHEN reversed THEN orig_p ELSE resp_p END,
+                reversed OR resp_pkts > 0, '', orig_p, first_ts, last_ts,
+                orig_pkts + resp_pkts, capture, first_packet
+            FROM turned c JOIN owners ON silent_l2_addr = address
+            WHERE device IN (SELECT unnest(?::VARCHAR[])) AND own NOT IN (SELECT address FROM owners))
         SELECT device, segment, device_ip, peer, inbound, proto, port,
             bool_or(answered) AS answered, bool_or(l2 IN (SELECT address FROM owners)) AS own_mac,
             min(first_ts) AS first_ts, max(last_ts) AS last_ts, sum(packets) AS packets,
@@ -98,11 +110,15 @@ def _contacts(scene: Scene, devices: Sequence[Device]) -> Iterator[Contact]:
         WHERE NOT (proto = 'icmp6' AND kind BETWEEN {ND_TYPES.start} AND {ND_TYPES.stop - 1})
             AND NOT (proto = 'icmp6' AND starts_with(peer, 'fe80:'))
         GROUP BY ALL ORDER BY device, first_ts, peer""",
+        ([device.id for device in devices if not _forwards(device)],),
         of=("conversations",),
     )
     for row in rows:
+        # An access point may hand on a group's frames to one station's MAC (directed multicast, IEEE 802.11).
+        if _is_group(row.peer) or (row.device_ip not in known and _is_group(row.device_ip)):
+            continue
         # DHCP servers are judged by their own measure, and speak before there is an address.
-        if _is_group(row.peer) or (row.proto == "udp" and row.port in (67, 68)):
+        if row.proto == "udp" and row.port in (67, 68):
             continue
         first = tuple(row.first.values()) if isinstance(row.first, dict) else row.first
         yield Contact(
@@ -120,6 +136,11 @@ def _contacts(scene: Scene, devices: Sequence[Device]) -> Iterator[Contact]:
             packets=int(row.packets),
             evidence=Evidence(first[1], first[2]),
         )
+
+
+def _forwards(device: Device) -> bool:
+    """Whether it hands on packets for others, so that what its MAC is sent may be for them."""
+    return any(trait.rule in ("router-routing", "router-forwards") for trait in device.traits)
 
 
 class Policy(msgspec.Struct, frozen=True):

@@ -860,6 +860,8 @@ class Conversations:
                 "orig": ends[1] if answer else ends[0],
                 "packets": [0, 0],
                 "bytes": [0, 0],
+                "mac": [0, 0],
+                "for": 0 if packet.dst_mac >> 40 & 1 else packet.dst_mac,
                 "fin": set(),
                 "rst": set(),
                 "isn": set(),
@@ -870,6 +872,7 @@ class Conversations:
             self.found.append(one)
         side = 0 if ends[0] == one["orig"] else 1
         one["packets"][side] += 1
+        one["mac"][side] = one["mac"][side] or packet.src_mac
         one["last"] = max(one["last"], time)
         if packet.fragment < 0 and packet.outcome != "malformed" and packet.payload:
             size = packet.payload[2]

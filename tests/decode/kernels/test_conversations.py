@@ -40,12 +40,15 @@ def compare(block, table, idle=0):
     for side, name in enumerate(("orig", "resp")):
         assert rows[f"{name}_pkts"].tolist() == [one["packets"][side] for one in plain.found]
         assert rows[f"{name}_bytes"].tolist() == [one["bytes"][side] for one in plain.found]
+        assert rows[f"{name}_mac"].tolist() == [one["mac"][side] for one in plain.found]
+    wanted = [one["for"] if 0 in one["packets"] else 0 for one in plain.found]
+    assert rows["silent_mac"].tolist() == wanted
     return rows
 
 
 def traffic(count, seed, hosts=6):
     """Packets of few hosts and ports, so that they meet often; flags as they fall."""
-    chance = random.Random(seed)
+    chance, macs = random.Random(seed), random.Random(seed)
     for _ in range(count):
         a, b = chance.sample(range(hosts), 2)
         ports = chance.choice((1, 2)), chance.choice((1, 80))
@@ -76,7 +79,8 @@ def traffic(count, seed, hosts=6):
             )
         if chance.random() < 0.3:
             packet = 0x8100, tag(chance.choice((5, 6)), *packet)
-        yield ether(*packet)
+        dst = bytes((macs.choice((0, 0, 1)), 0, 0, 0, macs.choice((0, 1)), b))
+        yield ether(*packet, dst=dst, src=bytes((0, 0, 0, 0, macs.choice((0, 0, 1)), a)))
 
 
 @BOTH

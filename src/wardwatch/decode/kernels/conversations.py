@@ -251,6 +251,10 @@ def conversations(
                 _turn(rows, wide, r)
                 _letter(rows, r, L_FLIP)
                 from_orig = np.int64(0)
+            # Until the other end speaks, its column holds the MAC that it is spoken to; a group's
+            # is nobody's.
+            if np.int64(c.dst_mac[i]) >> 40 & 1 == 0:
+                rows[r, ORIG_MAC + from_orig] = np.int64(c.dst_mac[i])
         side = 1 - from_orig  # 0 the originator's columns, 1 the responder's
         rows[r, ORIG_PKTS + side] += 1
         rows[r, ORIG_IP + side] += np.int64(c.ip_bytes[i])
@@ -258,7 +262,7 @@ def conversations(
             rows[r, LAST_TS] = now
         rows[r, LAST_PACKET] = first + i
         rows[r, CAPTURES] = (rows[r, CAPTURES] & ~np.int64(_WORD)) | capture
-        if rows[r, ORIG_MAC + side] == 0:
+        if rows[r, ORIG_PKTS + side] == 1 or rows[r, ORIG_MAC + side] == 0:
             rows[r, ORIG_MAC + side] = np.int64(c.src_mac[i])
         if fragment < 0:
             size = np.int64(c.payload_claimed[i])
