@@ -65,9 +65,13 @@ def test_what_was_cut_away_is_not_observable(name, gone):
     assert lost == gone
 
 
-def test_a_ward_that_is_not_mirrored_is_on_the_list_only():
+def test_a_ward_that_is_not_mirrored_shows_by_its_addresses_behind_the_router_only():
     said = states(left("no-client-vlan"))
-    assert said["static_address", "list-9"] == (NOT_OBSERVABLE,)
+    pump = day(False).ward.stations["nicu-1"]
+    assert said["static_address", f"dev-ip-{pump.address}"] == (NOT_OBSERVABLE,)
+    assert not [key for key in said if key[1] == pump.device]
+    # the one that is in the store speaks nowhere
+    assert said["static_address", "list-14"] == (NOT_OBSERVABLE,)
     assert not [key for key in said if key[1] == "vlan 121"]
 
 

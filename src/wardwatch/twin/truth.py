@@ -199,6 +199,15 @@ class _Sight:
         """When a station's own frames passed where it lives."""
         return [ts for ts, mark, _ in self.beside(station) if mark.who == station.name]
 
+    def passed_on(self, station: Station) -> bool:
+        """Whether the router handed on packets of a station, with its address and another MAC."""
+        return any(
+            mark.routed and mark.who == station.name
+            for (_, name), rows in self._beside.items()
+            if name == station.name
+            for _, mark, _ in rows
+        )
+
     def cut(self, of: Mark) -> bool:
         """Whether a part of the conversation of a mark is cut."""
         return any(
@@ -227,10 +236,13 @@ def truth(frames: Sequence[Frame], day: Day, *, lapsed: bool = False, snap: int 
     rows: list[ExpectedVerdict] = []
     for line, pump in enumerate(sight.pumps, 2):
         seen = bool(sight.spoke(pump))
+        # A device that is only on the list bears the line of the list that names it; one that
+        # speaks behind the router alone, the address that the list gives it.
+        elsewhere = f"dev-ip-{pump.address}" if sight.passed_on(pump) else f"list-{line}"
+        subject = pump.device if seen else elsewhere
         for measure, rule in _DEVICE_RULES.items():
-            answer = rule(sight, pump) if seen else (NOT_OBSERVABLE, "it was not seen")
-            # A device that is only on the list bears the line of the list that names it.
-            rows.append(_row(measure, pump.device if seen else f"list-{line}", answer))
+            answer = rule(sight, pump) if seen else (NOT_OBSERVABLE, "it was not seen at home")
+            rows.append(_row(measure, subject, answer))
     for vlan in WARDS:
         for measure, of_segment in _SEGMENT_RULES.items():
             if sight.span(vlan):
