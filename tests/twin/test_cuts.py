@@ -71,7 +71,7 @@ def test_a_ward_that_is_not_mirrored_shows_by_its_addresses_behind_the_router_on
     assert said["static_address", f"dev-ip-{pump.address}"] == (NOT_OBSERVABLE,)
     assert not [key for key in said if key[1] == pump.device]
     # the one that is in the store speaks nowhere
-    assert said["static_address", "list-14"] == (NOT_OBSERVABLE,)
+    assert said["static_address", "list-15"] == (NOT_OBSERVABLE,)
     assert not [key for key in said if key[1] == "vlan 121"]
 
 
