@@ -3,13 +3,17 @@
 import hashlib
 import shutil
 import subprocess
+from collections import Counter
 
 import dpkt
 import pyarrow.parquet as pq
 import pytest
+from hl7apy.consts import VALIDATION_LEVEL
+from hl7apy.parser import parse_message
 from tests.twin.stands import PLAY, TAP, place, played
 
 from wardwatch.model.values import NS
+from wardwatch.twin.cast import NICU
 from wardwatch.twin.drill import keep, keep_clean, play, stand, together
 from wardwatch.twin.plays import ONE_OF_EACH
 from wardwatch.twin.scenario import write
@@ -115,6 +119,49 @@ def test_tshark_complains_of_planted_frames_alone(tmp_path):
             capture_output=True, text=True, check=True,
         ).stdout.split()  # fmt: skip
         assert [(name, frames[int(n) - 1].mark) for n in told] == []
+
+
+def spoken(frames, port):
+    """What was said to and from a port: (who, whom) ⇒ octets, as a receiver puts them together."""
+    begun, said = {}, {}
+    for frame in frames:
+        inside = dpkt.ethernet.Ethernet(frame.data).data
+        if isinstance(inside, dpkt.ip.IP) and isinstance(inside.data, dpkt.tcp.TCP):
+            tcp = inside.data
+            way = (inside.src, inside.dst, tcp.sport, tcp.dport)
+            if port in way[2:]:
+                if tcp.flags & dpkt.tcp.TH_SYN:
+                    begun[way], said[way] = tcp.seq + 1, b""
+                elif tcp.data:
+                    assert (tcp.seq - begun[way]) % (1 << 32) == len(said[way])
+                said[way] += tcp.data
+    return said
+
+
+@pytest.mark.parametrize("tap", ["routed", "nicu"])
+def test_hl7apy_reads_what_the_drill_s_pumps_say_to_the_gateway(tap, tmp_path):
+    """Two makers' pumps report in HL7: strictly valid, each answered, on both sides of the router."""
+    pumps = {place().ward.stations[name].ip: name for name in ("nicu-4", "nicu-5")}
+    if tap == "nicu":
+        frames = [f for f in place().base if f.mark.vlan == NICU]
+    else:
+        frames = place().tapped(place().base, TAP[tap])
+    asked, answered = {}, []
+    for (src, dst, _, port), octets in spoken(frames, 2575).items():
+        for piece in octets.split(b"\x1c\r")[:-1]:
+            assert piece[:1] == b"\x0b"
+            found = parse_message(piece[1:].decode("ascii"), VALIDATION_LEVEL.STRICT)
+            assert found.validate() is True
+            if port == 2575:
+                eui = found.msh.msh_3.value.split("^")[1]
+                assert bytes.fromhex(eui[:6] + eui[10:]) == place().ward.stations[pumps[src]].mac
+                asked[found.msh.msh_10.value] = pumps[src]
+            else:
+                assert dst in pumps
+                answered.append(found.msa.msa_2.value)
+        assert not octets.rpartition(b"\x1c\r")[2]
+    assert sorted(asked) == sorted(answered)
+    assert Counter(asked.values()) == {"nicu-4": 18, "nicu-5": 18}
 
 
 def test_an_hour_may_begin_at_another_instant():

@@ -228,7 +228,7 @@ def pcd01(sender: str, eui64: str, stamp: str, control: str) -> bytes:
     rows = [
         f"MSH|^~\\&|{sender}^{eui64}^EUI-64|WARD|GATEWAY|WARD|{stamp}||ORU^R01^ORU_R01|{control}|P|2.6"
         "|||NE|AL|||||IHE_PCD_001^IHE PCD^1.3.6.1.4.1.19376.1.6.1.1.1^ISO",
-        "PID|||",
+        "PID|||UNKNOWN||UNKNOWN",
         f"OBR|1|{control}^{sender}^{eui64}^EUI-64|{control}^{sender}^{eui64}^EUI-64"
         f"|70053^MDC_DEV_PUMP_INFUS_SYRINGE_MDS^MDC|||{stamp}",
         f"OBX|1||70053^MDC_DEV_PUMP_INFUS_SYRINGE_MDS^MDC|1.0.0.0|||||||X|||{stamp}||||{device}",
