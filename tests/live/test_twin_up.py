@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from wardwatch.twin import spaces
+from wardwatch.twin import spaces, tls
 from wardwatch.watch import Audit, audit
 
 WHY_NOT = spaces.possible() if hasattr(os, "fork") else "no fork on this system"
@@ -376,15 +376,48 @@ def entered(folder: Path, until, *words: str) -> tuple[Audit, dict]:
     return audited(ward, folder, root), page
 
 
+def opened_as_published(result: Audit) -> None:
+    """Every hello of a pump: TLS 1.0 and not one extension (C-5), of the suites that are left."""
+    rows = result.tables.ask(
+        "SELECT DISTINCT client_version, version, ciphers, extensions, server_name FROM tls"
+    )
+    # openssl speaks with one at a time: who waits for it has no answer yet.
+    assert {row.version for row in rows} - {-1} == {0x0301}
+    for row in rows:
+        assert row.client_version == 0x0301
+        assert (list(row.extensions), row.server_name) == ([], "")
+        assert row.ciphers[:2] == [0x0039, 0x0038]
+
+
+@pytest.mark.skipif(not tls.speaks_oldest(), reason="no TLS 1.0 in this system's library")
+@needs("dnsmasq")
+def test_c5_a_pump_of_the_product_s_versions_reports_over_the_published_tls(tmp_path: Path) -> None:
+    result, page = entered(tmp_path, heard, "--pumps", "1", "--version", "1.6.0", "--tls")
+    assert page["beds"][0]["labels"] == []
+    assert "TLS 1.0" not in page["missing"]
+    opened_as_published(result)
+    assert found(result, "certificate_accepted") == []
+
+
 @needs("dnsmasq", "dhcpd", "openssl")
 def test_a_rogue_and_an_impostor_are_seen_as_what_they_are(tmp_path: Path) -> None:
     label = ["CVE-2017-12721", "session with an unproven server"]
+    said = {}
+
+    def done(page: dict) -> bool:
+        """The pump has taken the impostor for its server, and the rogue has made its offer."""
+        for log in tmp_path.glob("wardwatch-twin-*/*.log"):
+            said[log.name] = log.read_text("ascii", "replace")
+        over = "Ciphersuite" in said["openssl.log"] and "DHCPOFFER" in said["dhcpd.log"]
+        return over and label in page["beds"][0]["labels"] and page["packets"] > 30
+
     result, page = entered(
-        tmp_path,
-        lambda page: label in page["beds"][0]["labels"] and page["packets"] > 30,
-        "--pumps", "2", "--version", "1.5.0", "--tls", "--rogue", "--impostor",
+        tmp_path, done, "--pumps", "2", "--version", "1.5.0", "--tls", "--rogue", "--impostor",
     )  # fmt: skip
     assert {"dnsmasq", "dhcpd", "openssl"} <= set(page["peers"])
+    if tls.speaks_oldest():
+        opened_as_published(result)
+        assert "Protocol version: TLSv1\n" in said["openssl.log"]
     assert any("b8:27:eb:77:00:67" in actor for actor in found(result, "rogue_dhcp"))
     assert states(result, "no_rogue_dhcp") == {"broken"}
     assert any("b8:27:eb:77:00:66" in actor for actor in found(result, "certificate_accepted"))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from wardwatch.twin import tls
+from wardwatch.twin import messages, tls
 from wardwatch.twin.tls import Authority
 
 HOST = "mds.ward.example"
@@ -59,3 +59,54 @@ def test_keys_are_made_anew_and_lie_where_only_their_owner_reads(
     path = one.stored(tmp_path, "server")
     assert path.stat().st_mode & 0o077 == 0
     assert tls.server_context(path).minimum_version == ssl.TLSVersion.TLSv1_2
+
+
+@pytest.mark.skipif(not tls.speaks_oldest(), reason="no TLS 1.0 in this system's library")
+def test_c5_a_live_pump_of_the_product_s_versions_opens_as_published_with_the_suites_that_are_left(
+    ward: tuple[Authority, Path], tmp_path: Path
+) -> None:
+    client = tls.client_context(ward[1], verifies=False, oldest=True)
+    pair = ward[0].issue(HOST, rsa=True).stored(tmp_path, "server")
+    up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
+    one = client.wrap_bio(down, up)
+    with pytest.raises(ssl.SSLWantReadError):
+        one.do_handshake()
+    hello = up.read()
+    # Record and handshake say TLS 1.0, no session is resumed, and nothing follows the null compression.
+    assert hello[:3] == b"\x16\x03\x01"
+    assert int.from_bytes(hello[3:5], "big") == len(hello) - 5
+    assert (hello[5], int.from_bytes(hello[6:9], "big")) == (1, len(hello) - 9)
+    assert (hello[9:11], hello[43]) == (b"\x03\x01", 0)
+    octets = int.from_bytes(hello[44:46], "big")
+    assert hello[46 + octets :] == b"\x01\x00"
+    said = [int.from_bytes(hello[n : n + 2], "big") for n in range(46, 46 + octets, 2)]
+    # RFC 5746 §3.3: where there is no extension, a suite says that renegotiation is safe.
+    assert said.pop() == 0x00FF
+    assert len(said) == 6
+    order = [messages.PUMP_SUITES.index(suite) for suite in said]
+    assert order[:2] == [0, 1]
+    assert sorted(said) == sorted({0x0039, 0x0038, 0x0035, 0x0033, 0x0032, 0x002F})
+
+    up.write(hello)
+    two = tls.server_context(pair, oldest=True).wrap_bio(up, down, server_side=True)
+    for side in (two, one, two, one):
+        try:
+            side.do_handshake()
+        except ssl.SSLWantReadError:
+            continue
+    assert (one.version(), two.version()) == ("TLSv1", "TLSv1")
+    assert tls.proven(one.getpeercert(binary_form=True) or b"", ward[1], HOST)
+
+
+@pytest.mark.skipif(not tls.speaks_oldest(), reason="no TLS 1.0 in this system's library")
+def test_a_server_that_is_not_asked_to_knows_no_tls_1_0(
+    ward: tuple[Authority, Path], tmp_path: Path
+) -> None:
+    pair = ward[0].issue(HOST, rsa=True).stored(tmp_path, "server")
+    up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
+    one = tls.client_context(ward[1], verifies=False, oldest=True).wrap_bio(down, up)
+    two = tls.server_context(pair).wrap_bio(up, down, server_side=True)
+    with pytest.raises(ssl.SSLWantReadError):
+        one.do_handshake()
+    with pytest.raises(ssl.SSLError, match=r"(?i)version|protocol"):
+        two.do_handshake()

@@ -47,6 +47,8 @@ class Settings(msgspec.Struct, frozen=True):
     """Whether TLS 1.3 is known."""
     roots: str = ""
     """File of the authority's certificate; needed for TLS."""
+    oldest: bool = False
+    """Whether TLS 1.0 is all that is known, as the published product."""
 
 
 class Notice(msgspec.Struct, frozen=True):
@@ -150,10 +152,13 @@ class Client:
                 asyncio.open_connection(permitted(address), port), ANSWER_S
             )
         roots = Path(settings.roots)
-        context = tls.client_context(roots, verifies=settings.verifies, newest=settings.newest)
-        opened = asyncio.open_connection(
-            permitted(address), port, ssl=context, server_hostname=settings.host
+        context = tls.client_context(
+            roots, verifies=settings.verifies, newest=settings.newest, oldest=settings.oldest
         )
+        opened = asyncio.open_connection(
+            permitted(address), port, ssl=context,
+            server_hostname="" if settings.oldest else settings.host,
+        )  # fmt: skip
         reader, writer = await asyncio.wait_for(opened, ANSWER_S)
         der = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
         valid = settings.verifies or tls.proven(der or b"", roots, settings.host)

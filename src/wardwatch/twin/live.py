@@ -43,6 +43,7 @@ from wardwatch.twin.spaces import Space, Switch
 from wardwatch.twin.supervisor import Backoff, Gate
 
 if TYPE_CHECKING:
+    import ssl
     import subprocess
     from collections.abc import Callable
 
@@ -218,6 +219,18 @@ class Ward:
         """``namespaces``, or ``loopback`` and why."""
         return f"loopback ({self.why_loopback})" if self.why_loopback else "namespaces"
 
+    @property
+    def oldest(self) -> bool:
+        """Whether pumps open with TLS 1.0, as the published ones do."""
+        weak = "CVE-2017-12721" in comms.firmwares()[self.wish.version].weaknesses
+        return self.uses_tls and weak and tls.speaks_oldest()
+
+    @property
+    def uses_tls(self) -> bool:
+        """Whether pumps and their server speak TLS."""
+        wish = self.wish
+        return wish.tls if wish.tls is not None else wish.version in ("1.6.1", "hardened")
+
     def __enter__(self) -> Ward:
         self._began, self.epoch_ns = time.monotonic(), time.time_ns()
         try:
@@ -262,7 +275,7 @@ class Ward:
 
     def _build(self) -> None:
         wish = self.wish
-        papers = _papers(self.folder)
+        papers = _papers(self.folder, rsa=self.oldest)
         if not self.why_loopback:
             self.switch = Switch()
             self._stack.callback(self.switch.close)
@@ -291,15 +304,17 @@ class Ward:
         name = f"pump-{n + 1}"
         firmware = comms.firmwares()[wish.version]
         draws = Random(f"{wish.seed}/{name}")  # noqa: S311 — a twin, no secret
-        uses_tls = wish.tls if wish.tls is not None else wish.version in ("1.6.1", "hardened")
+        uses_tls = self.uses_tls
         asks = not self.why_loopback and n >= wish.pumps - wish.dhcp and bool(self.peers)
         mac = f"00:1a:01:77:01:{n + 1:02x}"
         address = "127.0.0.1" if self.why_loopback else f"{NETWORK}.{101 + n}"
         settings = Settings(
             HOST, self._server_ports[1588], self._server_ports[1580], wish.interval_s, uses_tls,
             uses_tls and "CVE-2017-12721" not in firmware.weaknesses, wish.version == "hardened",
-            str(roots),
+            str(roots), self.oldest,
         )  # fmt: skip
+        if uses_tls and "CVE-2017-12721" in firmware.weaknesses and not self.oldest:
+            self._lacks("TLS 1.0")
         key = RULES_KEY if wish.version == "hardened" else b""
         plan = Plan(
             name=name,
@@ -484,11 +499,12 @@ class Ward:
         read, ready = os.pipe()
         wish, host = self.wish, "127.0.0.1" if self.why_loopback else SERVER
         pair = self.folder / "server.pem"
-        uses_tls = wish.tls if wish.tls is not None else wish.version in ("1.6.1", "hardened")
+        uses_tls, oldest = self.uses_tls, self.oldest
 
         def serve() -> None:
+            context = tls.server_context(pair, oldest=oldest) if uses_tls else None
             asyncio.run(
-                _server(wish, host, pair if uses_tls else None, told, ready,
+                _server(wish, host, context, told, ready,
                         None if self.why_loopback else {1588: 1588, 1580: 1580, 2575: 2575})
             )  # fmt: skip
 
@@ -565,7 +581,8 @@ class Ward:
             self._lacks("dhcpd")
         if wish.impostor and (program := spaces.tool("openssl")):
             space = self._station("impostor", "b8:27:eb:77:00:66", IMPOSTOR)
-            self._peer("openssl", [program, "s_server", "-accept", "1588", "-rev", "-cert",
+            old = ["-tls1", "-cipher", "ALL:@SECLEVEL=0"] if self.oldest else []
+            self._peer("openssl", [program, "s_server", "-accept", "1588", "-rev", *old, "-cert",
                                    str(papers / "impostor.pem"), "-key",
                                    str(papers / "impostor.pem")], space)  # fmt: skip
         elif wish.impostor:
@@ -685,12 +702,12 @@ async def _gateway() -> None:
 
 
 async def _server(
-    wish: Wish, host: str, pair: Path | None, told: socket.socket, ready: int,
+    wish: Wish, host: str, context: ssl.SSLContext | None, told: socket.socket, ready: int,
     ports: dict[int, int] | None,
 ) -> None:  # fmt: skip
     hardened = wish.version == "hardened"
     rollout = Rollout(hardened=hardened)
-    server = Server(host, rollout, tls.server_context(pair) if pair else None)
+    server = Server(host, rollout, context)
     await server.start(ports)
     os.write(ready, msgspec.json.encode(server.ports) + b"\n")
     os.close(ready)
@@ -769,11 +786,11 @@ def real_time(priority: int) -> bool:
     return True
 
 
-def _papers(folder: Path) -> Path:
+def _papers(folder: Path, *, rsa: bool) -> Path:
     """Certificates of this run: the authority's, the server's, and an impostor's."""
     authority = tls.Authority()
     roots = folder / "roots.pem"
     roots.write_bytes(authority.root)
-    authority.issue(HOST).stored(folder, "server")
-    tls.Authority().issue(HOST).stored(folder, "impostor")
+    authority.issue(HOST, rsa=rsa).stored(folder, "server")
+    tls.Authority().issue(HOST, rsa=rsa).stored(folder, "impostor")
     return roots

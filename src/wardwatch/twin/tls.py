@@ -1,23 +1,26 @@
 """TLS: an authority made for one run, and the two ways a pump of the class treats a certificate.
 
 What verifies does so by chain, name and date, over TLS 1.2 or later (S-15). What does not (profiles
-before 1.6.1) goes on with anybody; whether the chain would have stood is still found out, for the
-label of CVE-2017-12721. Only ``hardened`` knows TLS 1.3, which hides the chain from a capture; the
-published TLS 1.0 of the product is a message of ``messages``, not spoken here. Keys are made anew.
+before 1.6.1) goes on with anybody, and where the library of this machine still can it opens as the
+published product does: TLS 1.0, without one extension. Whether the chain would have stood is still
+found out, for the label of CVE-2017-12721. Only ``hardened`` knows TLS 1.3, which hides the chain
+from a capture. Keys are made anew.
 """
 
 from __future__ import annotations
 
 import ssl
+import warnings
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 DAYS = 30
 
@@ -46,30 +49,81 @@ class Authority:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self.root = _signed(name, name, self._key, self._key, _span(), ca=True)
 
-    def issue(self, host: str, *, expired: bool = False) -> Pair:
-        """A certificate for a host name, good for a month, or good until a month ago."""
+    def issue(self, host: str, *, expired: bool = False, rsa: bool = False) -> Pair:
+        """A certificate for a host name, good for a month, or good until a month ago.
+
+        ``rsa``: with an RSA key, which is what suites of TLS 1.0 ask for.
+        """
         from cryptography.hazmat.primitives import serialization as form
         from cryptography.hazmat.primitives.asymmetric import ec
+        from cryptography.hazmat.primitives.asymmetric import rsa as by_rsa
 
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = (
+            by_rsa.generate_private_key(65537, 2048)
+            if rsa
+            else ec.generate_private_key(ec.SECP256R1())
+        )
         span = _span(-2 * DAYS) if expired else _span()
         text = key.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, form.NoEncryption())
         return Pair(_signed(host, self.name, key, self._key, span), text)
 
 
-def server_context(pair: Path) -> ssl.SSLContext:
-    """What a pump server listens with."""
+OLDEST = (
+    "DHE-RSA-AES256-SHA:DHE-DSS-AES256-SHA:AES256-SHA:DHE-RSA-AES128-SHA:DHE-DSS-AES128-SHA:"
+    "AES128-SHA:@SECLEVEL=0"
+)
+"""Of the product's 27 suites (``messages.PUMP_SUITES``) those that today's libraries know, in its order."""
+_UNSAID = ssl.OP_NO_TICKET | 1 << 0 | 1 << 19
+"""What OpenSSL would say in an extension, and the product does not: tickets, the extended master
+secret (SSL_OP_NO_EXTENDED_MASTER_SECRET) and encrypt-then-MAC (SSL_OP_NO_ENCRYPT_THEN_MAC)."""
+
+
+def _oldest(context: ssl.SSLContext, *, alone: bool) -> None:
+    """Let a context know TLS 1.0, or nothing else; that it is deprecated is the point of it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        if alone:
+            context.maximum_version = ssl.TLSVersion.TLSv1
+    context.set_ciphers(OLDEST)
+    context.options |= _UNSAID
+
+
+@cache
+def speaks_oldest() -> bool:
+    """Whether TLS 1.0 can be spoken here: tried, since a policy of the system may forbid it."""
+    try:
+        context = client_context(Path(), verifies=False, oldest=True)
+        context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO()).do_handshake()
+    except ssl.SSLWantReadError:
+        return True
+    except (ssl.SSLError, ValueError):
+        return False
+    return False
+
+
+def server_context(pair: Path, *, oldest: bool = False) -> ssl.SSLContext:
+    """What a pump server listens with; ``oldest``: TLS 1.0 as well."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if oldest:
+        _oldest(context, alone=False)
     context.load_cert_chain(pair)
     return context
 
 
-def client_context(roots: Path, *, verifies: bool, newest: bool = True) -> ssl.SSLContext:
-    """What a pump connects with; the product's own versions know nothing newer than TLS 1.2."""
+def client_context(
+    roots: Path, *, verifies: bool, newest: bool = True, oldest: bool = False
+) -> ssl.SSLContext:
+    """What a pump connects with; the product's own versions know nothing newer than TLS 1.2.
+
+    ``oldest``: TLS 1.0 alone, and a hello without extensions, so without a server's name as well.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if not newest:
+    if oldest:
+        _oldest(context, alone=True)
+    elif not newest:
         context.maximum_version = ssl.TLSVersion.TLSv1_2
     if verifies:
         context.load_verify_locations(roots)
@@ -101,7 +155,7 @@ def _span(shift_days: int = 0) -> tuple[datetime, datetime]:
 def _signed(
     subject: str,
     issuer: str,
-    key: EllipticCurvePrivateKey,
+    key: EllipticCurvePrivateKey | RSAPrivateKey,
     signer: EllipticCurvePrivateKey,
     span: tuple[datetime, datetime],
     *,
@@ -117,7 +171,7 @@ def _signed(
 
     use = x509.KeyUsage(
         digital_signature=not ca, key_cert_sign=ca, crl_sign=ca, content_commitment=False,
-        key_encipherment=False, data_encipherment=False, key_agreement=False, encipher_only=False,
+        key_encipherment=not ca, data_encipherment=False, key_agreement=False, encipher_only=False,
         decipher_only=False,
     )  # fmt: skip
     builder = (
