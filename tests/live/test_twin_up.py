@@ -441,6 +441,34 @@ def test_s1_a_real_server_s_oversize_option_ends_in_its_label_and_therapy_goes_o
     assert any("b8:27:eb:77:00:67" in actor for actor in found(result, "dhcp_overflow"))
 
 
+def test_s2_an_answer_that_over_reads_ends_in_its_label_and_the_pump_reports_again(
+    tmp_path: Path,
+) -> None:
+    """A resolver of ours plants 8,192 records of which one is there, filler; then it answers truly."""
+    result, page = entered(
+        tmp_path,
+        lambda page: page["beds"][0]["labels"] and heard(page)
+        and page["beds"][0]["page"]["phase"] == "running",
+        "--pumps", "1", "--version", "1.6.0", "--over-read", "--boot", "1",
+    )  # fmt: skip
+    bed = page["beds"][0]
+    assert bed["labels"] == [["CVE-2017-12722", "crashed"]]
+    assert bed["restarts"] == 1
+    assert (bed["page"]["stalls"], bed["watchdog"]) == (0, [])
+    (actor,) = found(result, "dns_overread")
+    assert "b8:27:eb:77:00:68" in actor
+    assert any("b8:27:eb:77:00:68" in actor for actor in found(result, "rogue_dns"))
+    assert found(result, "rogue_dhcp") == []
+    (planted,) = result.tables.ask("SELECT ancount FROM dns WHERE is_response AND ancount > 1")
+    assert planted.ancount == 0x2000
+
+
+def test_s2_a_version_that_is_mended_takes_the_same_answer_for_none(tmp_path: Path) -> None:
+    result, page = entered(tmp_path, heard, "--pumps", "1", "--version", "1.6.1", "--over-read")
+    assert (page["beds"][0]["labels"], page["beds"][0]["restarts"]) == ([], 0)
+    assert found(result, "dns_overread")
+
+
 @needs("dnsmasq", "openssl")
 @pytest.mark.parametrize(("version", "state"), [("1.6.1", "holds"), ("hardened", "not observable")])
 def test_s15_a_version_that_verifies_refuses_a_real_impostor(

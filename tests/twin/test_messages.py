@@ -93,3 +93,13 @@ def test_report_is_framed_by_mllp_and_names_its_device():
     assert raw[-2:] == b"\x1c\r"
     segments = raw[1:-2].decode().split("\r")
     assert segments[3].split("|")[18] == "001221FFFE000205^^001221FFFE000205^EUI-64"
+
+
+def test_a_question_s_name_is_read_back_and_other_octets_ask_for_nothing():
+    asked = messages.dns_query(7, "mds.ward.example")
+    assert messages.asked(asked) == "mds.ward.example"
+    for raw in (b"", asked[:20], messages.dns_answer(7, "mds.ward.example", bytes(4)), bytes(40)):
+        assert messages.asked(raw) == ""
+    for n in range(len(asked)):
+        for octet in (0, 63, 192, 255):
+            messages.asked(asked[:n] + bytes([octet]) + asked[n + 1 :])

@@ -26,6 +26,7 @@ import msgspec
 from wardwatch.model.values import NS
 from wardwatch.twin import (
     comms,
+    ground,
     isolation,
     link,
     messages,
@@ -49,8 +50,8 @@ if TYPE_CHECKING:
 
 HOST = "mds.ward.example"
 NETWORK = "10.77.0"
-DHCP, RESOLVER, SERVER, FILES, GATEWAY, IMPOSTOR, ROGUE, BENCH = (
-    f"{NETWORK}.{n}" for n in (5, 5, 20, 25, 40, 66, 67, 30)
+DHCP, RESOLVER, SERVER, FILES, GATEWAY, IMPOSTOR, ROGUE, LIAR, BENCH = (
+    f"{NETWORK}.{n}" for n in (5, 5, 20, 25, 40, 66, 67, 68, 30)
 )
 """Addresses of the roles; pumps with a static one begin at 101, the DHCP server's range at 150."""
 LEASE_S = 3600
@@ -92,6 +93,9 @@ class Wish(msgspec.Struct, frozen=True):
     """Octets of option 66 in the rogue's replies, one constant byte; 0 none, at most 255."""
     impostor: bool = False
     """The name of the pump server leads to somebody with another certificate (openssl)."""
+    over_read: bool = False
+    """Pumps ask a resolver of ours whose first answer to each counts more than it holds (namespaces
+    only)."""
     files: bool = False
     """The hospital's file server, vsftpd."""
     roam: float = 0.0
@@ -287,9 +291,21 @@ class Ward:
             self._station("gateway", "00:50:56:77:00:40", GATEWAY)
             self._peers()
             self._fork("gateway", lambda: asyncio.run(_gateway()), self.spaces["gateway"])
+            if wish.over_read:
+                self._lie(IMPOSTOR if wish.impostor else SERVER)
         self._serve()
         for n in range(min(wish.pumps, PUMPS)):
             self._pump(n, papers)
+
+    def _lie(self, true: str) -> None:
+        """A resolver that over-reads, listening before anybody asks."""
+        read, ready = os.pipe()
+        space = self._station("liar", "b8:27:eb:77:00:68", LIAR)
+        self._fork("liar", lambda: over_reading(LIAR, true, ready), space)
+        os.close(ready)
+        with os.fdopen(read, "rb") as line:
+            if not line.readline():
+                raise spaces.SpaceError("the resolver did not start")
 
     def _station(self, name: str, mac: str, address: str = "") -> Space:
         assert self.switch is not None
@@ -315,6 +331,8 @@ class Ward:
         )  # fmt: skip
         if uses_tls and "CVE-2017-12721" in firmware.weaknesses and not self.oldest:
             self._lacks("TLS 1.0")
+        resolver = LIAR if wish.over_read else (RESOLVER if self.peers else "")
+        resolver = "" if self.why_loopback else resolver
         key = RULES_KEY if wish.version == "hardened" else b""
         plan = Plan(
             name=name,
@@ -325,8 +343,8 @@ class Ward:
             mac=mac,
             settings=settings,
             address="" if asks else address,
-            resolver="" if self.why_loopback or not self.peers else RESOLVER,
-            server="127.0.0.1" if self.why_loopback else ("" if self.peers else SERVER),
+            resolver=resolver,
+            server="127.0.0.1" if self.why_loopback else ("" if resolver else SERVER),
             ports={} if self.why_loopback else None,
             boot_s=firmware.boot_s if wish.boot_s < 0 else wish.boot_s,
             occlude_s=wish.occlude_s if n == 0 else (),
@@ -692,6 +710,31 @@ def release(version: int, key: bytes) -> Release:
     rules = therapy.Rules(key=key)
     offer = therapy.offer(rules, link.Kind.LIBRARY_COMMIT, version, package)
     return Release(version, package, offer, signed=bool(key))
+
+
+def over_reading(host: str, true: str, ready: int) -> None:
+    """A resolver whose first answer to each asker claims 8,192 records and holds one, of filler.
+
+    Afterwards it answers truly: each name is at ``true``. It never ends, and reads any octets.
+    """
+    asked: set[str] = set()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        one.bind((ground.permitted(host), 53))
+        os.write(ready, b"ready\n")
+        os.close(ready)
+        while True:
+            raw, asker = one.recvfrom(512)
+            name, ident = messages.asked(raw), int.from_bytes(raw[:2], "big")
+            if not name or len(asked) > ASKERS:
+                continue
+            first = asker[0] not in asked
+            asked.add(asker[0])
+            address = messages.FILLER * 4 if first else socket.inet_aton(true)
+            claimed = OVER_READ if first else 1
+            one.sendto(messages.dns_answer(ident, name, address, DNS_TTL_S, claimed), asker)
+
+
+OVER_READ, ASKERS = 0x2000, 1024
 
 
 async def _gateway() -> None:

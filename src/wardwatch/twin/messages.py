@@ -161,6 +161,19 @@ def dns_answer(ident: int, host: str, address: bytes, ttl: int = 300, claimed: i
     return body + pack(">HHHIH", 0xC00C, 1, 1, ttl, 4) + address
 
 
+def asked(raw: bytes) -> str:
+    """The name that a datagram asks for; "" if it asks for none. Reads any octets."""
+    if len(raw) < 17 or raw[2] & 0x80 or raw[4:6] != b"\0\1":
+        return ""
+    labels, at = [], 12
+    while at < len(raw) and 0 < (length := raw[at]) < 64:
+        labels.append(raw[at + 1 : at + 1 + length])
+        at += 1 + length
+    ends = at + 5 <= len(raw) and raw[at] == 0
+    told = b".".join(labels)
+    return told.decode("ascii") if ends and told.isascii() and len(told) <= 253 else ""
+
+
 def dns_odd(ident: int, host: str, odd: str) -> bytes:
     """An answer of RFC 9267's shapes: a length, a name or a pointer that leads out of it."""
     head = pack(">HHHHHH", ident, 0x8180, 1, 1, 0, 0)

@@ -121,6 +121,13 @@ def up(
             "--impostor", help="The server's name leads to another certificate (openssl)."
         ),
     ] = False,
+    over_read: Annotated[
+        bool,
+        typer.Option(
+            "--over-read",
+            help="A resolver's first answer to each pump counts what it does not hold.",
+        ),
+    ] = False,
     files: Annotated[
         bool, typer.Option("--files", help="A file server (vsftpd) stands beside the pumps.")
     ] = False,
@@ -155,7 +162,8 @@ def up(
     wish = Wish(
         pumps=pumps, version=version, seconds=seconds, loopback=loopback, external=external,
         dhcp=dhcp, tls=tls, interval_s=interval, boot_s=boot, roam=roam, occlude_s=tuple(occlude or ()),
-        capture=str(capture or ""), library=library, rogue=rogue or option_66 > 0, option_66=option_66, impostor=impostor, files=files,
+        capture=str(capture or ""), library=library, rogue=rogue or option_66 > 0, option_66=option_66, impostor=impostor,
+        over_read=over_read, files=files,
         seed=seed,
     )  # fmt: skip
     raise typer.Exit(_up(wish, once=once, as_json=as_json))
