@@ -9,7 +9,7 @@ from wardwatch.twin import comms
 from wardwatch.twin.plays import BREACHES, ONE_OF_EACH, PLAYS
 from wardwatch.twin.switch import TAPS
 
-ATTESTED = {"attested_backups", "attested_physical", "attested_passwords"}
+ATTESTED = {"attested_backups", "attested_physical"}
 
 
 def test_every_technique_is_played_in_the_order_of_the_list_and_in_several_variants():

@@ -7,9 +7,11 @@ from tests.twin.stands import PLAY, TAP, place, played
 from typer.testing import CliRunner
 
 from wardwatch.capture.write import PcapWriter
+from wardwatch.model.judgement import State
 from wardwatch.model.site import Site
 from wardwatch.twin import emit
 from wardwatch.twin.plays import PLAYS
+from wardwatch.twin.switch import TAPS
 from wardwatch.ui import drill as d
 from wardwatch.ui.cli import app
 from wardwatch.ui.drill import (
@@ -97,8 +99,48 @@ def test_the_time_to_detection_ends_with_the_packet_that_tells(auditor):
     assert time_to(found, TAP["air"], auditor).seconds == -1
 
 
-def test_the_clean_hour_holds_nothing_against_anybody(auditor):
-    assert clean(place(), [TAP["vlan"], TAP["port"]], auditor) == []
+def test_the_clean_hour_holds_nothing_against_anybody_at_any_place(auditor, monkeypatch):
+    assert clean(place(), TAPS, auditor) == []
+    assert auditor.audits == len(TAPS)
+    assert drill([], taps=TAPS[:3], clean_seeds=[3]).clean_audits == 3
+    real = d.audit
+    monkeypatch.setattr(d, "audit", lambda *a, **k: broken_everywhere(real(*a, **k)))
+    assert any("seed 3 at air" in line for line in clean(place(), TAPS, auditor))
+
+
+def broken_everywhere(result):
+    wrong = msgspec.structs.replace(result.verdicts[0], state=State.BROKEN)
+    return msgspec.structs.replace(result, verdicts=(wrong,))
+
+
+def test_what_is_attested_stands_on_the_clean_hour_and_is_contradicted_by_one_secret_at_two_pumps(
+    auditor,
+):
+    def said(frames):
+        result = auditor.of(frames)
+        return {v.measure: v.state for v in result.verdicts if v.measure.startswith("attested")}
+
+    clean_hour = said(place().tapped(place().base, TAP["vlan"]))
+    assert set(clean_hour.values()) == {State.ATTESTED}
+    struck = said(played("attested_passwords/one secret at two pumps, FTP").caught(TAP["vlan"]))
+    assert struck == {**clean_hour, "attested_passwords": State.BROKEN}
+
+
+def test_dtp_is_told_where_its_frames_keep_their_tag_and_pass(auditor):
+    found = played("vlan_separation/DTP at an edge port")
+    heard = {tap.name: hear(found, tap, auditor) for tap in TAPS}
+    told = {name for name, one in heard.items() if outcome(one, "vlan_separation") == SEEN}
+    assert told == {"vlan", "trunk", "to"}
+    assert not [line for one in heard.values() for line in one.false]
+    assert outcome(heard["port"], "vlan_separation") == NOT_OBSERVABLE
+
+
+def test_the_time_is_taken_at_the_first_place_from_which_it_can_be_told():
+    assert d.first_able(played("telnet/let in"), TAPS) == TAP["vlan"]
+    assert d.first_able(played("known_wireless/beacon"), TAPS) == TAP["air"]
+    assert d.first_able(played("certificate_accepted/TLS 1.3"), TAPS) is None
+    result = drill([3], plays=[PLAY["known_wireless/slow"]], taps=TAPS, times=True)
+    assert [(one.tap, one.seconds >= 0) for one in result.timed] == [("air", True)]
 
 
 def test_seeds_are_dealt_in_turn_and_half_come_from_the_commit():

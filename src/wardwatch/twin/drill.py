@@ -95,6 +95,8 @@ class Played(msgspec.Struct, frozen=True):
     """The pump's communications module behind it."""
     actor: Station
     target: Station
+    also: tuple[Station, ...] = ()
+    """Further pumps that the attack strikes."""
 
     def caught(self, tap: Tap) -> tuple[Frame, ...]:
         """What a tap catches of the hour."""
@@ -161,7 +163,9 @@ def play(stand: Stand, play: Play) -> Played:
     event = wires.played(ward, stand.end, left)
     ward.begin()
     frames = tuple(sorted((*left, *event)))
-    return Played(play, stand, frames, event, silent, act.module, act.actor, act.pump)
+    return Played(
+        play, stand, frames, event, silent, act.module, act.actor, act.pump, tuple(act.also)
+    )  # fmt: skip
 
 
 def together(stand: Stand, plays: Iterable[Play]) -> tuple[tuple[Played, ...], tuple[Frame, ...]]:

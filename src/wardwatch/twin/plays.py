@@ -56,6 +56,8 @@ class Act:
         self.draws = stage.ward.draws(EVENT, play.technique, play.variant)
         self.silent: list[tuple[str, int, int]] = []
         """(station, from, until): whose ordinary frames the play took the place of."""
+        self.also: list[Station] = []
+        """Further pumps that it strikes."""
         if play.six:
             self.pump, self.actor, self.door = map(six, (self.pump, self.actor, self.door))
 
@@ -601,6 +603,38 @@ def moved_in(a: Act) -> None:
     a.ward.announce(a.ts + NS, printer, ATTACK)
 
 
+def trunking(a: Act) -> None:
+    """A station at an edge port offers to be a trunk, in DTP's own words.
+
+    To a switch of another maker DTP's group is any multicast: it floods the port's VLAN.
+    """
+    rogue = a.stage.station(a.actor.name)
+    # version 1, then TLVs: domain, status (desirable), type (802.1Q), neighbour
+    body = b"\1" + b"".join(
+        kind.to_bytes(2, "big") + (4 + len(value)).to_bytes(2, "big") + value
+        for kind, value in ((1, b"\0"), (2, b"\x03"), (3, b"\xa5"), (4, rogue.mac))
+    )
+    words = b"\xaa\xaa\x03\x00\x00\x0c\x20\x04" + body
+    frame = emit.llc(emit.mac("01:00:0c:cc:cc:cc"), rogue.mac, words, (rogue.vlan,))
+    mark = Mark("dtp", rogue.name, "", rogue.vlan, *ATTACK, "multicast")
+    for n in range(3):
+        a.ward.wire(a.ts + n * 30 * NS, rogue.vlan, frame, mark._replace(unit=f"dtp {n}"))
+
+
+def twice(act: Callable[[Act], None], other: str) -> Callable[[Act], None]:
+    """The same at a second pump, with the same secret."""
+
+    def acts(a: Act) -> None:
+        act(a)
+        a.pump, first = a.stage.station(other), a.pump
+        a.ts += 60 * NS
+        act(a)
+        a.also.append(a.pump)
+        a.pump = first
+
+    return acts
+
+
 def self_assigned(a: Act) -> None:
     """No server answers the pump, and it takes an address of 169.254/16 (RFC 3927)."""
     ts = a.displace()
@@ -889,6 +923,7 @@ PLAYS: tuple[Play, ...] = (
 )  # fmt: skip
 """Every technique, in the order of ``judgement.TECHNIQUES``."""
 
+_TRUNK = (Show("vlan_separation", both(any_("dtp"), tagged)),)
 _MEASURED = (Show("segmentation_in_use", both(any_("tcp syn"), inside, known)),)
 _TIMES = {
     "dhcp_overflow": ("icu-1", 1), "dns_overread": ("icu-2", 1), "known_wireless": ("radio-8", 1),
@@ -912,8 +947,12 @@ BREACHES: tuple[Play, ...] = (
     _play("segmentation_enforced", "router lets through", crossing(23, ""), (*_MEASURED, Show("segmentation_enforced", both(any_("tcp syn"), inside, known))), actor="lan-laptop"),
     _play("segmentation_enforced", "refused by the pump", crossing(23, "refused"), (*_MEASURED, Show("segmentation_enforced", both(any_("tcp syn"), inside, known))), actor="lan-laptop"),
     _play("vlan_separation", "a printer moves in", moved_in, (Show("vlan_separation", both(any_("foreign discover"), tagged)),), actor="guest-printer"),
+    _play("vlan_separation", "DTP at an edge port", trunking, _TRUNK),
+    _play("vlan_separation", "DTP from another switch", trunking, _TRUNK, **FAR),
     _play("password_hygiene", "FTP", ftp(*FTP_IN), (Show("password_hygiene", both(all_("login", "login answer"), known)), Show("ftp_login", known, counts=False), Show("attested_passwords", known, counts=False), *_SERVICE)),
     _play("password_hygiene", "telnet", telnet(*TELNET_IN), (Show("password_hygiene", both(all_("login", "login answer"), known)), Show("telnet", known, counts=False), Show("attested_passwords", known, counts=False), *_SERVICE)),
+    _play("attested_passwords", "one secret at two pumps, FTP", twice(ftp(*FTP_IN), "icu-3"), (Show("attested_passwords", both(all_("login", "login answer"), known)), Show("password_hygiene", known, counts=False), Show("ftp_login", known, counts=False), *_SERVICE)),
+    _play("attested_passwords", "one secret at two pumps, telnet", twice(telnet(*TELNET_IN), "icu-3"), (Show("attested_passwords", both(all_("login", "login answer"), known)), Show("password_hygiene", known, counts=False), Show("telnet", known, counts=False), *_SERVICE)),
     _play("unneeded_services", "FTP answers", ftp(b"QUIT"), (Show("unneeded_services", both(any_("tcp synack"), known)), _STRANGER, _INSIDE)),
     _play("unneeded_services", "telnet answers", telnet(), (Show("unneeded_services", both(any_("tcp synack"), known)), Show("telnet", known, counts=False), _STRANGER, _INSIDE)),
 )  # fmt: skip

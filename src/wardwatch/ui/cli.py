@@ -277,13 +277,11 @@ def drill(
         ),
     ] = 1,
     clean: Annotated[
-        int, typer.Option(min=0, help="Seeds whose clean hour is audited, from two places in turn.")
+        int, typer.Option(min=0, help="Seeds whose clean hour is audited, from every place.")
     ] = 1,
     times: Annotated[
         bool,
-        typer.Option(
-            "--times", help="Measure the time to detection too, for one play a technique."
-        ),
+        typer.Option("--times", help="Measure the time to detection of every play too."),
     ] = False,
     site: SiteFile = None,
     background: Annotated[

@@ -236,7 +236,7 @@ class _Statement(msgspec.Struct, frozen=True):
 
 def _said(played: Played, result: Audit) -> list[_Statement]:
     """Everything that an audit holds against somebody."""
-    ends = {station.name: station for station in (played.actor, played.target)}
+    ends = {station.name: station for station in (played.actor, played.target, *played.also)}
     plain = [played.stand.ward.stations[name] for name in ends]
     names = {word for one in (*ends.values(), *plain) for word in (one.mac_text, one.address)}
     names |= {device.id for device in result.devices if names & {*device.macs, *device.ips}}
@@ -281,9 +281,14 @@ def time_to(played: Played, tap: Tap, auditor: Auditor) -> Timed:
     return Timed(played.play.name, tap.name, (reached[low - 1].ts - played.begins) / NS)
 
 
-def to_time(plays: Sequence[Play]) -> set[str]:
-    """Plays whose time is measured: the first of each technique, half a dozen audits each."""
-    return set({what.technique: what.name for what in reversed(plays)}.values())
+def first_able(played: Played, taps: Sequence[Tap]) -> Tap | None:
+    """The first place from which the play's own technique can be told."""
+    for tap in taps:
+        sight = played.sight(played.caught(tap))
+        for show in played.play.shows:
+            if show.question == played.play.technique and show.need(sight):
+                return tap
+    return None
 
 
 def infused(played: Played) -> Infused:
@@ -314,11 +319,6 @@ def clean(place: Stand, taps: Iterable[Tap], auditor: Auditor) -> list[str]:
     return wrong
 
 
-def _dealt(taps: Sequence[Tap], number: int) -> list[Tap]:
-    """The places from which a clean hour is heard: two, in turn, so that many seeds can be."""
-    return list(dict.fromkeys((taps[2 * number % len(taps)], taps[(2 * number + 1) % len(taps)])))
-
-
 def drill(
     seeds: Sequence[int],
     *,
@@ -344,7 +344,6 @@ def drill(
     their labels.
     """
     where = places(site) if site is not None else Places()
-    timed_plays = to_time(_EVERY)
     among: tuple[Cell, ...] = ()
     cells: list[Cell] = []
     false: list[str] = []
@@ -370,16 +369,16 @@ def drill(
                     cells += heard.cells
                     false += heard.false
                     true += heard.true
-                if times and what.name in timed_plays and (number == 0 or not crossed):
-                    first = next((tap for tap in taps if played.reached(tap)), taps[0])
+                first = first_able(played, taps) if times and (number == 0 or not crossed) else None
+                if first is not None:
                     timed.append(time_to(played, first, auditor))
                 done += 1
                 if progress is not None:
                     progress(done, total)
-        for number, seed in enumerate(clean_seeds):
+        for seed in clean_seeds:
             place = stand(seed, places=where)
             auditor = Auditor(place, Path(folder), site)
-            wrong += clean(place, _dealt(taps, number), auditor)
+            wrong += clean(place, taps, auditor)
             audits += auditor.audits
             done += 1
             if progress is not None:

@@ -154,8 +154,8 @@ def document(result: Result) -> str:
         "\n| place | what it is |\n|---|---|\n",
         "".join(f"| {tap.name} | {tap.says} |\n" for tap in TAPS),
         f"\nMarks: {' '.join(LEGEND.split())}. Several seeds: the worst. *t* is the time from the first packet of the"
-        " attack until an audit of what had come so far tells it, in the ward's time, at the first place it"
-        " reaches. *mL* is what the attacked pump's infusion had delivered at the end of the hour (50 mL syringe,"
+        " attack until an audit of what had come so far tells it, in the ward's time, at the first place from which"
+        " it can be told. *mL* is what the attacked pump's infusion had delivered at the end of the hour (50 mL syringe,"
         " 5 mL/h), *Δ* the difference to the undisturbed hour; *I2* offers taken without a signature, as the"
         " historic versions do.\n",
         "\n## Techniques\n",
@@ -183,10 +183,14 @@ def document(result: Result) -> str:
     for question, variant, marks in rows(result, measures(result)):
         if question != before:
             out.append(
-                f"\n### {question}\n\n| play | {' | '.join(names)} |\n|---|{'---|' * len(names)}\n"
+                f"\n### {question}\n\n| play | {' | '.join(names)} | t |\n"
+                f"|---|{'---|' * len(names)}---|\n"
             )
             before = question
-        out.append(f"| {variant} | {' | '.join(marks.get(name, '') for name in names)} |\n")
+        timed = times.get(f"{question}/{variant}")
+        told = "" if timed is None or timed.seconds < 0 else f"{timed.seconds:.3g} s"
+        cells = " | ".join(marks.get(name, "") for name in names)
+        out.append(f"| {variant} | {cells} | {told} |\n")
     if result.among:
         out.append(
             "\n## Among a background\n\nEvery technique once in one hour among other traffic, heard in the pumps'"
