@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -109,14 +109,14 @@ class Ward:
 
 
 @contextmanager
-def up(folder: Path, *words: str) -> Iterator[Ward]:
+def up(folder: Path, *words: str, by: Callable[[list[str]], list[str]] = list) -> Iterator[Ward]:
     capture = folder / "ward.pcapng"
     command = [
         sys.executable, "-m", "wardwatch.ui.cli", "twin", "up", "--json", "--seconds", "200",
         "--interval", "5", "--boot", "1", "--capture", str(capture), *words,
     ]  # fmt: skip
     here = os.environ | {"PYTHONPATH": SRC, "TMPDIR": str(folder)}
-    ward = Ward(subprocess.Popen(command, env=here, stdout=subprocess.PIPE, text=True), capture)
+    ward = Ward(subprocess.Popen(by(command), env=here, stdout=subprocess.PIPE, text=True), capture)
     try:
         ward.until(heard)
         yield ward
@@ -484,3 +484,57 @@ def test_s15_a_version_that_verifies_refuses_a_real_impostor(
     assert page["fleet"]["pumps"] == []
     assert states(result, "certificate_validation", "dev-001a01770101") == {state}
     assert found(result, "certificate_accepted") == []
+
+
+# Without root ------------------------------------------------------------------------------------
+
+NOBODY = 65534
+
+
+def as_nobody(folder: Path, *command: str) -> list[str]:
+    """A command of somebody who is not root and has no capability, whose folder that is."""
+    folder.chmod(0o777)
+    for parent in folder.parents:
+        if parent.name.startswith("pytest") and parent.stat().st_uid == os.geteuid():
+            parent.chmod(0o755)
+    drop = ("--clear-groups", "--inh-caps", "-all", "--bounding-set", "-all", "--no-new-privs")
+    who = ("--reuid", str(NOBODY), "--regid", str(NOBODY))
+    return [spaces.tool("setpriv"), *who, *drop, *command]
+
+
+def shut_out(folder: Path) -> str:
+    """Why nobody may not have a ward in namespaces here; "" if he may."""
+    script = "from wardwatch.twin import spaces; print(spaces.privileged(), spaces.possible())"
+    ran = subprocess.run(
+        as_nobody(folder, sys.executable, "-c", script), capture_output=True, text=True,
+        check=False, env=os.environ | {"PYTHONPATH": SRC},
+    )  # fmt: skip
+    assert not ran.stdout.startswith("True"), "nobody is root here"
+    return ran.stdout.removeprefix("False").strip() if ran.returncode == 0 else ran.stderr[-200:]
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0 or not spaces.tool("setpriv"),
+    reason="only root can become somebody else",
+)
+@needs("dnsmasq", "nmap")
+def test_a_user_without_rights_has_a_ward_in_namespaces_of_his_own(tmp_path: Path) -> None:
+    if why := shut_out(tmp_path):
+        pytest.skip(f"an ordinary user may not: {why}")
+    words = ("--pumps", "2", "--version", "1.1.2", "--files", "--no-tls")
+    with up(tmp_path, *words, by=lambda command: as_nobody(tmp_path, *command)) as ward:
+        assert ward.page["where"] == "namespaces of a user's own"
+        assert ward.bed(2)["radio"]["lease"] == "BOUND"
+        assert [one for one in ward.page["missing"] if "vsftpd" in one]
+        ids = Path(f"/proc/{ward.process.pid}/status").read_text("ascii").splitlines()
+        assert [one.split()[1] for one in ids if one.startswith("Uid:")] == [str(NOBODY)]
+        ran = ward.at("bench", "nmap", "-n", "-Pn", "-sT", "-p", "23,3210", "10.77.0.101")
+        rows = dict(line.split()[:2] for line in ran.stdout.splitlines() if "/tcp" in line)
+        assert rows == {"23/tcp": "filtered", "3210/tcp": "open"}
+        root = roots(tmp_path)
+        ward.stop()
+    result = audited(ward, tmp_path, root)
+    assert not result.damaged
+    assert {"dev-001a01770101", "dev-001a01770102"} <= {d.id for d in result.devices}
+    assert result.findings == ()
+    assert not list(tmp_path.glob("wardwatch-twin-*"))

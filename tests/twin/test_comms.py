@@ -70,6 +70,22 @@ def test_s1_the_predicate_is_the_size_of_the_field(raw: bytes, over: bool) -> No
     assert comms.dhcp_overflows(raw) is over
 
 
+def test_s1_the_client_follows_neither_overload_nor_pieces_and_the_rule_neither() -> None:
+    """What the published client does not put together overruns nothing (``dhcp_overflows``)."""
+    filler = messages.FILLER
+    hidden = messages.dhcp(
+        2, messages.OFFER, 7, MAC, [(52, b"\3")],
+        file=messages.option(66, filler * 100) + b"\xff", sname=messages.option(67, filler * 60),
+    )  # fmt: skip
+    assert not comms.dhcp_overflows(hidden)
+    assert not comms.dhcp_overflows(offer((66, filler * 64), (66, filler * 64)))
+    assert not comms.dhcp_overflows(offer((67, filler * 128), (67, filler * 128)))
+    # One of them too long is enough, wherever it stands among the others.
+    assert comms.dhcp_overflows(offer((66, filler * 64), (66, filler * 65)))
+    assert comms.dhcp_overflows(offer((67, filler * 129), (67, filler)))
+    assert comms.dhcp_overflows(offer((52, b"\1"), (66, filler * 65)))
+
+
 @pytest.mark.parametrize("version", VULNERABLE)
 def test_s2_an_answer_that_counts_what_it_has_not_crashes_until_restart(version: str) -> None:
     heard = comms.dns_heard(module(version), OVERREAD, 77, 5 * NS)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from wardwatch.twin import live, therapy
+from wardwatch.twin import live, spaces, therapy
 from wardwatch.twin.link import Kind
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="SEQPACKET pairs are Linux's")
@@ -176,3 +176,15 @@ def test_real_time_and_leaving_the_network_say_whether_they_were_granted() -> No
         [sys.executable, "-c", script], env=HERE, capture_output=True, text=True, check=True
     )
     assert ran.stdout.split() == ["True", "True"]
+
+
+def test_a_user_namespace_that_is_refused_ends_on_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused() -> None:
+        raise spaces.SpaceError(1, "a user namespace is not permitted")
+
+    monkeypatch.setattr(spaces, "possible", lambda: "")
+    monkeypatch.setattr(spaces, "privileged", lambda: False)
+    monkeypatch.setattr(spaces, "own_user", refused)
+    with live.Ward(live.Wish(pumps=1, seconds=5)) as ward:
+        assert ward.where == "loopback (a user namespace is not permitted)"
+        assert ward.spaces == {}

@@ -115,3 +115,30 @@ def test_a_tool_that_fails_is_named() -> None:
         spaces.run(["no-such-tool"])
     with pytest.raises(spaces.SpaceError, match="python"):
         spaces.run([sys.executable, "-c", "raise SystemExit(3)"])
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux")
+@pytest.mark.parametrize(("roots", "users"), [(True, True), (False, True), (False, False)])
+def test_what_root_may_not_a_user_namespace_may(
+    monkeypatch: pytest.MonkeyPatch, roots: bool, users: bool
+) -> None:
+    monkeypatch.setattr(spaces, "tool", lambda name: name)
+    monkeypatch.setattr(spaces, "_links", lambda *how: users if how else roots)
+    assert spaces.privileged() is roots
+    assert (spaces.possible() == "") is (roots or users)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux")
+def test_a_process_of_several_threads_gets_no_user_namespace_and_says_so() -> None:
+    script = (
+        "import threading, os\n"
+        "from wardwatch.twin import spaces\n"
+        "wait = threading.Event()\n"
+        "threading.Thread(target=wait.wait, daemon=True).start()\n"
+        "try:\n    spaces.own_user()\n"
+        "except spaces.SpaceError as error:\n    print(error.strerror)\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert ran.stdout == "a user namespace is not permitted\n"

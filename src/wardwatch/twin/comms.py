@@ -229,7 +229,16 @@ def _down(module: Module, t: int) -> Module:
 
 
 def dhcp_overflows(raw: bytes) -> bool:
-    """Whether a BOOTP reply holds what the client has no room for."""
+    """Whether a BOOTP reply holds what the client has no room for.
+
+    Read as the published client reads, which is RTCS' ``dhcpclnt.c`` (domain/devices.md §2): it walks
+    the options field alone, whatever option 52 says of ``file`` and ``sname``, and takes each option
+    66 or 67 by its own length to the beginning of its field. So what is hidden by option overload
+    (RFC 2132 §9.3) is not met, and pieces (RFC 3396) overrun nothing together unless one of them
+    does alone. A client that puts them together could be overrun by either: detectors say so, with
+    less certainty (domain/measures.md). Of a length past the end of the packet this rule says what
+    domain/pump.md §4.2 does, though that source stops there without a copy.
+    """
     if len(raw) < 240 or raw[0] != 2 or raw[236:240] != messages.COOKIE:
         return False
     at = 240

@@ -149,7 +149,7 @@ class Picture(msgspec.Struct, frozen=True):
     """Everything that can be watched."""
 
     where: str
-    """``namespaces``, or ``loopback`` and why."""
+    """``namespaces``, with whose they are if not root's, or ``loopback`` and why."""
     seconds: float
     beds: tuple[Bed, ...]
     fleet: Fleet = Fleet()
@@ -192,6 +192,8 @@ class Ward:
     def __init__(self, wish: Wish) -> None:
         self.wish = wish
         self.why_loopback = "asked for" if wish.loopback else spaces.possible()
+        self.own_user = False
+        """Whether this process is root of a user namespace of its own, and stays it."""
         self.folder = Path()
         self.epoch_ns = 0
         self.spaces: dict[str, Space] = {}
@@ -220,8 +222,10 @@ class Ward:
 
     @property
     def where(self) -> str:
-        """``namespaces``, or ``loopback`` and why."""
-        return f"loopback ({self.why_loopback})" if self.why_loopback else "namespaces"
+        """``namespaces``, with whose they are if not root's, or ``loopback`` and why."""
+        if self.why_loopback:
+            return f"loopback ({self.why_loopback})"
+        return "namespaces of a user's own" if self.own_user else "namespaces"
 
     @property
     def oldest(self) -> bool:
@@ -238,6 +242,8 @@ class Ward:
     def __enter__(self) -> Ward:
         self._began, self.epoch_ns = time.monotonic(), time.time_ns()
         try:
+            if not self.why_loopback and not spaces.privileged():
+                self._own_user()
             self._handle_signals()
             place = tempfile.TemporaryDirectory(prefix="wardwatch-twin-")
             self.folder = Path(self._stack.enter_context(place))
@@ -247,6 +253,14 @@ class Ward:
             self.__exit__()
             raise
         return self
+
+    def _own_user(self) -> None:
+        try:
+            spaces.own_user()
+        except spaces.SpaceError as error:
+            self.why_loopback = error.strerror or str(error)
+        else:
+            self.own_user = True
 
     def __exit__(self, *_: object) -> None:
         with self._stack:
@@ -564,8 +578,10 @@ class Ward:
         if program := spaces.tool("dnsmasq"):
             space = self._station("dhcp", "00:50:56:77:00:05", DHCP)
             to = IMPOSTOR if wish.impostor else SERVER
+            # In a user namespace there is no other user or group to change to.
+            stays = "--no-daemon" if self.own_user else "--keep-in-foreground"
             self._peer("dnsmasq", [
-                program, "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv",
+                program, stays, "--conf-file=/dev/null", "--no-resolv",
                 "--no-hosts", "--no-ping", "--interface=eth0", "--bind-interfaces", "--user=root",
                 f"--listen-address={DHCP}", "--pid-file=", "--log-facility=-",
                 f"--dhcp-leasefile={papers / 'dnsmasq.leases'}", "--dhcp-authoritative",
@@ -605,7 +621,9 @@ class Ward:
                                    str(papers / "impostor.pem")], space)  # fmt: skip
         elif wish.impostor:
             self._lacks("openssl")
-        if wish.files and (program := spaces.tool("vsftpd")):
+        if wish.files and self.own_user:
+            self._lacks("vsftpd (it wants users that only root has)")
+        elif wish.files and (program := spaces.tool("vsftpd")):
             space = self._station("files", "00:50:56:77:00:25", FILES)
             root, empty = papers / "files", papers / "empty"
             root.mkdir(mode=0o755)

@@ -1,8 +1,9 @@
 """Spaces: network namespaces of our own, a switch between them, and a packet filter for a silent pump.
 
 A namespace here has no name and no file: it is held by a descriptor of this process and by those who
-live in it, so that the kernel removes it with them, even after a kill -9. Needs root (or the like)
-and iproute2; nothing of it touches a network that was there before.
+live in it, so that the kernel removes it with them, even after a kill -9. Needs iproute2, and root
+(or the like) or a kernel that lets users have namespaces of their own; nothing of it touches a
+network that was there before.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from wardwatch.twin import ground
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CLONE_NEWNET = 0x40000000
+CLONE_NEWNET, CLONE_NEWUSER = 0x40000000, 0x10000000
 _PR_SET_PDEATHSIG = 1
 _SIOCETHTOOL, _ETHTOOL_STXCSUM = 0x8946, 0x17
 _SIOCSIFADDR, _SIOCSIFNETMASK = 0x8916, 0x891C
@@ -49,13 +50,48 @@ def possible() -> str:
         return "network namespaces are Linux's"
     if not tool("ip") or not tool("unshare"):
         return "Debian's iproute2 is missing"
-    # A link as well: a user may be let into a namespace and still make nothing in it.
-    words = [tool("unshare"), "--net", tool("ip"), "link", "add", "br0", "type", "bridge"]
+    if privileged() or _links("--user", "--map-root-user"):
+        return ""
+    return "network namespaces are not permitted here"
+
+
+def privileged() -> bool:
+    """Whether they can be made as things are, without a user namespace first (see :func:`own_user`)."""
+    return _links()
+
+
+def own_user() -> None:
+    """Become root of a user namespace of our own, in an empty network namespace: for good.
+
+    What belongs to others stays out of reach: their networks, their users, real-time priority. The
+    process must have one thread (user_namespaces(7)).
+
+    :raises SpaceError: it is not permitted.
+    """
+    user, group = os.getuid(), os.getgid()
+    libc = ctypes.CDLL(None, use_errno=True)
+    # The network namespace goes along: one that is not ours could be left, and not entered again.
+    if libc.unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0:
+        raise SpaceError(ctypes.get_errno(), "a user namespace is not permitted")
+    try:
+        for name, text in (
+            ("setgroups", "deny"),
+            ("uid_map", f"0 {user} 1"),
+            ("gid_map", f"0 {group} 1"),
+        ):
+            Path(f"/proc/self/{name}").write_text(text, encoding="ascii")
+    except OSError as error:
+        raise SpaceError(error.errno, "a user namespace could not be set up") from error
+
+
+def _links(*how: str) -> bool:
+    """Whether a link can be made in a network namespace: a user may be let in and still make nothing."""
+    words = [tool("unshare"), *how, "--net", tool("ip"), "link", "add", "br0", "type", "bridge"]
     try:
         run(words)
     except SpaceError:
-        return "network namespaces are not permitted here"
-    return ""
+        return False
+    return True
 
 
 class Space:
