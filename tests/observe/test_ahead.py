@@ -1,6 +1,7 @@
 """wardwatch.observe.ahead: one thread, two or three, the rows are the same."""
 
 import gzip
+import sys
 import threading
 
 import pytest
@@ -11,6 +12,11 @@ from tests.observe.test_young import observed, write
 from wardwatch.capture import open_capture
 from wardwatch.decode.kernels import headers
 from wardwatch.observe.ahead import OUTSTANDING, decoded
+
+
+def nowhere(block, columns, interfaces, segment) -> None:
+    """Nobody asks where packets were heard."""
+    segment[: block.n] = block.first
 
 
 @pytest.fixture(scope="module")
@@ -44,21 +50,23 @@ def test_packed_and_disturbed_captures_too(tmp_path) -> None:
 
 def test_blocks_that_are_out_keep_their_bytes(capture) -> None:
     with open_capture(capture) as reader:
-        for given in decoded(reader, headers.Events(), threads=3):
+        for given in decoded(reader, headers.Events(), nowhere, threads=3):
             block = given.block
             kept = [block.arena.copy(), block.offset[: block.n].copy(), given.columns.seq.copy()]
+            assert (given.segment[: block.n] == block.first).all()
             for _ in range(50):  # time for the reader to go on as far as it may
                 threading.Event().wait(0.0002)
             assert (block.arena == kept[0]).all()
             assert (block.offset[: block.n] == kept[1]).all()
             assert (given.columns.seq == kept[2]).all()
+            assert (given.segment[: block.n] == block.first).all()
     assert OUTSTANDING >= 2
 
 
 def test_who_stops_early_leaves_no_thread_behind(capture) -> None:
     before = threading.active_count()
     with open_capture(capture) as reader:
-        blocks = decoded(reader, headers.Events(), threads=3)
+        blocks = decoded(reader, headers.Events(), nowhere, threads=3)
         next(blocks)
         blocks.close()
     assert threading.active_count() == before
@@ -70,4 +78,14 @@ def test_what_goes_wrong_in_the_other_thread_is_raised_here(capture, monkeypatch
 
     monkeypatch.setattr(headers, "decode_block", broken)
     with open_capture(capture) as reader, pytest.raises(MemoryError, match="no room"):
-        list(decoded(reader, headers.Events(), threads=3))
+        list(decoded(reader, headers.Events(), nowhere, threads=3))
+
+
+def test_turns_are_short_only_meanwhile(capture) -> None:
+    before = sys.getswitchinterval()
+    with open_capture(capture) as reader:
+        blocks = decoded(reader, headers.Events(), nowhere, threads=2)
+        next(blocks)
+        assert sys.getswitchinterval() < before
+        blocks.close()
+    assert sys.getswitchinterval() == before

@@ -6,6 +6,7 @@ tables, which are of fixed size whatever the traffic.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,18 +50,23 @@ MOST_PAIRS = 1 << 17
 MOST_BINDINGS = 1 << 17
 """MAC–IP bindings kept."""
 
-WRITE_SPELLS = 4_096
-"""Spells that have ended are written in pieces of so many."""
+WRITE_BLOCKS = 64
+"""Spells that have ended are written when there are some of so many blocks."""
 
 
 class Vantage:
-    """Takes every block; knows the segment of every packet of the last one."""
+    """Takes every block, and says of every packet in which segment it was heard.
 
-    def __init__(self, spool: Spool) -> None:
-        """Rows go to ``spool``."""
+    :meth:`take` may run in another thread than the rest, block after block; rows are written by
+    :meth:`write` and :meth:`finish` only.
+    """
+
+    def __init__(self, spool: Spool, tunnels: Sequence[str]) -> None:
+        """Rows go to ``spool``; ``tunnels`` names the numbers in ``PacketColumns.tunnel``."""
         from wardwatch.decode.kernels import duplicates, stations
 
         self._spool = spool
+        self._tunnels = tunnels
         self._k, self._d = stations, duplicates
         self._aliases = Aliases()
         s = stations
@@ -77,9 +83,7 @@ class Vantage:
         self._recent = duplicates.recent()
         self._windows = np.array([MIRROR_NS, ROUTED_NS], np.int64)
         self._spells = np.zeros((0, s.STA_WIDTH), np.int64)
-        self._ended: list[NDArray[np.int64]] = []
-        self.segment: NDArray[np.int32] = np.zeros(0, np.int32)
-        """(n,) row of the segment of each packet of the last block."""
+        self._ended: deque[NDArray[np.int64]] = deque()
         self._copies = np.zeros(0, np.uint8)
         self.names: list[str] = []
         """Name of each segment row."""
@@ -94,14 +98,13 @@ class Vantage:
         block: PacketBlock,
         columns: PacketColumns,
         interfaces: Sequence[Interface],
-        tunnels: Sequence[str],
+        segment: NDArray[np.int32],
     ) -> None:
-        """Count one block."""
+        """Count one block, and write the row of each packet's segment to ``segment`` (n,)."""
         n = block.n
         if not n:
             return
-        if len(self.segment) < n:
-            self.segment = np.zeros(n, np.int32)
+        if len(self._copies) < n:
             self._copies = np.zeros(n, np.uint8)
             self._spells = np.zeros((n, self._k.STA_WIDTH), np.int64)
         signed = columns.signed
@@ -117,16 +120,16 @@ class Vantage:
             self._segments,
             self._segment_slots,
             self._used,
-            self.segment,
+            segment,
         )
-        self._name(tunnels)
+        self._name()
         ended = self._k.note_packets(
             n,
             block.first,
             block.time,
             block.length,
             block.wire,
-            self.segment,
+            segment,
             columns.has_mac,
             signed.src_mac,
             signed.dst_mac,
@@ -147,8 +150,6 @@ class Vantage:
         )
         if ended:
             self._ended.append(self._spells[:ended].copy())
-            if sum(map(len, self._ended)) >= WRITE_SPELLS:
-                self._write_spells()
         copied = self._d.mark_copies(
             n,
             block.arena,
@@ -175,8 +176,13 @@ class Vantage:
                 (self._d.MIRROR_COPY, self._k.SEG_MIRRORED),
                 (self._d.ROUTED_COPY, self._k.SEG_ROUTED),
             ):
-                rows, counts = np.unique(self.segment[:n][copies == mark], return_counts=True)
+                rows, counts = np.unique(segment[:n][copies == mark], return_counts=True)
                 self._segments[rows, column] += counts
+
+    def write(self) -> None:
+        """Write the spells that have ended, where there are many."""
+        if len(self._ended) >= WRITE_BLOCKS:
+            self._write_spells()
 
     def finish(self) -> None:
         """Write the bindings seen in packets and the spells that were still going on."""
@@ -205,14 +211,14 @@ class Vantage:
             },
         )
 
-    def rows(self, tunnels: Sequence[str]) -> list[dict[str, object]]:
+    def rows(self) -> list[dict[str, object]]:
         """Rows of table ``segments``, but for what conversations and messages add to them."""
         k = self._k
         found = []
         for name, row in zip(self.names, self._segments.tolist(), strict=False):
             if not row[k.SEG_PACKETS]:
                 continue
-            tunnel = tunnels[row[k.SEG_TUNNEL]] if row[k.SEG_TUNNEL] else ""
+            tunnel = self._tunnels[row[k.SEG_TUNNEL]] if row[k.SEG_TUNNEL] else ""
             found.append(
                 {
                     "capture": row[k.SEG_CAPTURE],
@@ -237,14 +243,14 @@ class Vantage:
             )
         return found
 
-    def _name(self, tunnels: Sequence[str]) -> None:
+    def _name(self) -> None:
         """Name the segments that are new."""
         k = self._k
         for row in self._segments[len(self.names) : self._used[k.SEGMENTS]].tolist():
             name = segment_name(
                 air=bool(row[k.SEG_AIR]),
                 vlan=row[k.SEG_VLAN],
-                tunnel=tunnels[row[k.SEG_TUNNEL]] if row[k.SEG_TUNNEL] else "",
+                tunnel=self._tunnels[row[k.SEG_TUNNEL]] if row[k.SEG_TUNNEL] else "",
                 tunnel_id=row[k.SEG_TUNNEL_ID],
                 suffix=self._aliases.suffix.get((row[k.SEG_CAPTURE], row[k.SEG_ALIAS]), ""),
             )
@@ -253,8 +259,7 @@ class Vantage:
     def _write_spells(self) -> None:
         """Append spells of activity to table ``presence``."""
         k = self._k
-        spells = np.concatenate(self._ended)
-        self._ended.clear()
+        spells = np.concatenate([self._ended.popleft() for _ in range(len(self._ended))])
         segments = spells[:, k.STA_SEGMENT]
         self._spool.extend(
             "presence",
