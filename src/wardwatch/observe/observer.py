@@ -70,11 +70,11 @@ class Observer:
         *,
         idle_s: float = 0.0,
         seats: int = young.SEATS,
-        threads: int = 0,
+        way: int = 0,
     ) -> None:
         """``seats``: conversations that the kernel follows at once; 0 leaves all to Python.
 
-        ``threads``: 1 reads, decodes and understands in one; 0 as many as there is use for.
+        ``way``: of sharing the work among cores (:mod:`~wardwatch.observe.ahead`); 0 what pays.
         """
         self.packets = 0
         self.outcomes = [0, 0, 0]
@@ -87,7 +87,7 @@ class Observer:
         """Tags counted where packets are decoded, which may be another thread."""
         self._late_events = headers.Events()
         """Tags inside of datagrams put together from fragments."""
-        self._threads = threads
+        self._way = way
         self._vantage = Vantage(spool, headers.TUNNELS)
         self._conversations = ConversationTable(MOST_CONVERSATIONS, round(idle_s * NS))
         self._bindings = Bindings(spool)
@@ -121,8 +121,7 @@ class Observer:
         """
         tally = Tally()
         with open_capture(path, number) as reader:
-            heard, threads = self._vantage.take, self._threads
-            with closing(decoded(reader, self._events, heard, threads=threads)) as blocks:
+            with closing(decoded(reader, self._events, self._vantage, way=self._way)) as blocks:
                 for given in blocks:
                     self._take(given, tally)
                     progress(given.bytes_read)

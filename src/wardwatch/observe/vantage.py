@@ -6,12 +6,13 @@ tables, which are of fixed size whatever the traffic.
 
 from __future__ import annotations
 
-from collections import deque
+import pickle
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from wardwatch.model.values import NS
+from wardwatch.observe.apart import shared
 from wardwatch.observe.segments import Aliases, segment_name
 from wardwatch.observe.spelled import ips, macs, spelled
 
@@ -50,14 +51,15 @@ MOST_PAIRS = 1 << 17
 MOST_BINDINGS = 1 << 17
 """MAC–IP bindings kept."""
 
-WRITE_BLOCKS = 64
-"""Spells that have ended are written when there are some of so many blocks."""
+WRITE_SPELLS = 4_096
+"""Spells that have ended are written in pieces of so many."""
 
 
 class Vantage:
     """Takes every block, and says of every packet in which segment it was heard.
 
-    :meth:`take` may run in another thread than the rest, block after block; rows are written by
+    :meth:`take` may run in a copy of this process, which sees the same tables; what else it learns
+    is fetched there by :meth:`news` and brought here by :meth:`hear`. Rows are written by
     :meth:`write` and :meth:`finish` only.
     """
 
@@ -70,20 +72,25 @@ class Vantage:
         self._k, self._d = stations, duplicates
         self._aliases = Aliases()
         s = stations
-        self._segments = np.zeros((MOST_SEGMENTS, s.SEG_WIDTH), np.int64)
-        self._segment_slots = np.zeros(MOST_SEGMENTS * 4, np.int32)
-        self._stations = np.zeros((MOST_STATIONS, s.STA_WIDTH), np.int64)
-        self._station_slots = np.zeros(MOST_STATIONS * 4, np.int32)
-        self._pairs = np.zeros((MOST_PAIRS, s.PAIR_WIDTH), np.int64)
-        self._pair_slots = np.zeros(MOST_PAIRS * 4, np.int32)
-        self._bindings = np.zeros((MOST_BINDINGS, s.BIND_WIDTH), np.int64)
-        self._binding_slots = np.zeros(MOST_BINDINGS * 4, np.int32)
-        self._used = np.zeros(s.USED_WIDTH, np.int64)
+        self._segments = _table(MOST_SEGMENTS, s.SEG_WIDTH)
+        self._segment_slots = shared(MOST_SEGMENTS * 4, np.int32)
+        self._stations = _table(MOST_STATIONS, s.STA_WIDTH)
+        self._station_slots = shared(MOST_STATIONS * 4, np.int32)
+        self._pairs = _table(MOST_PAIRS, s.PAIR_WIDTH)
+        self._pair_slots = shared(MOST_PAIRS * 4, np.int32)
+        self._bindings = _table(MOST_BINDINGS, s.BIND_WIDTH)
+        self._binding_slots = shared(MOST_BINDINGS * 4, np.int32)
+        self._used = shared(s.USED_WIDTH, np.int64)
         self._options = np.array([SPELL_SILENCE_NS, MOST_IPS, LONGEST_WIRE], np.int64)
-        self._recent = duplicates.recent()
+        self._recent = (
+            _table(duplicates.RECENT_ROWS, duplicates.RECENT_WIDTH),
+            shared(duplicates.RECENT_ROWS, np.int32),
+            shared(1, np.int64),
+        )
         self._windows = np.array([MIRROR_NS, ROUTED_NS], np.int64)
         self._spells = np.zeros((0, s.STA_WIDTH), np.int64)
-        self._ended: deque[NDArray[np.int64]] = deque()
+        self._ended: list[NDArray[np.int64]] = []
+        self._told = 0
         self._copies = np.zeros(0, np.uint8)
         self.names: list[str] = []
         """Name of each segment row."""
@@ -179,9 +186,25 @@ class Vantage:
                 rows, counts = np.unique(segment[:n][copies == mark], return_counts=True)
                 self._segments[rows, column] += counts
 
+    def news(self) -> bytes:
+        """Names of new segments and spells that ended, since the last call."""
+        names, self._told = self.names[self._told :], len(self.names)
+        if not names and not self._ended:
+            return b""
+        news = pickle.dumps((names, list(self._ended)), pickle.HIGHEST_PROTOCOL)
+        self._ended.clear()
+        return news
+
+    def hear(self, news: bytes) -> None:
+        """Take what :meth:`news` gave in the copy that takes the blocks."""
+        if news:
+            names, ended = pickle.loads(news)  # noqa: S301
+            self.names.extend(names)
+            self._ended.extend(ended)
+
     def write(self) -> None:
         """Write the spells that have ended, where there are many."""
-        if len(self._ended) >= WRITE_BLOCKS:
+        if sum(map(len, self._ended)) >= WRITE_SPELLS:
             self._write_spells()
 
     def finish(self) -> None:
@@ -259,7 +282,8 @@ class Vantage:
     def _write_spells(self) -> None:
         """Append spells of activity to table ``presence``."""
         k = self._k
-        spells = np.concatenate([self._ended.popleft() for _ in range(len(self._ended))])
+        spells = np.concatenate(self._ended)
+        self._ended.clear()
         segments = spells[:, k.STA_SEGMENT]
         self._spool.extend(
             "presence",
@@ -275,6 +299,11 @@ class Vantage:
                 "received": spells[:, k.STA_RECEIVED],
             },
         )
+
+
+def _table(rows: int, width: int) -> NDArray[np.int64]:
+    """Zeros that a copy of this process sees too."""
+    return shared(rows * width, np.int64).reshape(rows, width)
 
 
 _OF_CONVERSATIONS = """
