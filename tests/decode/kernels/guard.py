@@ -20,7 +20,6 @@ from wardwatch.decode.columns import DECODED, KIND_ARP, KIND_DHCP, KIND_DNS, KIN
 from wardwatch.decode.conversations import ConversationTable
 from wardwatch.decode.kernels import headers, rows_tls
 from wardwatch.decode.kernels.conversations import IGNORE, ORIG_ISN, SEAT
-from wardwatch.decode.kernels.needles import Needles
 from wardwatch.decode.kernels.select import select_messages
 from wardwatch.model.block import Interface, PacketBlock
 from wardwatch.observe.fast_rows import FastRows
@@ -176,7 +175,6 @@ class Stages:
         self.events = headers.Events()
         # A small table, so that it grows and evicts while it is shot at
         self.table = ConversationTable(max_rows=40_000, idle_ns={17: 500_000})
-        self.needles = Needles([b"HTTP/1.", b"RTCS", b"<Medfusion"], [b"220 ", b"MSH|"])
         self.vantage = Vantage(Nowhere(), headers.TUNNELS)
         self.fast = FastRows(Nowhere(), np.array([0x001A01], np.uint32))
         self.interfaces = [Interface(0, 1)]
@@ -196,7 +194,6 @@ class Stages:
             self.table.drain()
         rows = select_messages(n, c)
         self.seat(n, c)
-        self.needles.search(block, c, np.arange(n))
         kind = c.kind[rows]
         for number, bulk in (
             (KIND_DNS, self.fast.dns),
