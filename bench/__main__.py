@@ -441,11 +441,13 @@ def _cores(figures: list[Figure]) -> list[str]:
 
 
 def _growth(
-    long: Figure | None, mix: Mapping[str, float], by: dict[str, Figure], packets: float
+    long: Figure,
+    held: list[Figure],
+    mix: Mapping[str, float],
+    by: dict[str, Figure],
+    packets: float,
 ) -> list[str]:
-    """From one gigabyte to ten."""
-    if long is None:
-        return []
+    """From one gigabyte to ten, and on one core."""
     start = by[TINY].cpu
     short_cost = max(by[AUDIT].cpu - start, 0.001) / packets
     long_cost = max(long.cpu - start, 0.001) / mix["packets"]
@@ -457,6 +459,10 @@ def _growth(
         f"{long.cpu:.1f} CPU s, {long.wall:.1f} s, peak {long.peak:,.0f} MB. A packet costs "
         f"{long_cost * 1e9:.0f} ns, {short_cost * 1e9:.0f} in the 1 GB mix: "
         f"{long_cost / short_cost:.2f} times.",
+        *(
+            f"Held to one core: {f.wall:.1f} s, {f.wall / long.wall:.2f} times as long."
+            for f in held
+        ),
     ]
 
 
@@ -608,7 +614,11 @@ def _further(
     mix = _made(big, asked.long, asked.seed)
     mix["bytes"] = big.stat().st_size
     case = Case("long", audit(big, folder), "", int(mix["packets"]))
-    return lines + _growth(rounds([case], 1, tell=True)[0], mix, by, packets)
+    cases = [case]
+    if shutil.which("taskset") is not None:
+        cases.append(Case("long, one core", ("taskset", "-c", "0", *audit(big, folder)), ""))
+    long, *held = rounds(cases, 1, tell=True)
+    return lines + _growth(long, held, mix, by, packets)
 
 
 def _parts(source: Path, count: int, folder: Path) -> list[Path]:

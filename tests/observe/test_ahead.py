@@ -15,7 +15,7 @@ from tests.observe.test_young import observed, write
 from wardwatch.capture import open_capture
 from wardwatch.capture.write import PcapngWriter
 from wardwatch.decode.kernels import headers
-from wardwatch.errors import CaptureError
+from wardwatch.errors import InputError
 from wardwatch.observe import apart
 from wardwatch.observe.ahead import (
     APART,
@@ -169,7 +169,7 @@ def test_who_is_ended_from_outside_is_missed_by_name(capture, monkeypatch) -> No
         os.kill(os.getpid(), signal.SIGKILL)
 
     monkeypatch.setattr(headers, "decode_block", ended)
-    with open_capture(capture) as reader, pytest.raises(CaptureError, match="ended from outside"):
+    with open_capture(capture) as reader, pytest.raises(InputError, match="ended from outside"):
         list(decoded(reader, headers.Events(), Nowhere(), way=APART))
 
 

@@ -25,7 +25,7 @@ import numpy as np
 
 from wardwatch.capture.reader import BLOCK_ROWS
 from wardwatch.decode.columns import PacketColumns
-from wardwatch.errors import CaptureError
+from wardwatch.errors import InputError
 from wardwatch.model.block import CaptureFile, Interface, PacketBlock
 from wardwatch.observe.ahead import Decoded, Room
 
@@ -61,7 +61,7 @@ def apart(
     """Every block of a capture, read and decoded by another process (see :func:`ahead.decoded`).
 
     ``hashing``: that process hashes in a thread of its own. Raises
-    :class:`~wardwatch.errors.CaptureError` where it was ended from outside.
+    :class:`~wardwatch.errors.InputError` where it was ended from outside.
     """
     arenas, arrays = reader.lend(OUTSTANDING + 2, shared)
     rooms = [_room() for _ in range(OUTSTANDING + 1)]
@@ -116,8 +116,8 @@ def _given(
     while True:
         try:
             told: Message | CaptureFile | BaseException = pickle.loads(pipe.recv_bytes())  # noqa: S301
-        except EOFError:
-            raise CaptureError(
+        except (EOFError, ConnectionResetError):
+            raise InputError(
                 reader.name,
                 "the process that read it was ended from outside",
                 "see whether memory is short, and try again",
@@ -134,7 +134,9 @@ def _given(
         room = rooms[number]
         block = PacketBlock(reader.number, first, n, arenas[arena], *arrays[row])
         yield Decoded(block, room.columns, room.segment, interfaces, read)
-        with contextlib.suppress(BrokenPipeError):  # it has read to the end, and is gone
+        with contextlib.suppress(
+            BrokenPipeError, ConnectionResetError
+        ):  # it has read to the end, and is gone
             pipe.send_bytes(b".")
 
 
