@@ -167,13 +167,14 @@ class Stream(Generic[M]):
         ``data`` was cut off by a snap length and will not come again.
         """
         if flags & SYN:
-            seq = (seq + 1) & _MASK  # RFC 9293 §3.4: the SYN takes a sequence number
-            self._begin(seq)
+            self.begin(seq)
+            seq = (seq + 1) & _MASK
         elif self._base < 0:
             self._base = seq
         if flags & RST:
             return []  # RFC 9293 §3.10.7.4: text in a RST explains it and is no part of the stream
-        offset = self._place(seq)
+        ahead = (seq - self._base - self.next) & _MASK  # as _place, in line
+        offset = self.next + (ahead - (1 << 32) if ahead & 0x80000000 else ahead)
         length = len(data) if claimed < len(data) else claimed
         if flags & FIN and self.fin < 0 and offset + length >= self.next:
             self.fin = offset + length
@@ -224,7 +225,9 @@ class Stream(Generic[M]):
         self._held.clear()
         self._recent.clear()
 
-    def _begin(self, base: int) -> None:
+    def begin(self, isn: int) -> None:
+        """A SYN with this sequence number, of which it takes one (RFC 9293 §3.4)."""
+        base = (isn + 1) & _MASK
         if self._base < 0:
             self._base, self.from_syn = base, True
         elif self._base == base:

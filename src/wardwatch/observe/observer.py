@@ -175,13 +175,18 @@ class Observer:
         asked = np.zeros(block.n, np.uint8)
         asked[rows[wanted]] = 1
 
+        names, arena, row = self._vantage.names, block.arena, self._conversations.row
+
         def read(told: Told, pieces: Sequence[Piece]) -> None:
-            self._reread(pieces)
+            if pieces:
+                self._reread(pieces)
             i = told[young.ROW]
             if columns.kind[i] != kinds.KIND_TCP:
-                self._message(block, columns, i, _cited(self._vantage.names, told))
+                self._message(block, columns, i, _cited(names, told))
             elif self._is_wanted(told):
-                self._segment(told, _payload(block, columns, i), _cited(self._vantage.names, told))
+                start = told[young.START]
+                payload = arena[start : start + told[young.LENGTH]].tobytes()
+                self._segment(told, payload, _cited(names, told), int(row[i]))
 
         self._young.walk(block, columns, asked, self._segment_of, self._conversations, read)
         self._settle(SETTLE_ROWS)
@@ -202,8 +207,10 @@ class Observer:
             return True
         if interest == IGNORE:
             return False
+        if flags & (SYN | FIN | RST):
+            return True
         unwanted = self._sessions.skip(number, bool(told[young.FROM_ORIG]))
-        if unwanted is None or flags & (SYN | FIN | RST):
+        if unwanted is None:
             return True
         return told[young.LENGTH] > 0 and is_behind(
             told[young.SEQ], told[young.LENGTH], unwanted[1]
@@ -257,17 +264,19 @@ class Observer:
             inside = _segment_inside(columns, i, inner, where.segment)
             self._message(one, inner, 0, _cited((inside,), tell(one, inner, 0, 0)))
 
-    def _segment(self, told: Told, payload: bytes, where: Where) -> None:
-        """One TCP segment of a conversation that somebody reads, or may come to read."""
+    def _segment(self, told: Told, payload: bytes, where: Where, near: int = -1) -> None:
+        """One TCP segment of a conversation that somebody reads, or may come to read.
+
+        ``near`` is the row of the conversation, where that is known.
+        """
         number = where.conversation
         from_orig = bool(told[young.FROM_ORIG])
         flags = told[young.FLAGS]
-        sessions = self._sessions
         before = self._interest.get(number)
         if before is None:
             before = self._interest[number] = -1
             self._begin(number, where, from_orig, flags)
-        sessions.segment(
+        flow = self._sessions.segment(
             number,
             from_orig,
             told[young.SEQ],
@@ -277,14 +286,15 @@ class Observer:
             where,
             told[young.CLAIMED],
         )
-        interest = sessions.interest(number)
+        interest = IGNORE if flow is None else flow.follower.interest
         if interest != before:
             self._interest[number] = interest
-            self._conversations.interest(number, interest, agrees=sessions.agrees(number))
-        if interest == FOLLOW:
-            unwanted = sessions.skip(number, from_orig)
+            agrees = flow is not None and flow.follower.agrees
+            self._conversations.interest(number, interest, agrees=agrees)
+        if flow is not None and interest == FOLLOW:
+            unwanted = flow.streams[0 if from_orig else 1].unwanted()
             if unwanted is not None:
-                self._conversations.skip_until(number, from_orig, unwanted[1])
+                self._conversations.skip_until(number, from_orig, unwanted[1], near)
 
     def _begin(self, number: int, where: Where, from_orig: bool, flags: int) -> None:
         """Tell the stream's beginning: SYNs are remembered by the kernel, not brought one by one.
@@ -294,12 +304,10 @@ class Observer:
         if flags & SYN and not flags & ACK:
             return
         orig, resp = self._conversations.isn(number)
-        here, there = (where, _turned(where)) if from_orig else (_turned(where), where)
-        if orig >= 0:
-            self._sessions.segment(number, True, orig, 0, SYN, b"", here, 0)
-        if resp >= 0 and not flags & SYN:
-            after = (orig + 1) & 0xFFFFFFFF if orig >= 0 else 0
-            self._sessions.segment(number, False, resp, after, SYN | ACK, b"", there, 0)
+        if flags & SYN:
+            resp = -1
+        if orig >= 0 or resp >= 0:
+            self._sessions.begin(number, orig, resp, where if from_orig else _turned(where))
 
     def _write(self, columns: Columns) -> None:
         """Rows of conversations that have left the table."""

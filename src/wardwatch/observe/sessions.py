@@ -61,7 +61,7 @@ class Sessions:
     @property
     def parser_calls(self) -> int:
         """Python parsers called so far."""
-        return self.shared.parser_calls
+        return self.shared.parser_calls + self.shared.heads.calls
 
     def interest(self, conversation: int) -> int:
         """0 not decided yet, 1 followed, 2 nothing more is wanted of it."""
@@ -93,8 +93,11 @@ class Sessions:
         payload: bytes,
         where: Where,
         claimed: int = -1,
-    ) -> None:
-        """Take one TCP segment, in capture order; ``claimed`` is its payload by the IP header."""
+    ) -> Flow | None:
+        """Take one TCP segment, in capture order; ``claimed`` is its payload by the IP header.
+
+        ⇒ the conversation, if more is wanted of it.
+        """
         flow = self._flows.get(conversation)
         if flags & SYN and not flags & ACK and self._reopens(conversation, flow, from_orig, seq):
             self.close(conversation)
@@ -102,14 +105,14 @@ class Sessions:
             flow = None
         if flow is None:
             if conversation in self._over:
-                return
+                return None
             flow = self._open(conversation, where, from_orig)
         else:
             self._flows.move_to_end(conversation)
         flow.last = where
         side = 0 if from_orig else 1
         stream, other = flow.streams[side], flow.streams[1 - side]
-        if flags & ACK and other.seen:
+        if flags & ACK:
             pieces = other.acked(ack, where)
             if pieces:
                 self._hand_over(flow, 1 - side, pieces)
@@ -124,13 +127,29 @@ class Sessions:
             flow.closed[side] = True
             flow.follower.closed(side, where)
             flow.closed[1 - side] = True
-        elif not flow.closed[side] and stream.ended:
+        elif stream.fin >= 0 and stream.ended and not flow.closed[side]:
             flow.closed[side] = True
             flow.follower.closed(side, where)
         if flow.follower.interest == IGNORE or (flow.closed[0] and flow.closed[1]):
             self._finish(flow)
-        else:
-            self._account(flow)
+            return None
+        self._account(flow)
+        return flow
+
+    def begin(self, conversation: int, orig: int, resp: int, where: Where) -> None:
+        """Begin a conversation whose SYNs somebody else has seen, before its first segment.
+
+        ``orig`` and ``resp`` are their sequence numbers, -1 of one that was not seen (but not of
+        both); ``where`` is a packet of the originator.
+        """
+        if conversation in self._over:
+            if orig < 0:
+                return
+            self._over.discard(conversation)
+        flow = self._open(conversation, where, True)
+        for stream, isn in zip(flow.streams, (orig, resp), strict=True):
+            if isn >= 0:
+                stream.begin(isn)
 
     def close(self, conversation: int) -> None:
         """The conversation is over: write what it still holds, forget it."""
