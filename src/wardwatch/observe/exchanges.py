@@ -428,23 +428,7 @@ class Hl7(Follower):
         if not self._mllp[1 - side]:
             self._message(1 - side)  # unframed: an answer shows that it is complete
         box = self._boxes[side]
-        said = chunk.data
-        if (
-            not box.data
-            and chunk.start >= box.start
-            and said.endswith(b"\x1c\r")
-            and said.rfind(b"\x0b") == 0
-            and said.find(b"\x1c") == len(said) - 2
-            and b"\n" not in said
-        ):  # a whole message and nothing else: the rule
-            box.feed_past(chunk, len(said))
-            self._marks[side] = chunk.mark
-            self._message(side)
-            self._mllp[side] = True
-            self._over[side] = False
-            for segment in said[1:-2].split(b"\r"):
-                self._segment(side, segment)
-            self._message(side)
+        if not box.data and self._whole_message(side, box, chunk):
             return
         box.feed(chunk)
         while (found := _DELIMITER.search(box.data)) is not None:
@@ -474,6 +458,30 @@ class Hl7(Follower):
             box = self._boxes[side]
             self._segment(side, box.take(len(box)))
             self._message(side)
+
+    def _whole_message(self, side: int, box: Inbox, chunk: Chunk[Where]) -> bool:
+        """Take a chunk that is one message in its frame: the rule, in one step.
+
+        ``False``: it is none, and nothing was done.
+        """
+        said = chunk.data
+        if (
+            not said.endswith(b"\x1c\r")
+            or said.rfind(b"\x0b") != 0
+            or said.find(b"\x1c") != len(said) - 2
+            or b"\n" in said
+            or chunk.start < box.start
+        ):
+            return False
+        box.feed_past(chunk, len(said))
+        self._marks[side] = chunk.mark
+        self._message(side)
+        self._mllp[side] = True
+        self._over[side] = False
+        for segment in said[1:-2].split(b"\r"):
+            self._segment(side, segment)
+        self._message(side)
+        return True
 
     def _segment(self, side: int, segment: bytes) -> None:
         over, self._over[side] = self._over[side], False

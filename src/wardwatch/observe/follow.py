@@ -94,6 +94,8 @@ class Flow:
         self.follower: Follower = Follower(self)
         self.service = ""
         self.closed = [False, False]
+        self.accounted = 0
+        """Bytes in memory when it was last counted."""
         self._anomalies = 0
 
     @property

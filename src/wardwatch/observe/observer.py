@@ -201,16 +201,12 @@ class Observer:
 
     def _is_wanted(self, told: Told) -> bool:
         """Whether a segment is wanted still, behind those that were told together with it."""
-        number, flags = told[young.CONVERSATION], told[young.FLAGS]
-        interest = self._interest.get(number)
-        if interest is None:
-            return True
-        if interest == IGNORE:
-            return False
-        if flags & (SYN | FIN | RST):
-            return True
-        unwanted = self._sessions.skip(number, bool(told[young.FROM_ORIG]))
-        if unwanted is None:
+        number = told[young.CONVERSATION]
+        flow = self._sessions.flow(number)
+        if flow is None:
+            return self._interest.get(number) != IGNORE
+        unwanted = flow.streams[1 - told[young.FROM_ORIG]].unwanted()
+        if unwanted is None or told[young.FLAGS] & (SYN | FIN | RST):
             return True
         return told[young.LENGTH] > 0 and is_behind(
             told[young.SEQ], told[young.LENGTH], unwanted[1]

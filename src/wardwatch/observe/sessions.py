@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from wardwatch.decode.stream import ACK, RST, SYN, Chunk, Gap
+from wardwatch.decode.stream import ACK, FIN, RST, SYN, Chunk, Gap
 from wardwatch.observe.exchanges import DeviceStream
 from wardwatch.observe.follow import FOLLOW, IGNORE, UNDECIDED, Flow, Shared
 from wardwatch.observe.recognise import Undecided
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from wardwatch.observe.tables import Spool
     from wardwatch.observe.where import Where
 
+_MARKS = SYN | FIN | RST
 MAX_FOLLOWED = 16_384
 """Conversations followed at once, some 3 KiB each: a SYN flood must not cost more."""
 MAX_BUFFERED = 64 * 1024 * 1024
@@ -48,7 +49,6 @@ class Sessions:
         self.shared = Shared(spool, secrets, datagrams)
         """What all readers of conversations share."""
         self._flows: OrderedDict[int, Flow] = OrderedDict()
-        self._sizes: dict[int, int] = {}
         self._buffered = 0
         self._over: set[int] = set()
         self.services = self.shared.services
@@ -69,6 +69,10 @@ class Sessions:
             return IGNORE
         flow = self._flows.get(conversation)
         return UNDECIDED if flow is None else flow.follower.interest
+
+    def flow(self, conversation: int) -> Flow | None:
+        """A conversation that is followed, or may come to be."""
+        return self._flows.get(conversation)
 
     def agrees(self, conversation: int) -> bool:
         """Whether what it says may agree upon other connections."""
@@ -116,6 +120,15 @@ class Sessions:
             pieces = other.acked(ack, where)
             if pieces:
                 self._hand_over(flow, 1 - side, pieces)
+        if not flags & _MARKS and claimed <= len(payload) and not stream.anomalies:
+            chunk = stream.go_on(seq, payload, where)
+            if chunk is not None:
+                flow.follower.data(side, chunk)
+                if flow.follower.interest == IGNORE:
+                    self._finish(flow)
+                    return None
+                self._account(flow)
+                return flow
         pieces = stream.feed(seq, flags, payload, where, claimed)
         if pieces:
             self._hand_over(flow, side, pieces)
@@ -213,14 +226,15 @@ class Sessions:
         one.drop()
         two.drop()
         self._flows.pop(number, None)
-        self._buffered -= self._sizes.pop(number, 0)
+        self._buffered -= flow.accounted
+        flow.accounted = 0
         self._over.add(number)
 
     def _account(self, flow: Flow) -> None:
         size = flow.buffered
-        before = self._sizes.get(flow.number, 0)
+        before = flow.accounted
         if size != before:
-            self._sizes[flow.number] = size
+            flow.accounted = size
             self._buffered += size - before
             while self._buffered > MAX_BUFFERED and len(self._flows) > 1:
                 self._evict()
