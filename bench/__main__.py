@@ -247,12 +247,13 @@ def core_cases(capture: Path, parts: list[Path], folder: Path) -> list[Case]:
     ]
 
 
-def worst_cases(folder: Path) -> list[Case]:
-    """Audits of captures that are all of one dear kind."""
+def worst_cases(folder: Path, crowd: float) -> list[Case]:
+    """Audits of captures that are all of one dear kind, and of crowds (a part of them, below 1)."""
     made = measure((sys.executable, "-m", "bench.worst", str(folder), str(WORST_PACKETS)))
+    many = measure((sys.executable, "-m", "bench.crowd", str(folder), str(crowd)))
     return [
         Case(name, audit(folder / f"{name}.pcap", folder), "", packets, 1)
-        for name, packets in json.loads(made.output).items()
+        for name, packets in (json.loads(made.output) | json.loads(many.output)).items()
     ]
 
 
@@ -519,7 +520,8 @@ def page(
         "",
         "## Worst cases",
         "",
-        f"Audits of {WORST_PACKETS:,} packets each (`bench/worst.py`), once, start-up subtracted. "
+        f"Audits of {WORST_PACKETS:,} packets each (`bench/worst.py`), and of crowds "
+        "(`bench/crowd.py`: 4,000,000 and 600,000 packets), once, start-up subtracted. "
         "No case may fall under a tenth of the mix's rate.",
         "",
         *_worst(bad, by, packets),
@@ -574,7 +576,7 @@ def main() -> None:
         figures = rounds([*cases, *others], count, tell=True)
         begun = rounds(start_cases(tiny, folder), min(count, 3), tell=True)
         start = {f.case.name: f.cpu for f in begun if not f.failed}
-        bad = rounds(worst_cases(folder), 1, tell=True)
+        bad = rounds(worst_cases(folder, 0.01 if asked.quick else 1.0), 1, tell=True)
         by = {f.case.name: f for f in figures}
         further = [] if asked.quick else _further(asked, folder, capture, small, by, packets, count)
         stages = Case(
