@@ -247,12 +247,13 @@ def core_cases(capture: Path, parts: list[Path], folder: Path) -> list[Case]:
     ]
 
 
-def worst_cases(folder: Path) -> list[Case]:
-    """Audits of captures that are all of one dear kind."""
+def worst_cases(folder: Path, crowd: float) -> list[Case]:
+    """Audits of captures that are all of one dear kind, and of crowds (a part of them, below 1)."""
     made = measure((sys.executable, "-m", "bench.worst", str(folder), str(WORST_PACKETS)))
+    many = measure((sys.executable, "-m", "bench.crowd", str(folder), str(crowd)))
     return [
         Case(name, audit(folder / f"{name}.pcap", folder), "", packets, 1)
-        for name, packets in json.loads(made.output).items()
+        for name, packets in (json.loads(made.output) | json.loads(many.output)).items()
     ]
 
 
@@ -441,11 +442,13 @@ def _cores(figures: list[Figure]) -> list[str]:
 
 
 def _growth(
-    long: Figure | None, mix: Mapping[str, float], by: dict[str, Figure], packets: float
+    long: Figure,
+    held: list[Figure],
+    mix: Mapping[str, float],
+    by: dict[str, Figure],
+    packets: float,
 ) -> list[str]:
-    """From one gigabyte to ten."""
-    if long is None:
-        return []
+    """From one gigabyte to ten, and on one core."""
     start = by[TINY].cpu
     short_cost = max(by[AUDIT].cpu - start, 0.001) / packets
     long_cost = max(long.cpu - start, 0.001) / mix["packets"]
@@ -457,6 +460,10 @@ def _growth(
         f"{long.cpu:.1f} CPU s, {long.wall:.1f} s, peak {long.peak:,.0f} MB. A packet costs "
         f"{long_cost * 1e9:.0f} ns, {short_cost * 1e9:.0f} in the 1 GB mix: "
         f"{long_cost / short_cost:.2f} times.",
+        *(
+            f"Held to one core: {f.wall:.1f} s, {f.wall / long.wall:.2f} times as long."
+            for f in held
+        ),
     ]
 
 
@@ -513,7 +520,8 @@ def page(
         "",
         "## Worst cases",
         "",
-        f"Audits of {WORST_PACKETS:,} packets each (`bench/worst.py`), once, start-up subtracted. "
+        f"Audits of {WORST_PACKETS:,} packets each (`bench/worst.py`), and of crowds "
+        "(`bench/crowd.py`: 4,000,000 and 600,000 packets), once, start-up subtracted. "
         "No case may fall under a tenth of the mix's rate.",
         "",
         *_worst(bad, by, packets),
@@ -568,7 +576,7 @@ def main() -> None:
         figures = rounds([*cases, *others], count, tell=True)
         begun = rounds(start_cases(tiny, folder), min(count, 3), tell=True)
         start = {f.case.name: f.cpu for f in begun if not f.failed}
-        bad = rounds(worst_cases(folder), 1, tell=True)
+        bad = rounds(worst_cases(folder, 0.01 if asked.quick else 1.0), 1, tell=True)
         by = {f.case.name: f for f in figures}
         further = [] if asked.quick else _further(asked, folder, capture, small, by, packets, count)
         stages = Case(
@@ -608,7 +616,11 @@ def _further(
     mix = _made(big, asked.long, asked.seed)
     mix["bytes"] = big.stat().st_size
     case = Case("long", audit(big, folder), "", int(mix["packets"]))
-    return lines + _growth(rounds([case], 1, tell=True)[0], mix, by, packets)
+    cases = [case]
+    if shutil.which("taskset") is not None:
+        cases.append(Case("long, one core", ("taskset", "-c", "0", *audit(big, folder)), ""))
+    long, *held = rounds(cases, 1, tell=True)
+    return lines + _growth(long, held, mix, by, packets)
 
 
 def _parts(source: Path, count: int, folder: Path) -> list[Path]:

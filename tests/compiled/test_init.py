@@ -13,7 +13,7 @@ from wardwatch import compiled
 TRY = "import wardwatch.compiled as c; print(c.cache_folder())"
 RUN = """
 import numpy as np
-from wardwatch.decode.kernels.needles import __doc__
+from wardwatch.decode.kernels.headers import __doc__
 import wardwatch.capture.records
 print("kernels loaded")
 """

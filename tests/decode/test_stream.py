@@ -313,3 +313,31 @@ def test_hostile_segments_neither_raise_nor_grow(seed: int) -> None:
     stream.finish(0)
     stream.drop()
     assert pool.used == 0
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_going_on_is_feeding(seed: int) -> None:
+    chance = random.Random(seed)
+    one, two = opened(), opened()
+    went_on = 0
+    for n in range(60):
+        near = one.next + chance.choice((0,) * 16 + (1, -1, 5, -5))
+        seq = (BASE + near) & 0xFFFFFFFF
+        data = bytes(chance.choices(b"ab", k=chance.choice((0, 1, 8, 3_000))))
+        found = one.go_on(seq, data, n)
+        if found is None:
+            flags = ACK | FIN if n > 40 and chance.random() < 0.2 else ACK
+            assert one.feed(seq, flags, data, n) == two.feed(seq, flags, data, n)
+        else:
+            went_on += 1
+            assert two.feed(seq, ACK, data, n) == [found]
+        if chance.random() < 0.1:
+            place = one.next + chance.randrange(40)
+            one.skip_to(place)
+            two.skip_to(place)
+        if chance.random() < 0.2:
+            reached = one.next + chance.choice((-3, 0, 4))
+            assert ack(one, reached) == ack(two, reached)
+        state = [name for name in Stream.__slots__ if name != "_pool"]
+        assert [getattr(one, s) for s in state] == [getattr(two, s) for s in state]
+    assert went_on > 3

@@ -1,5 +1,6 @@
 """wardwatch.observe.follow"""
 
+import pytest
 from tests.observe.talk import Mark, Talk
 
 from wardwatch.decode.stream import Chunk, Stream
@@ -52,15 +53,21 @@ def test_expected_data_connections_are_bounded() -> None:
     assert ("10.0.0.1", 0) not in shared.expected
 
 
-def test_heads_with_credentials_are_not_remembered() -> None:
-    shared = Shared(Spool(), Mark(), None)  # type: ignore[arg-type]
-    plain = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
-    secret = b"GET / HTTP/1.1\r\nAuthorization: Basic YTpi\r\n\r\n"
-    for _ in range(3):
-        shared.heads(plain)
-        shared.heads(secret)
-    assert shared.parser_calls == 4
-    assert list(shared._heads) == [plain]
+@pytest.mark.parametrize("size", [0, 2, 3, 9])
+def test_fed_past_a_chunk_is_as_fed_and_skipped(size: int) -> None:
+    chunk = Chunk(7, b"abc", LATER)
+    one, first = box()
+    one.feed(chunk)
+    one.skip(size)
+    two, second = box()
+    two.feed_past(chunk, size)
+    assert (one.start, one.data, one.mark, one.previous) == (
+        two.start,
+        two.data,
+        two.mark,
+        two.previous,
+    )
+    assert first.unwanted() == second.unwanted()
 
 
 def test_rows_say_where_they_come_from() -> None:

@@ -11,6 +11,7 @@ from tests import hostile, hostile_sessions
 from tests.observe.talk import CLIENT, SERVER, Talk
 from tests.shared import CAPTURES, needs_shared
 
+from wardwatch.decode.stream import ACK, SYN
 from wardwatch.observe import sessions as module
 from wardwatch.observe.follow import FOLLOW, IGNORE, UNDECIDED
 from wardwatch.observe.sessions import Sessions
@@ -214,3 +215,25 @@ def test_ends_are_named_by_who_began() -> None:
     row = Talk(21).opens().server(b"220 x FTP\r\n").row("banners")
     assert (row["server"], row["server_port"]) == (SERVER, 21)
     assert CLIENT != SERVER
+
+
+@pytest.mark.parametrize(("orig", "resp"), [(999, 4_999), (999, -1), (-1, 4_999)])
+def test_syns_that_somebody_else_saw_are_as_if_they_had_come(orig: int, resp: int) -> None:
+    def after(begin: bool) -> Talk:
+        talk = Talk(21)
+        where = Where(1, 1, 1, "vlan 7", "a", "b", CLIENT, 40_000, SERVER, 21, 1)
+        if begin:
+            talk.sessions.begin(1, orig, resp, where)
+        else:
+            back = Where(1, 1, 1, "vlan 7", "b", "a", SERVER, 21, CLIENT, 40_000, 1)
+            if orig >= 0:
+                talk.sessions.segment(1, True, orig, 0, SYN, b"", where, 0)
+            if resp >= 0:
+                ack = orig + 1 if orig >= 0 else 0
+                talk.sessions.segment(1, False, resp, ack, SYN | ACK, b"", back, 0)
+        return talk.server(b"220 x FTP\r\n").client(b"USER a\r\n", b"PASS b\r\n")
+
+    one, two = after(True), after(False)
+    assert one.sessions.skip(1, True) == two.sessions.skip(1, True)
+    for table in ("ftp", "banners", "logins"):
+        assert one.rows(table) == two.rows(table) != []

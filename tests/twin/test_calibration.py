@@ -23,6 +23,28 @@ def test_the_held_out_figure_is_missed_by_the_one_set_and_says_so() -> None:
     assert minutes > 28.5 + 5.0
 
 
+def test_the_held_out_figure_hangs_on_compliance_and_on_nothing_else_published() -> None:
+    found = {one.name.split()[0]: one for one in calibration.sensitivity()}
+    low, high = 28.5 - 5.0, 28.5 + 5.0
+    assert found["compliance"].at_low < 28.5 < found["compliance"].at_high
+    for other in ("friction", "gap"):
+        assert not {low < found[other].at_low < high, low < found[other].at_high < high} - {False}
+    assert found["gap"].at_low == pytest.approx(found["gap"].at_high)
+    assert {(one.low, one.high) for one in found.values()} == {(9, 21), (2, 8), (110, 800)}
+
+
+def test_no_one_50_ml_syringe_meets_both_published_displacements() -> None:
+    one = calibration.compliance_for(28.5)
+    m = calibration.stiffer(p.mechanics("bd-60"), one * calibration.NL_PA)
+    assert m.compliance / calibration.NL_PA == pytest.approx(one)
+    assert calibration._lowered(m, 0.1, 50)[0] == pytest.approx(28.5, abs=0.05)
+    neff = [calibration.compliance_for(28.5 + d) for d in (-5.0, 5.0)]
+    igarashi = [calibration.compliance_for(t, 0.5, 130) for t in (26.7, 32.7)]
+    assert neff[0] < one < neff[1] < igarashi[0] < igarashi[1]
+    # The set's own stands where T-7 wants it, and was not moved.
+    assert igarashi[0] < p.mechanics("bd-60").compliance / calibration.NL_PA < igarashi[1]
+
+
 def test_drawn_syringes_stay_within_what_was_published_of_many() -> None:
     m = p.mechanics("bd-60")
     draws = random.Random(1)

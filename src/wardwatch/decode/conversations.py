@@ -158,9 +158,13 @@ class ConversationTable:
         self._mark(number, k.INTEREST, interest)
         self._mark(number, k.AGREES, int(agrees))
 
-    def skip_until(self, number: int, from_orig: bool, seq: int) -> None:
-        """Select no segment of one direction that ends at or before sequence number ``seq``."""
-        self._mark(number, k.ORIG_SKIP if from_orig else k.RESP_SKIP, seq & 0xFFFFFFFF)
+    def skip_until(self, number: int, from_orig: bool, seq: int, near: int = -1) -> None:
+        """Select no segment of one direction that ends at or before sequence number ``seq``.
+
+        ``near`` is the row it was last seen in, if that is known.
+        """
+        column = k.ORIG_SKIP if from_orig else k.RESP_SKIP
+        self._mark(number, column, seq & 0xFFFFFFFF, near)
 
     def isn(self, number: int) -> tuple[int, int]:
         """Sequence numbers of the SYN of originator and responder; -1 not seen."""
@@ -228,9 +232,11 @@ class ConversationTable:
         """Fill ``row`` anew for rows ``start`` to ``stop`` of a block: they have moved."""
         self.row[start:stop] = self._rows_of(columns.conversation[start:stop])
 
-    def _row(self, number: int) -> int:
+    def _row(self, number: int, near: int = -1) -> int:
         """Row of a conversation, -1 where it left: numbers ascend by row."""
         used = len(self)
+        if 0 <= near < used and self.table[near, k.NUMBER] == number:
+            return near
         r = bisect_left(self.table[:, k.NUMBER], number, 0, used)
         return r if r < used and self.table[r, k.NUMBER] == number else -1
 
@@ -243,8 +249,8 @@ class ConversationTable:
         at = np.minimum(np.searchsorted(known, numbers), used - 1)
         return np.where(known[at] == numbers, at, -1).astype(np.int64)
 
-    def _mark(self, number: int, column: int, value: int) -> None:
-        r = self._row(number)
+    def _mark(self, number: int, column: int, value: int, near: int = -1) -> None:
+        r = self._row(number, near)
         if r >= 0:
             self.table[r, column] = value
 

@@ -167,8 +167,8 @@ class Stream(Generic[M]):
         ``data`` was cut off by a snap length and will not come again.
         """
         if flags & SYN:
-            seq = (seq + 1) & _MASK  # RFC 9293 §3.4: the SYN takes a sequence number
-            self._begin(seq)
+            self.begin(seq)
+            seq = (seq + 1) & _MASK
         elif self._base < 0:
             self._base = seq
         if flags & RST:
@@ -182,6 +182,27 @@ class Stream(Generic[M]):
         if offset == self.next and not self._held:  # by far the most
             return self._deliver(offset, length, data, mark)
         return self._late_or_early(offset, length, data, mark)
+
+    def go_on(self, seq: int, data: bytes, mark: M) -> Chunk[M] | None:
+        """What :meth:`feed` would give of a whole segment without SYN, FIN or RST: by far the most.
+
+        ``None``: it does not just continue the stream, and nothing was done.
+        """
+        at = self.next
+        if (
+            (self._base + at) & _MASK != seq
+            or self._held
+            or self.fin >= 0
+            or at < self._skip_to
+            or self._base < 0
+            or not data
+        ):
+            return None
+        self.next = stop = at + len(data)
+        if self._top < stop:
+            self._top = stop
+        self._remember(at, data)
+        return Chunk(at, data, mark)
 
     def acked(self, ack: int, mark: M) -> list[Chunk[M] | Gap[M]]:
         """The other side acknowledges all before ``ack``: what is missing there was lost to us."""
@@ -199,7 +220,7 @@ class Stream(Generic[M]):
 
     def unwanted(self) -> tuple[int, int] | None:
         """Sequence numbers ``[from, to)`` of bytes that need not be fed; ``None`` if none."""
-        if self._base < 0 or self._skip_to <= self.next:
+        if self._skip_to <= self.next or self._base < 0:
             return None
         return (self._base + self.next) & _MASK, (self._base + self._skip_to) & _MASK
 
@@ -224,7 +245,9 @@ class Stream(Generic[M]):
         self._held.clear()
         self._recent.clear()
 
-    def _begin(self, base: int) -> None:
+    def begin(self, isn: int) -> None:
+        """A SYN with this sequence number, of which it takes one (RFC 9293 §3.4)."""
+        base = (isn + 1) & _MASK
         if self._base < 0:
             self._base, self.from_syn = base, True
         elif self._base == base:

@@ -11,6 +11,7 @@ from wardwatch.decode.wire.banner import SHOWN
 from wardwatch.decode.wire.reader import text, u32
 from wardwatch.model.evidence import Anomaly, ByteSpan
 from wardwatch.observe.follow import FOLLOW, IGNORE, Flow, Follower, Inbox
+from wardwatch.observe.heads import Read, is_xml
 from wardwatch.observe.logins import Attempt, add_login
 
 if TYPE_CHECKING:
@@ -51,18 +52,26 @@ class Http(Follower):
         self._logged: set[tuple[str, str, str]] = set()
         self._server_shown = False
         self._searched = [0, 0]
+        self._read: Read | None = None  # the head that the box begins with, if it was read already
+        near, far = flow.ends[client], flow.ends[1 - client]
+        self._columns = (near.ip, far.ip, far.port, far.mac)
 
     @property
     def buffered(self) -> int:
         """Bytes kept in memory."""
-        peeks = sum(len(peek) for peek in self._peek if peek)
-        return len(self._boxes[0]) + len(self._boxes[1]) + peeks
+        one, two = self._boxes
+        kept = len(one.data) + len(two.data)
+        for peek in self._peek:
+            if peek:
+                kept += len(peek)
+        return kept
 
     def data(self, side: int, chunk: Chunk[Where]) -> None:
         """Read what came in order."""
         box = self._boxes[side]
-        box.feed(chunk)
-        while len(box) and self.flow.follower is self and self._step(side, box, chunk.mark):
+        if box.data or self._modes[side] != _HEAD or not self._plain_head(side, box, chunk):
+            box.feed(chunk)
+        while box.data and self.flow.follower is self and self._step(side, box, chunk.mark):
             pass
         if self._modes[side] == _DEAD:
             box.clear()
@@ -94,6 +103,43 @@ class Http(Follower):
             if attempt is not None:
                 self._log(attempt, "unknown", -1)
         self._asked.clear()
+
+    def _plain_head(self, side: int, box: Inbox, chunk: Chunk[Where]) -> bool:
+        """Take a plain head that a chunk begins with, and its body: the rule, in one step.
+
+        ``False``: it is none, and nothing was done; the steps below are for all heads.
+        """
+        said = chunk.data
+        begins = http.looks_like(said) if side == self._client else said.startswith(b"HTTP/")
+        found = _HEAD_END.search(said) if begins and chunk.start >= box.start else None
+        if found is None:
+            return False
+        size = found.end()
+        self._read = read = self.flow.shared.heads.read(said[:size])
+        head = read.head
+        if not read.plain or head is None or (head.method == "") == (side == self._client):
+            return False
+        body = head.content_length
+        if side == self._client:
+            body = max(body, 0)
+            if len(self._asked) < MAX_ASKED:
+                self._asked.append((head.method, None))
+        else:
+            method, attempt = self._asked[0] if self._asked else ("", None)
+            if attempt is not None or method == "CONNECT":
+                return False
+            if method == "HEAD" or head.status in (204, 304):  # RFC 9112 §6.3
+                body = 0
+            if body < 0:
+                return False
+            del self._asked[:1]
+        self._row(side, read, chunk.mark)
+        self._read = None
+        if body and size == len(said):
+            self._expect_body(side, head, True)
+            body = 0
+        box.feed_past(chunk, size + body)
+        return True
 
     def _step(self, side: int, box: Inbox, where: Where) -> bool:
         """Take what can be taken; ``False``: more bytes are needed, or none are wanted."""
@@ -133,12 +179,13 @@ class Http(Follower):
             return False
         self._searched[side] = 0
         raw = box.take(found.end())
-        head, anomalies = self.flow.shared.heads(raw)
-        self.flow.anomalies("http", anomalies, where)
+        read, self._read = self._read or self.flow.shared.heads.read(raw), None
+        head = read.head
+        self.flow.anomalies("http", read.anomalies, where)
         if head is None:
             self._modes[side] = _DEAD
             return False
-        self._row(side, head, where)
+        self._row(side, read, where)
         if side == self._client:
             self._request(side, head, where)
         else:
@@ -200,8 +247,7 @@ class Http(Follower):
     def _expect_body(self, side: int, head: http.Head, any_body: bool) -> None:
         if not any_body:
             return
-        xml = head.content_type.endswith("xml") or "soap" in head.content_type
-        self._peek[side] = bytearray() if xml else None
+        self._peek[side] = bytearray() if is_xml(head) else None
         self._chunked[side] = head.chunked
         if head.chunked:
             self._modes[side] = _CHUNK
@@ -255,29 +301,11 @@ class Http(Follower):
             self._logged.add(same)
             add_login(self.flow, 1 - self._client, "http", attempt, outcome, packet)
 
-    def _row(self, side: int, head: http.Head, where: Where) -> None:
-        near, far = self.flow.ends[self._client], self.flow.ends[1 - self._client]
-        row = {
-            "client": near.ip,
-            "server": far.ip,
-            "server_port": far.port,
-            "server_mac": far.mac,
-            "direction": "request" if head.method else "response",
-            "method": head.method,
-            "host": head.host,
-            "version": head.version,
-            "status": head.status,
-            "user_agent": head.user_agent,
-            "server_header": head.server,
-            "content_type": head.content_type,
-            "content_length": head.content_length,
-            "auth_scheme": head.auth_scheme,
-            "soap_action": head.soap_action,
-        }
-        self.flow.add("http", where, row)
-        if head.server and not self._server_shown and side != self._client:
+    def _row(self, side: int, read: Read, where: Where) -> None:
+        self.flow.put("http", where, self._columns + read.row)
+        if not self._server_shown and side != self._client and read.head and read.head.server:
             self._server_shown = True
-            self.flow.banner(side, "http", head.server[:SHOWN], where)
+            self.flow.banner(side, "http", read.head.server[:SHOWN], where)
 
 
 def _outcome(status: int) -> str:
@@ -400,6 +428,8 @@ class Hl7(Follower):
         if not self._mllp[1 - side]:
             self._message(1 - side)  # unframed: an answer shows that it is complete
         box = self._boxes[side]
+        if not box.data and self._whole_message(side, box, chunk):
+            return
         box.feed(chunk)
         while (found := _DELIMITER.search(box.data)) is not None:
             self._marks[side] = chunk.mark
@@ -428,6 +458,30 @@ class Hl7(Follower):
             box = self._boxes[side]
             self._segment(side, box.take(len(box)))
             self._message(side)
+
+    def _whole_message(self, side: int, box: Inbox, chunk: Chunk[Where]) -> bool:
+        """Take a chunk that is one message in its frame: the rule, in one step.
+
+        ``False``: it is none, and nothing was done.
+        """
+        said = chunk.data
+        if (
+            not said.endswith(b"\x1c\r")
+            or said.rfind(b"\x0b") != 0
+            or said.find(b"\x1c") != len(said) - 2
+            or b"\n" in said
+            or chunk.start < box.start
+        ):
+            return False
+        box.feed_past(chunk, len(said))
+        self._marks[side] = chunk.mark
+        self._message(side)
+        self._mllp[side] = True
+        self._over[side] = False
+        for segment in said[1:-2].split(b"\r"):
+            self._segment(side, segment)
+        self._message(side)
+        return True
 
     def _segment(self, side: int, segment: bytes) -> None:
         over, self._over[side] = self._over[side], False

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from wardwatch.decode.stream import Chunk, Gap, Pool, Stream
-from wardwatch.decode.wire import http
 from wardwatch.observe.chains import Chains, Fingerprints
+from wardwatch.observe.heads import Heads
 from wardwatch.observe.where import Where
 
 if TYPE_CHECKING:
@@ -40,13 +40,13 @@ class Shared:
         self.datagrams = datagrams
         self.pool = Pool()
         self.parser_calls = 0
-        """Python parsers called; an answer from a cache is no call."""
+        """Python parsers called, those of heads apart; an answer from a cache is no call."""
         self.services: dict[int, str] = {}
         self.given_up = 0
         """Conversations no longer read because a bound of their reader was reached."""
         self.chains = Chains()
         self.fingerprints = Fingerprints()
-        self._heads: dict[bytes, tuple[http.Head | None, tuple[Anomaly, ...]]] = {}
+        self.heads = Heads()
         self._hellos: One | None = None
         self.expected: dict[tuple[str, int], None] = {}
         """Where FTP data connections will be opened to, see :meth:`expect`."""
@@ -60,19 +60,6 @@ class Shared:
             self._hellos = One()
         return self._hellos
 
-    def heads(self, raw: bytes) -> tuple[http.Head | None, tuple[Anomaly, ...]]:
-        """An HTTP head read; heads without credentials are remembered, they come by thousands."""
-        known = self._heads.get(raw)
-        if known is not None:
-            return known
-        self.parser_calls += 1
-        found = http.parse(raw)
-        if found[0] is not None and not found[0].credentials and len(raw) <= 4096:
-            if len(self._heads) >= MAX_HEADS:
-                self._heads.clear()
-            self._heads[raw] = found
-        return found
-
     def expect(self, host: str, port: int) -> None:
         """An FTP data connection to ``host`` and ``port`` was agreed upon."""
         self.expected[host, port] = None
@@ -80,8 +67,6 @@ class Shared:
             self.expected.pop(next(iter(self.expected)))
 
 
-MAX_HEADS = 2048
-"""HTTP heads remembered, at most 4 KiB each."""
 MAX_EXPECTED = 4096
 """FTP data connections agreed upon and not yet opened; PORT commands cost a peer nothing."""
 
@@ -109,6 +94,8 @@ class Flow:
         self.follower: Follower = Follower(self)
         self.service = ""
         self.closed = [False, False]
+        self.accounted = 0
+        """Bytes in memory when it was last counted."""
         self._anomalies = 0
 
     @property
@@ -128,6 +115,11 @@ class Flow:
         if follower.service and follower.service not in self.service.split(","):
             self.service = f"{self.service},{follower.service}".lstrip(",")
             self.shared.services[self.number] = self.service
+
+    def put(self, table: str, where: Where, row: tuple[Any, ...]) -> None:
+        """Add a row of the columns behind those that say where, a value for each."""
+        place = (where.capture, where.packet, where.ts, where.segment, self.number)
+        self.shared.spool.put(table, place + row)
 
     def add(self, table: str, where: Where, row: Mapping[str, Any]) -> None:
         """Add a row with the columns that say where; those the row names itself win."""
@@ -242,6 +234,16 @@ class Inbox:
         at = len(self.data)
         self.data += fresh
         return at
+
+    def feed_past(self, chunk: Chunk[Where], size: int) -> None:
+        """Take a chunk where nothing is here, and consume ``size`` bytes, all there or not."""
+        self.previous, self.mark = None, chunk.mark
+        self.start = chunk.start + size
+        here = len(chunk.data)
+        if size < here:
+            self.data += chunk.data[size:]
+        elif size > here:
+            self._stream.skip_to(self.start)
 
     def take(self, size: int) -> bytes:
         """Consume ``size`` bytes, which are there."""

@@ -70,11 +70,11 @@ class Observer:
         *,
         idle_s: float = 0.0,
         seats: int = young.SEATS,
-        threads: int = 0,
+        way: int = 0,
     ) -> None:
         """``seats``: conversations that the kernel follows at once; 0 leaves all to Python.
 
-        ``threads``: 1 reads, decodes and understands in one; 0 as many as there is use for.
+        ``way``: of sharing the work among cores (:mod:`~wardwatch.observe.ahead`); 0 what pays.
         """
         self.packets = 0
         self.outcomes = [0, 0, 0]
@@ -82,12 +82,13 @@ class Observer:
         self.damaged = False
         self._spool = spool
         self._columns = PacketColumns.of_size(0)
+        self._segment_of = np.zeros(0, np.int32)
         self._events = headers.Events()
         """Tags counted where packets are decoded, which may be another thread."""
         self._late_events = headers.Events()
         """Tags inside of datagrams put together from fragments."""
-        self._threads = threads
-        self._vantage = Vantage(spool)
+        self._way = way
+        self._vantage = Vantage(spool, headers.TUNNELS)
         self._conversations = ConversationTable(MOST_CONVERSATIONS, round(idle_s * NS))
         self._bindings = Bindings(spool)
         self._datagrams = Datagrams(spool, secrets)
@@ -120,7 +121,7 @@ class Observer:
         """
         tally = Tally()
         with open_capture(path, number) as reader:
-            with closing(decoded(reader, self._events, threads=self._threads)) as blocks:
+            with closing(decoded(reader, self._events, self._vantage, way=self._way)) as blocks:
                 for given in blocks:
                     self._take(given, tally)
                     progress(given.bytes_read)
@@ -148,10 +149,10 @@ class Observer:
         n = block.n
         if not n:
             return
-        self._columns = columns
+        self._columns, self._segment_of = columns, given.segment
         tally.take(block, columns)
-        self._vantage.take(block, columns, given.interfaces, headers.TUNNELS)
-        self._conversations.update(block, columns, self._vantage.segment)
+        self._vantage.write()
+        self._conversations.update(block, columns, given.segment)
         self._messages(block)
         if self._conversations.pending > WRITE_ROWS:
             for piece in self._conversations.finished_pieces(WRITE_ROWS):
@@ -167,22 +168,27 @@ class Observer:
             chosen = np.flatnonzero(kind == number)
             if chosen.size:
                 own = rows[chosen]
-                segment = self._vantage.segment[own].astype(np.int64)
+                segment = self._segment_of[own].astype(np.int64)
                 left = bulk(block, columns, own, segment, self._vantage.names)
                 wanted[chosen] = False
                 wanted[chosen[left]] = True
         asked = np.zeros(block.n, np.uint8)
         asked[rows[wanted]] = 1
 
+        names, arena, row = self._vantage.names, block.arena, self._conversations.row
+
         def read(told: Told, pieces: Sequence[Piece]) -> None:
-            self._reread(pieces)
+            if pieces:
+                self._reread(pieces)
             i = told[young.ROW]
             if columns.kind[i] != kinds.KIND_TCP:
-                self._message(block, columns, i, _cited(self._vantage.names, told))
+                self._message(block, columns, i, _cited(names, told))
             elif self._is_wanted(told):
-                self._segment(told, _payload(block, columns, i), _cited(self._vantage.names, told))
+                start = told[young.START]
+                payload = arena[start : start + told[young.LENGTH]].tobytes()
+                self._segment(told, payload, _cited(names, told), int(row[i]))
 
-        self._young.walk(block, columns, asked, self._vantage.segment, self._conversations, read)
+        self._young.walk(block, columns, asked, self._segment_of, self._conversations, read)
         self._settle(SETTLE_ROWS)
         for i in discovery.rows_of(columns, block.n).tolist():
             self._discovery.read(_payload(block, columns, i), self._where(block, columns, i))
@@ -195,14 +201,12 @@ class Observer:
 
     def _is_wanted(self, told: Told) -> bool:
         """Whether a segment is wanted still, behind those that were told together with it."""
-        number, flags = told[young.CONVERSATION], told[young.FLAGS]
-        interest = self._interest.get(number)
-        if interest is None:
-            return True
-        if interest == IGNORE:
-            return False
-        unwanted = self._sessions.skip(number, bool(told[young.FROM_ORIG]))
-        if unwanted is None or flags & (SYN | FIN | RST):
+        number = told[young.CONVERSATION]
+        flow = self._sessions.flow(number)
+        if flow is None:
+            return self._interest.get(number) != IGNORE
+        unwanted = flow.streams[1 - told[young.FROM_ORIG]].unwanted()
+        if unwanted is None or told[young.FLAGS] & (SYN | FIN | RST):
             return True
         return told[young.LENGTH] > 0 and is_behind(
             told[young.SEQ], told[young.LENGTH], unwanted[1]
@@ -215,7 +219,7 @@ class Observer:
 
     def _where(self, block: PacketBlock, columns: PacketColumns, i: int) -> Where:
         """The packet of row ``i`` as rows of tables will cite it."""
-        return _cited(self._vantage.names, tell(block, columns, i, int(self._vantage.segment[i])))
+        return _cited(self._vantage.names, tell(block, columns, i, int(self._segment_of[i])))
 
     def _message(self, block: PacketBlock, columns: PacketColumns, i: int, where: Where) -> None:
         """One packet that carries an answer."""
@@ -242,7 +246,7 @@ class Observer:
             self._datagrams.anomalies("ip", anomalies, where)
         if whole is not None:
             one, inner = reassembled(whole, block, columns, i, self._late_events)
-            there = self._vantage.segment[i : i + 1]
+            there = self._segment_of[i : i + 1]
             self._conversations.touch(one, inner, whole, there)
         elif _cut_at_its_beginning(columns, i):
             # It never will be whole: what is there is read as far as it goes.
@@ -256,17 +260,19 @@ class Observer:
             inside = _segment_inside(columns, i, inner, where.segment)
             self._message(one, inner, 0, _cited((inside,), tell(one, inner, 0, 0)))
 
-    def _segment(self, told: Told, payload: bytes, where: Where) -> None:
-        """One TCP segment of a conversation that somebody reads, or may come to read."""
+    def _segment(self, told: Told, payload: bytes, where: Where, near: int = -1) -> None:
+        """One TCP segment of a conversation that somebody reads, or may come to read.
+
+        ``near`` is the row of the conversation, where that is known.
+        """
         number = where.conversation
         from_orig = bool(told[young.FROM_ORIG])
         flags = told[young.FLAGS]
-        sessions = self._sessions
         before = self._interest.get(number)
         if before is None:
             before = self._interest[number] = -1
             self._begin(number, where, from_orig, flags)
-        sessions.segment(
+        flow = self._sessions.segment(
             number,
             from_orig,
             told[young.SEQ],
@@ -276,14 +282,15 @@ class Observer:
             where,
             told[young.CLAIMED],
         )
-        interest = sessions.interest(number)
+        interest = IGNORE if flow is None else flow.follower.interest
         if interest != before:
             self._interest[number] = interest
-            self._conversations.interest(number, interest, agrees=sessions.agrees(number))
-        if interest == FOLLOW:
-            unwanted = sessions.skip(number, from_orig)
+            agrees = flow is not None and flow.follower.agrees
+            self._conversations.interest(number, interest, agrees=agrees)
+        if flow is not None and interest == FOLLOW:
+            unwanted = flow.streams[0 if from_orig else 1].unwanted()
             if unwanted is not None:
-                self._conversations.skip_until(number, from_orig, unwanted[1])
+                self._conversations.skip_until(number, from_orig, unwanted[1], near)
 
     def _begin(self, number: int, where: Where, from_orig: bool, flags: int) -> None:
         """Tell the stream's beginning: SYNs are remembered by the kernel, not brought one by one.
@@ -293,12 +300,10 @@ class Observer:
         if flags & SYN and not flags & ACK:
             return
         orig, resp = self._conversations.isn(number)
-        here, there = (where, _turned(where)) if from_orig else (_turned(where), where)
-        if orig >= 0:
-            self._sessions.segment(number, True, orig, 0, SYN, b"", here, 0)
-        if resp >= 0 and not flags & SYN:
-            after = (orig + 1) & 0xFFFFFFFF if orig >= 0 else 0
-            self._sessions.segment(number, False, resp, after, SYN | ACK, b"", there, 0)
+        if flags & SYN:
+            resp = -1
+        if orig >= 0 or resp >= 0:
+            self._sessions.begin(number, orig, resp, where if from_orig else _turned(where))
 
     def _write(self, columns: Columns) -> None:
         """Rows of conversations that have left the table."""
@@ -319,12 +324,12 @@ class Observer:
     def _write_segments(self) -> None:
         """The vantage, with what conversations and messages add to it."""
         told = vantage_of_messages(self._spool)
-        for row in self._vantage.rows(headers.TUNNELS):
+        for row in self._vantage.rows():
             self._spool.add("segments", {**row, **told(row["capture"], row["segment"])})
 
     def _segment_name(self, i: int) -> str:
         """Segment of row ``i`` of the present block."""
-        return self._vantage.names[int(self._vantage.segment[i])]
+        return self._vantage.names[int(self._segment_of[i])]
 
     def _given_up(self) -> int:
         """Conversations, streams and stations given up so far because a bound was reached."""

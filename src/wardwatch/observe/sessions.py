@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from wardwatch.decode.stream import ACK, RST, SYN, Chunk, Gap
+from wardwatch.decode.stream import ACK, FIN, RST, SYN, Chunk, Gap
 from wardwatch.observe.exchanges import DeviceStream
 from wardwatch.observe.follow import FOLLOW, IGNORE, UNDECIDED, Flow, Shared
 from wardwatch.observe.recognise import Undecided
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from wardwatch.observe.tables import Spool
     from wardwatch.observe.where import Where
 
+_MARKS = SYN | FIN | RST
 MAX_FOLLOWED = 16_384
 """Conversations followed at once, some 3 KiB each: a SYN flood must not cost more."""
 MAX_BUFFERED = 64 * 1024 * 1024
@@ -48,7 +49,6 @@ class Sessions:
         self.shared = Shared(spool, secrets, datagrams)
         """What all readers of conversations share."""
         self._flows: OrderedDict[int, Flow] = OrderedDict()
-        self._sizes: dict[int, int] = {}
         self._buffered = 0
         self._over: set[int] = set()
         self.services = self.shared.services
@@ -61,7 +61,7 @@ class Sessions:
     @property
     def parser_calls(self) -> int:
         """Python parsers called so far."""
-        return self.shared.parser_calls
+        return self.shared.parser_calls + self.shared.heads.calls
 
     def interest(self, conversation: int) -> int:
         """0 not decided yet, 1 followed, 2 nothing more is wanted of it."""
@@ -69,6 +69,10 @@ class Sessions:
             return IGNORE
         flow = self._flows.get(conversation)
         return UNDECIDED if flow is None else flow.follower.interest
+
+    def flow(self, conversation: int) -> Flow | None:
+        """A conversation that is followed, or may come to be."""
+        return self._flows.get(conversation)
 
     def agrees(self, conversation: int) -> bool:
         """Whether what it says may agree upon other connections."""
@@ -93,8 +97,11 @@ class Sessions:
         payload: bytes,
         where: Where,
         claimed: int = -1,
-    ) -> None:
-        """Take one TCP segment, in capture order; ``claimed`` is its payload by the IP header."""
+    ) -> Flow | None:
+        """Take one TCP segment, in capture order; ``claimed`` is its payload by the IP header.
+
+        ⇒ the conversation, if more is wanted of it.
+        """
         flow = self._flows.get(conversation)
         if flags & SYN and not flags & ACK and self._reopens(conversation, flow, from_orig, seq):
             self.close(conversation)
@@ -102,17 +109,26 @@ class Sessions:
             flow = None
         if flow is None:
             if conversation in self._over:
-                return
+                return None
             flow = self._open(conversation, where, from_orig)
         else:
             self._flows.move_to_end(conversation)
         flow.last = where
         side = 0 if from_orig else 1
         stream, other = flow.streams[side], flow.streams[1 - side]
-        if flags & ACK and other.seen:
+        if flags & ACK:
             pieces = other.acked(ack, where)
             if pieces:
                 self._hand_over(flow, 1 - side, pieces)
+        if not flags & _MARKS and claimed <= len(payload) and not stream.anomalies:
+            chunk = stream.go_on(seq, payload, where)
+            if chunk is not None:
+                flow.follower.data(side, chunk)
+                if flow.follower.interest == IGNORE:
+                    self._finish(flow)
+                    return None
+                self._account(flow)
+                return flow
         pieces = stream.feed(seq, flags, payload, where, claimed)
         if pieces:
             self._hand_over(flow, side, pieces)
@@ -124,13 +140,29 @@ class Sessions:
             flow.closed[side] = True
             flow.follower.closed(side, where)
             flow.closed[1 - side] = True
-        elif not flow.closed[side] and stream.ended:
+        elif stream.fin >= 0 and stream.ended and not flow.closed[side]:
             flow.closed[side] = True
             flow.follower.closed(side, where)
         if flow.follower.interest == IGNORE or (flow.closed[0] and flow.closed[1]):
             self._finish(flow)
-        else:
-            self._account(flow)
+            return None
+        self._account(flow)
+        return flow
+
+    def begin(self, conversation: int, orig: int, resp: int, where: Where) -> None:
+        """Begin a conversation whose SYNs somebody else has seen, before its first segment.
+
+        ``orig`` and ``resp`` are their sequence numbers, -1 of one that was not seen (but not of
+        both); ``where`` is a packet of the originator.
+        """
+        if conversation in self._over:
+            if orig < 0:
+                return
+            self._over.discard(conversation)
+        flow = self._open(conversation, where, True)
+        for stream, isn in zip(flow.streams, (orig, resp), strict=True):
+            if isn >= 0:
+                stream.begin(isn)
 
     def close(self, conversation: int) -> None:
         """The conversation is over: write what it still holds, forget it."""
@@ -194,14 +226,15 @@ class Sessions:
         one.drop()
         two.drop()
         self._flows.pop(number, None)
-        self._buffered -= self._sizes.pop(number, 0)
+        self._buffered -= flow.accounted
+        flow.accounted = 0
         self._over.add(number)
 
     def _account(self, flow: Flow) -> None:
         size = flow.buffered
-        before = self._sizes.get(flow.number, 0)
+        before = flow.accounted
         if size != before:
-            self._sizes[flow.number] = size
+            flow.accounted = size
             self._buffered += size - before
             while self._buffered > MAX_BUFFERED and len(self._flows) > 1:
                 self._evict()

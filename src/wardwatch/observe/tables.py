@@ -140,11 +140,15 @@ class Spool:
     def add(self, table: str, row: Mapping[str, Any]) -> None:
         """Append one row; a name the registry does not know is our bug and raises ``KeyError``."""
         none = self._none[table]
-        if not row.keys() <= none.keys():
-            raise KeyError(f"{table}: {sorted(row.keys() - none.keys())}")
         merged = {**none, **row}
+        if len(merged) != len(none):
+            raise KeyError(f"{table}: {sorted(row.keys() - none.keys())}")
+        self.put(table, tuple(merged.values()))
+
+    def put(self, table: str, row: tuple[Any, ...]) -> None:
+        """Append one row that has a value for every column, in the registry's order."""
         rows = self._rows[table]
-        rows.append(tuple(merged.values()))
+        rows.append(row)
         self.counts[table] += 1
         if len(rows) >= GATHER_ROWS:
             self._gather(table)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from wardwatch.observe.chains import Known
     from wardwatch.observe.follow import Shared
 
+MAX_LISTS = 256
+"""Certificate messages remembered by their bytes, at most ``SERVER_ROOM`` of them each."""
 MAX_SHAPES = 4_096
 """Different ClientHellos remembered as columns; GREASE makes some twenty of every browser."""
 
@@ -67,8 +69,11 @@ class Young:
         self._lists = np.zeros((1, rows_tls.WIDTH), np.int32)
         self._told = np.zeros((k.AT_ONCE, k.TOLD), np.int64)
         self._control = np.zeros(2, np.int64)
+        self._columns_of: PacketColumns | None = None
+        self._arrays: k.Arrays = None
         self.reread = 0
         """Rows that Python was given, with their pieces."""
+        self._chains: dict[bytes, tuple[Known, ...]] = {}
         self._shapes: dict[bytes, int] = {}
         self._columns: dict[str, list[Any]] = {name: [] for name in _OF_SHAPE}
 
@@ -86,7 +91,8 @@ class Young:
         ``wanted`` (n,): 1 for rows without TCP that it reads; ``where`` (n,): number of the
         segment. ``pieces`` are those of a conversation that the kernel gives up with this row.
         """
-        arrays = k.columns_of(columns)
+        if columns is not self._columns_of:
+            self._columns_of, self._arrays = columns, k.columns_of(columns)
         i, n = 0, block.n
         generation = table.generation
         expected = self._shared.expected
@@ -101,7 +107,7 @@ class Young:
                 wanted,
                 block.arena,
                 block.time,
-                arrays,
+                self._arrays,
                 where,
                 table.table,
                 table.row,
@@ -175,8 +181,11 @@ class Young:
         odd = [i for i in range(count) if not row[i, rows_tls.OK] or chains[i] is None]
         if good:
             self._write(seats[good], row[good], lists[good], [chains[i] or () for i in good])
-        for seat in seats[good].tolist():
-            self._empty(seat)
+        if good:
+            self._seats[seats[good], k.MODE] = k.EMPTY
+            free = int(self._free[-1])
+            self._free[free : free + len(good)] = seats[good]
+            self._free[-1] = free + len(good)
         return [self._leave(seat) for seat in seats[odd].tolist()]
 
     def _leave(self, seat: int) -> list[Piece]:
@@ -207,6 +216,9 @@ class Young:
             return ()
         chains = self._shared.chains
         body = self._kept[at : at + size].tobytes()
+        found = self._chains.get(body)
+        if found is not None:
+            return found
         ders = chains.lists.get(body)
         if ders is None:
             self._shared.parser_calls += 1
@@ -217,7 +229,12 @@ class Young:
         before = chains.calls
         known = tuple(chains.read(der) for der in ders)
         self._shared.parser_calls += chains.calls - before
-        return None if any(one.anomalies for one in known) else known
+        if any(one.anomalies for one in known):
+            return None
+        if len(self._chains) >= MAX_LISTS:
+            self._chains.clear()
+        self._chains[body] = known
+        return known
 
     def _write(
         self,
@@ -232,9 +249,10 @@ class Young:
         ends = self._pieces[seats, 0]  # whose addresses and MACs the conversation bears
         numbers = s[:, k.NUMBER].tolist()
         servers = _ips(ends, k.DST_HI)
+        keys = lists.view(f"V{lists.itemsize * rows_tls.WIDTH}").ravel().tolist()
         shape = [
-            self._shape(one, its.tobytes(), its, told)
-            for one, its, told in zip(row, lists, row.tolist(), strict=True)
+            self._shape(row, lists, i, key, told)
+            for i, (key, told) in enumerate(zip(keys, row.tolist(), strict=True))
         ]
         names = [
             text(self._kept[at : at + size].tobytes(), 255) if at >= 0 else ""
@@ -321,9 +339,12 @@ class Young:
         }
 
     def _shape(
-        self, row: NDArray[np.int64], key: bytes, lists: NDArray[np.int32], told: Told
+        self, row: NDArray[np.int64], lists: NDArray[np.int32], i: int, key: bytes, told: Told
     ) -> int:
-        """Number of the shape of a hello: what makes its fingerprints, and nothing of its own."""
+        """Number of the shape of hello ``i``: what makes its fingerprints, and nothing of its own.
+
+        ``key`` holds the bytes of its lists, ``told`` the numbers of its row.
+        """
         alpn_at = told[rows_tls.ALPN_AT]
         alpn = (
             self._kept[alpn_at : alpn_at + told[rows_tls.ALPN_LEN]].tobytes()
@@ -334,7 +355,7 @@ class Young:
         key += bytes(counts) + told[rows_tls.VERSION].to_bytes(2, "big") + alpn
         found = self._shapes.get(key)
         if found is None:
-            hello = rows_tls.client_hello_of(self._kept, row, lists)
+            hello = rows_tls.client_hello_of(self._kept, row[i], lists[i])
             ja3, ja4 = self._shared.fingerprints.of(hello)
             found = self._shapes[key] = len(self._shapes)
             for name, value in (

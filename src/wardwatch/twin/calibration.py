@@ -103,11 +103,63 @@ def scattered(draws: Random, m: p.Mechanics) -> p.Mechanics:
 def held_out(count: int = SYRINGES) -> list[float]:
     """Minutes without delivery, 0.1 mL/h lowered by 50 cm, of so many syringes, in order.
 
-    Neff 2002 found 28.5 ± 5.0; nothing of the model was fitted to it.
+    :data:`HELD_OUT_MIN` was found; nothing of the model was fitted to it.
     """
     draws = Random("hold-out")  # noqa: S311 — repeatable is the point
     m = p.mechanics("bd-60")
     return sorted(_lowered(scattered(draws, m), 0.1, 50)[0] for _ in range(count))
+
+
+HELD_OUT_MIN, HELD_OUT_SD = 28.5, 5.0
+"""Neff TA et al., Can J Anaesth 2002;49(10):1048-52: a "conventional syringe pump assembly" at
+100 µL/h, lowered by 50 cm. The abstract, which is all that was read, names neither the size of the
+syringe nor its line; that it held 50 mL is this project's assumption."""
+
+
+class Sway(msgspec.Struct, frozen=True):
+    """What one parameter does to the hold-out, all others as they are."""
+
+    name: str
+    unit: str
+    low: float
+    high: float
+    """Ends of what was published of it."""
+    at_low: float
+    at_high: float
+    """Minutes without delivery there."""
+
+
+def stiffer(m: p.Mechanics, whole: float) -> p.Mechanics:
+    """The same syringe with another compliance of the whole (µL/mmHg), by its drive and stopper."""
+    return msgspec.structs.replace(m, k=m.area * m.a / (whole - m.c))
+
+
+def sensitivity() -> list[Sway]:
+    """The hold-out over what was published of each parameter of the 50 mL syringe."""
+    m = p.mechanics("bd-60")
+    friction = m.fc + m.fv
+    ways: tuple[tuple[str, str, tuple[float, float], Callable[[float], p.Mechanics]], ...] = (
+        ("compliance of the whole", "nL/Pa", COMPLIANCE_NL_PA, lambda x: stiffer(m, x * NL_PA)),
+        ("friction of the stopper", "N", FRICTION_N, lambda x: msgspec.structs.replace(
+            m, fc=m.fc * x / friction, fv=m.fv * x / friction)),
+        ("gap before it was primed", "µL", GAP_UL, lambda x: msgspec.structs.replace(
+            m, slack=m.slack * x / (sum(GAP_UL) / 2))),
+    )  # fmt: skip
+    return [
+        Sway(name, unit, *ends, *(_lowered(one(end), 0.1, 50)[0] for end in ends))
+        for name, unit, ends, one in ways
+    ]
+
+
+def compliance_for(minutes: float, rate_ml_h: float = 0.1, cm: float = 50) -> float:
+    """The compliance (nL/Pa) with which the 50 mL syringe, lowered, delivers nothing for so long."""
+    m = p.mechanics("bd-60")
+    low, high = m.c / NL_PA + 0.5, 60.0
+    while high - low > 0.001:
+        middle = (low + high) / 2
+        found = _lowered(stiffer(m, middle * NL_PA), rate_ml_h, cm)[0]
+        low, high = (middle, high) if found < minutes else (low, middle)
+    return low
 
 
 def rows() -> list[Row]:

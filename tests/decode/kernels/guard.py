@@ -20,7 +20,6 @@ from wardwatch.decode.columns import DECODED, KIND_ARP, KIND_DHCP, KIND_DNS, KIN
 from wardwatch.decode.conversations import ConversationTable
 from wardwatch.decode.kernels import headers, rows_tls
 from wardwatch.decode.kernels.conversations import IGNORE, ORIG_ISN, SEAT
-from wardwatch.decode.kernels.needles import Needles
 from wardwatch.decode.kernels.select import select_messages
 from wardwatch.model.block import Interface, PacketBlock
 from wardwatch.observe.fast_rows import FastRows
@@ -176,8 +175,7 @@ class Stages:
         self.events = headers.Events()
         # A small table, so that it grows and evicts while it is shot at
         self.table = ConversationTable(max_rows=40_000, idle_ns={17: 500_000})
-        self.needles = Needles([b"HTTP/1.", b"RTCS", b"<Medfusion"], [b"220 ", b"MSH|"])
-        self.vantage = Vantage(Nowhere())
+        self.vantage = Vantage(Nowhere(), headers.TUNNELS)
         self.fast = FastRows(Nowhere(), np.array([0x001A01], np.uint32))
         self.interfaces = [Interface(0, 1)]
         prefixes = np.array([0x001A01], np.uint32)
@@ -189,13 +187,13 @@ class Stages:
         n, c = block.n, self.columns
         headers.decode_block(block, c, self.events)
         self.check(block)
-        self.vantage.take(block, c, self.interfaces, headers.TUNNELS)
-        self.table.update(block, c, self.vantage.segment[:n])
+        segment = np.zeros(max(n, 1), np.int32)
+        self.vantage.take(block, c, self.interfaces, segment)
+        self.table.update(block, c, segment[:n])
         if self.table.pending:
             self.table.drain()
         rows = select_messages(n, c)
         self.seat(n, c)
-        self.needles.search(block, c, np.arange(n))
         kind = c.kind[rows]
         for number, bulk in (
             (KIND_DNS, self.fast.dns),
@@ -204,10 +202,10 @@ class Stages:
         ):
             own = rows[kind == number]
             if own.size:
-                bulk(block, c, own, self.vantage.segment[own].astype(np.int64), self.vantage.names)
+                bulk(block, c, own, segment[own].astype(np.int64), self.vantage.names)
         own = np.flatnonzero((c.kind[:n] == KIND_TCP) & (c.payload_len[:n] > 0))
         asked = np.zeros(n, np.uint8)
-        self.young.walk(block, c, asked, self.vantage.segment, self.table, lambda *given: None)
+        self.young.walk(block, c, asked, segment, self.table, lambda *given: None)
         self.young.settle()
         payload, size = c.payload[own], c.payload_len[own]
         rows_tls.client_hellos(

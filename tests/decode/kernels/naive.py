@@ -896,13 +896,3 @@ ANSWERS = {
         for a, b in ((x, y), (y, x))
     },
 }
-
-
-def needles(patterns, anchored, payload):
-    """Mask of the patterns in a payload."""
-    mask = 0
-    for k, pattern in enumerate(patterns):
-        mask |= (pattern in payload) << k
-    for k, pattern in enumerate(anchored, len(patterns)):
-        mask |= payload.startswith(pattern) << k
-    return mask

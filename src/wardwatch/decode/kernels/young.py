@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wardwatch.compiled import helper, hot, kernel
-from wardwatch.decode.columns import DECODED, KIND_TCP
+from wardwatch.decode.columns import DECODED, KIND_FRAGMENT, KIND_TCP
 from wardwatch.decode.kernels.conversations import (
     AGREES,
     FOLLOW,
@@ -137,10 +137,10 @@ def next_rows(
 ) -> int:
     """Go on to the next rows for Python ⇒ how many, 0 none are left.
 
-    Rows of conversations that Python follows already are told together; the first of those that
-    it does not know yet, or that may agree upon others, ends the list, so that what it learns
-    counts for all behind it. Where
-    a conversation leaves its seat, its pieces are to be read before the last row.
+    Datagrams, and rows of conversations that Python follows already, are told together; a fragment,
+    and the first row of a conversation that Python does not know yet or that may agree upon others,
+    ends the list, so that what it learns counts for all behind it. Where a conversation leaves its
+    seat, its pieces are to be read before the last row.
     """
     count = 0
     control[GIVEN_UP] = 0
@@ -191,10 +191,11 @@ def next_rows(
         told[count, LENGTH] = c.payload_len[i] if c.payload[i] >= 0 else 0
         told[count, ROW] = i
         if c.kind[i] != KIND_TCP:
-            # a datagram put together from fragments may be a segment, and move the table's rows
             count += 1
             i += 1
-            break
+            if c.kind[i - 1] == KIND_FRAGMENT:
+                break  # the datagram may be a segment, and move the table's rows
+            continue
         r = row_of[i]
         seat = rows[r, SEAT]
         if seat == THEIRS:

@@ -48,7 +48,7 @@ def wanted(segment: bytes) -> bool:
 
 def parse(payload: bytes) -> tuple[Message | None, tuple[Anomaly, ...]]:
     """Read a message, MLLP's framing taken off."""
-    segments = [s for s in re.split(rb"[\r\n]+", payload) if wanted(s)]
+    segments = [s for s in payload.replace(b"\n", b"\r").split(b"\r") if wanted(s)]
     if not payload.startswith(b"MSH") or len(segments[0]) < 4:
         return None, (Anomaly(NO_HEADER, ByteSpan(0, min(len(payload), 4))),)
     header = segments[0]
@@ -66,7 +66,7 @@ def parse(payload: bytes) -> tuple[Message | None, tuple[Anomaly, ...]]:
         anomalies.append(Anomaly(NO_TYPE, ByteSpan(0, len(header)), 9, len(fields)))
     device_id = device_type = ""
     for segment in segments[1:]:
-        observation = segment.split(between)
+        observation = segment.split(between, 19)
         if segment[:3] != b"OBX" or len(observation) < 4:
             continue
         if not device_id and _at(observation, 18):

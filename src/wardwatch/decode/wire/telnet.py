@@ -118,6 +118,8 @@ def _authentication(parameters: bytes, at: int, stop: int, anomalies: list[Anoma
 
 def prompt(line: bytes) -> str:
     """What the text at the end of a server's output asks for: user, password, command or ""."""
+    if line[-1:] not in _ENDS and b"\x1b" not in line:
+        return ""  # by far the most: an echo, or the middle of a line
     shown = _ESCAPES.sub(b"", line).strip(b"\r\n\0")
     if not shown.endswith((b":", b"$", b"#", b"%", b">", b" ")):
         return ""  # how all below end
@@ -140,6 +142,7 @@ def welcomed(said: bytes) -> bool:
     return _LAST.search(said) is not None
 
 
+_ENDS = (b":", b"$", b"#", b"%", b">", b" ", b"\r", b"\n", b"\0")
 _ESCAPES = re.compile(rb"\x1b(?:\[[0-?]{0,16}[ -/]{0,4}[@-~]|\][^\x07]{0,64}\x07|[@-Z])")  # ECMA-48
 _PASSWORD = re.compile(rb"(?:password|passcode|passwd)[^:\n]{0,40}:[ ]{0,2}$", re.IGNORECASE)
 _USER = re.compile(rb"(?:login|user ?name|user|account)[ ]?:[ ]{0,2}$", re.IGNORECASE)
