@@ -357,8 +357,8 @@ def claims(form: str, *, every_s: float = 10.0, count: int = 12) -> Callable[[Ac
         mark = Mark(
             kind, rogue.name, "" if cast == "broadcast" else pump.name, pump.vlan, *ATTACK, cast
         )
-        # Sessions begin with the slot: the router is heard then, on both sides of a claim.
-        begin = a.stage.start + a.slot * a.stage.pace.slot_s * NS + 35 * NS
+        # Into the pump's own session: the router is heard on both sides of a claim.
+        begin = a.stage.slot(pump, a.slot) + 10 * MS
         times = [begin + int(n * every_s * NS) for n in range(count)]
         for n, ts in enumerate(times):
             a.ward.wire(ts, pump.vlan, frame, mark._replace(unit=f"claim {n}"))
