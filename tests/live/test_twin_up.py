@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from wardwatch.twin import spaces, tls
+from wardwatch.model.values import NS
+from wardwatch.twin import live, spaces, tls
 from wardwatch.watch import Audit, audit
 
 WHY_NOT = spaces.possible() if hasattr(os, "fork") else "no fork on this system"
@@ -467,6 +468,9 @@ def test_s2_a_version_that_is_mended_takes_the_same_answer_for_none(tmp_path: Pa
     result, page = entered(tmp_path, heard, "--pumps", "1", "--version", "1.6.1", "--over-read")
     assert (page["beds"][0]["labels"], page["beds"][0]["restarts"]) == ([], 0)
     assert found(result, "dns_overread")
+    # Nothing of it was believed: it asked again before what was planted would have been forgotten.
+    first, second, *_ = result.tables.ask("SELECT ts FROM dns WHERE NOT is_response ORDER BY ts")
+    assert second.ts - first.ts < live.DNS_TTL_S * NS
 
 
 @needs("dnsmasq", "openssl")

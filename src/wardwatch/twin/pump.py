@@ -501,6 +501,8 @@ class Communications:
             raw = await asyncio.wait_for(loop.sock_recv(one, 4096), 3.0)
         now = time.monotonic_ns()
         self._changed(comms.dns_heard(self._now_module(), raw, ident, now))
+        if comms.dns_overreads(raw, ident):
+            return ""  # a mended version discards it and asks again (domain/pump.md §4.2)
         return self.names.answer(raw, host, ident, now)
 
     async def _lease(self) -> None:
