@@ -148,7 +148,8 @@ def test_dpkt_reads_every_frame_whatever_is_played():
                 assert dpkt.radiotap.Radiotap(frame.data).data
             else:
                 outer = dpkt.ethernet.Ethernet(frame.data)
-                if outer.type <= 1500:  # a length: IEEE 802.2 follows
+                tags = getattr(outer, "vlan_tags", [])
+                if (tags[-1] if tags else outer).type <= 1500:  # a length: IEEE 802.2 follows
                     assert dpkt.llc.LLC(outer.data).data
                 else:
                     assert not isinstance(outer.data, bytes), (name, frame.mark)
