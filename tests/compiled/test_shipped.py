@@ -95,6 +95,14 @@ def test_the_key_changes_with_the_source_the_constants_and_the_types() -> None:
     assert keys[0] == shipped.key_of(copied(stepping), "a")
 
 
+def test_the_key_is_the_same_wherever_numpy_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = shipped.key_of(stepping, "a")
+    monkeypatch.setattr(np.__spec__, "origin", "/somewhere/else/numpy/__init__.py")
+    monkeypatch.setattr(np, "__file__", "/somewhere/else/numpy/__init__.py")
+    assert "/somewhere/else" in repr(np)
+    assert shipped.key_of(stepping, "a") == here
+
+
 def test_a_function_without_source_is_not_found() -> None:
     made = eval("lambda a: a")
     with pytest.raises(store.Unkeepable, match="no source"):

@@ -260,7 +260,9 @@ def told(name: str, value: Any) -> str:
         return f"{type(value).__name__} {value!r}"
     if isinstance(value, tuple):
         return f"({', '.join(told(name, item) for item in value)})"
-    if isinstance(value, BuiltinFunctionType | type) or value is np:
+    if isinstance(value, BuiltinFunctionType | type):
         return repr(value)
+    if value is np:
+        return "module numpy"  # its repr tells where it is installed; its version is told elsewhere
     what = "module " + value.__name__ if isinstance(value, ModuleType) else type(value).__name__
     raise Unkeepable(f"{name} is of a kind whose change could not be told: {what}")
