@@ -7,6 +7,7 @@ called with. ``tests/compiled/test_shipped.py`` fails when the file is not what 
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import tempfile
@@ -63,17 +64,25 @@ def made(found: Called) -> bytes:
 
 
 def main() -> int:
-    """Write the file; 0, or 2 where the kernels' code was not made anew."""
-    from wardwatch.compiled.shipped import FILE
+    """Write the file, or with ``--check`` say what differs from it; 0, or 1 where something does."""
+    from wardwatch.compiled.shipped import FILE, unpack
 
     with tempfile.TemporaryDirectory() as name:
         # kernels that were compiled before would not be asked for
         os.environ["NUMBA_CACHE_DIR"] = str(Path(name) / "kernels")
         found = called(Path(name))
     raw = made(found)
+    names = {key: f"{f.__module__}.{f.__name__}" for key, (f, _) in found.items()}
+    if "--check" in sys.argv[1:]:
+        old, new = unpack(FILE.read_bytes()), unpack(raw)
+        stale = sorted({names[key] for key in new if old.get(key) != new[key]})
+        more = len(old.keys() - new.keys())
+        sys.stdout.write(
+            json.dumps({"kernels": len(new), "stale": stale, "not called": more}) + "\n"
+        )
+        return 1 if stale or more else 0
     FILE.write_bytes(raw)
-    for function, _ in sorted(found.values(), key=lambda f: f[0].__qualname__):
-        sys.stdout.write(f"{function.__module__}.{function.__name__}\n")
+    sys.stdout.write("".join(f"{name}\n" for name in sorted(names.values())))
     sys.stdout.write(f"{len(found)} kernels, {len(raw):,} octets\n")
     return 0
 
