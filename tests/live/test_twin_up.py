@@ -498,8 +498,8 @@ NOBODY = 65534
 def as_nobody(folder: Path, *command: str) -> list[str]:
     """A command of somebody who is not root and has no capability, whose folder that is."""
     folder.chmod(0o777)
-    for parent in folder.parents:
-        if parent.name.startswith("pytest") and parent.stat().st_uid == os.geteuid():
+    for parent in folder.parents:  # those that pytest made, alone or for a worker of several
+        if parent.name.startswith(("pytest", "popen")) and parent.stat().st_uid == os.geteuid():
             parent.chmod(0o755)
     drop = ("--clear-groups", "--inh-caps", "-all", "--bounding-set", "-all", "--no-new-privs")
     who = ("--reuid", str(NOBODY), "--regid", str(NOBODY))
