@@ -42,6 +42,9 @@ class Dry(Spool):
         if table == "accounting":
             self.accounted += row["packets"]
 
+    def put(self, table: str, row: Any) -> None:
+        self.add(table, dict(zip(BY_NAME[table].names, row, strict=True)))
+
     def extend(self, table: str, columns: Any) -> None:
         known = set(BY_NAME[table].names)
         sizes = {len(values) for values in columns.values()}
