@@ -186,7 +186,7 @@ def own_cases(capture: Path, tiny: Path, folder: Path, packets: int) -> list[Cas
         Case(
             COLD,
             ("sh", "-c", afresh, "sh", *audit(tiny, folder)),
-            "compiles its kernels",
+            "makes object code of its kernels",
             rounds=1,
             variables={"NUMBA_CACHE_DIR": str(folder / "cold")},
         ),

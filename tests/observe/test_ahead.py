@@ -5,9 +5,8 @@ import os
 import subprocess
 import threading
 
-import pytest
-from bench.mix import write as write_mix
 from tests.conversations import many
+from tests.observe.blocks import Nowhere, forks
 from tests.observe.test_young import observed, write
 
 from wardwatch.capture import open_capture
@@ -25,34 +24,6 @@ from wardwatch.observe.ahead import (
 )
 
 WAYS = (HASH_BESIDE, APART, APART_AND_BESIDE)
-forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
-
-
-class Nowhere:
-    """Nobody asks where packets were heard."""
-
-    def __init__(self):
-        self.heard = []
-        self._news = []
-
-    def take(self, block, columns, interfaces, segment) -> None:
-        segment[: block.n] = block.first
-        self._news.append(block.first)
-
-    def news(self) -> bytes:
-        news, self._news = self._news, []
-        return repr(news).encode()
-
-    def hear(self, news) -> None:
-        self.heard.append(news.decode())
-
-
-@pytest.fixture(scope="module")
-def capture(tmp_path_factory):
-    """Eight megabytes: half a dozen blocks, and as many turns of the arenas."""
-    path = tmp_path_factory.mktemp("ahead") / "mix.pcap"
-    write_mix(path, 8, seed=5)
-    return path
 
 
 @forks

@@ -5,24 +5,14 @@ import os
 import signal
 import threading
 
-import numpy as np
 import pytest
-from bench.mix import write as write_mix
-from tests.observe.test_ahead import Nowhere, forks
+from tests.observe.blocks import Nowhere, forks
 
 from wardwatch.capture import open_capture
 from wardwatch.decode.kernels import headers
 from wardwatch.errors import InputError
 from wardwatch.observe import apart
 from wardwatch.observe.ahead import APART, decoded
-
-
-@pytest.fixture(scope="module")
-def capture(tmp_path_factory):
-    """Eight megabytes: half a dozen blocks, and as many turns of the arenas."""
-    path = tmp_path_factory.mktemp("apart") / "mix.pcap"
-    write_mix(path, 8, seed=5)
-    return path
 
 
 @forks
@@ -91,15 +81,3 @@ def test_who_is_ended_from_outside_is_missed_by_name(capture, monkeypatch) -> No
     monkeypatch.setattr(headers, "decode_block", ended)
     with open_capture(capture) as reader, pytest.raises(InputError, match="ended from outside"):
         list(decoded(reader, headers.Events(), Nowhere(), way=APART))
-
-
-@forks
-def test_what_a_copy_writes_to_shared_memory_is_seen_here() -> None:
-    seen = apart.shared(3, np.int64)
-    assert seen.tolist() == [0, 0, 0]
-    child = os.fork()
-    if not child:
-        seen[1] = 7
-        os._exit(0)
-    os.waitpid(child, 0)
-    assert seen.tolist() == [0, 7, 0]

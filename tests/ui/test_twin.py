@@ -83,6 +83,9 @@ def test_a_ward_that_has_not_begun_is_shown_too() -> None:
         (["--pumps", "0"], "1 to 16 pumps"), (["--pumps", "17"], "1 to 16 pumps"),
         (["--version", "1.7.0"], "no version '1.7.0'"), (["--seconds", "0"], "1 to 86400 s"),
         (["--loopback", "--capture", "x.pcapng"], "no mirror port on loopback"),
+        (["--loopback", "--rogue", "--impostor"], "no second DHCP server, no impostor on loopback"),
+        (["--loopback", "--over-read"], "no over-reading resolver on loopback"),
+        (["--loopback", "--roam", "2"], "no walks on loopback"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_run_is_said_in_one_line(words: list[str], why: str, tmp_path: Path) -> None:

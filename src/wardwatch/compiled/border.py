@@ -1,7 +1,7 @@
 """A kernel as Python calls it: arguments are checked at this border, then compiled code runs.
 
 Theory of operation: the first call tells the types of the arguments. For them object code is
-taken from the store or, once, built by Numba. Each call then writes the arguments into a
+taken from the store or, once, made of the bitcode that came with wardwatch or that Numba gives. Each call then writes the arguments into a
 *frame* of 64 bit words (an array as Numba passes it: address, shape, strides) and enters the
 code with its address; Python's lock is released meanwhile. An argument that is the same array
 as in the last call is already in the frame: most of a block's columns are. What was asked of one
@@ -116,7 +116,7 @@ class Entry:
     """Compiled code for one list of argument types."""
 
     def __init__(self, function: Callable[..., Any], types: tuple[Type, ...]) -> None:
-        """Load the object code, or build it and keep it."""
+        """Load the object code, or make it and keep it."""
         self.name = function.__qualname__
         self._flat: list[Type] = list(_flat(types))
         self._count = len(types)

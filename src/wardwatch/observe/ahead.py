@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
     from wardwatch.capture.reader import CaptureReader
+    from wardwatch.observe.vantage import Vantage
 
 ONE_THREAD, HASH_BESIDE, APART, APART_AND_BESIDE = 1, 2, 3, 4
 """All in the caller's thread; the hash in another; all but understanding in another process; and
@@ -33,25 +34,6 @@ WORTH_THREAD = 4 << 20
 """Stored bytes of a file from which on a second thread pays: two or three blocks."""
 WORTH_PROCESS = 32 << 20
 """Stored bytes of a file from which on another process pays."""
-
-
-class Places(Protocol):
-    """Who says where packets were heard, block after block (``observe.vantage``)."""
-
-    def take(
-        self,
-        block: PacketBlock,
-        columns: PacketColumns,
-        interfaces: Sequence[Interface],
-        segment: NDArray[np.int32],
-    ) -> None:
-        """Write the row of each packet's segment to ``segment``."""
-
-    def news(self) -> bytes:
-        """What was learnt since the last call that is not in shared memory."""
-
-    def hear(self, news: bytes) -> None:
-        """Take what the same object learnt in another process."""
 
 
 class Decoded(msgspec.Struct, frozen=True):
@@ -80,7 +62,7 @@ class Room(msgspec.Struct):
         self,
         block: PacketBlock,
         events: headers.Events,
-        places: Places,
+        places: Vantage,
         interfaces: Sequence[Interface],
     ) -> None:
         """Fill it with what the headers of a block say, and where it was heard."""
@@ -89,7 +71,7 @@ class Room(msgspec.Struct):
 
 
 def decoded(
-    reader: CaptureReader, events: headers.Events, places: Places, *, way: int = 0
+    reader: CaptureReader, events: headers.Events, places: Vantage, *, way: int = 0
 ) -> Generator[Decoded]:
     """Every block of a capture with its columns, which are good until the next is asked for.
 
@@ -125,7 +107,7 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _here(reader: CaptureReader, events: headers.Events, places: Places) -> Generator[Decoded]:
+def _here(reader: CaptureReader, events: headers.Events, places: Vantage) -> Generator[Decoded]:
     room = Room.of_size(0)
     for block in reader:
         if len(room.segment) < block.n:
@@ -134,7 +116,7 @@ def _here(reader: CaptureReader, events: headers.Events, places: Places) -> Gene
         yield Decoded(block, room.columns, room.segment, reader.interfaces, reader.progress[0])
 
 
-def _beside(reader: CaptureReader, events: headers.Events, places: Places) -> Generator[Decoded]:
+def _beside(reader: CaptureReader, events: headers.Events, places: Vantage) -> Generator[Decoded]:
     """One thread hashes, and the caller's does the rest."""
     with ThreadPoolExecutor(1, "wardwatch") as pool:
         reader.lend(2)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import mmap
 import os
 import pickle
 import signal
@@ -19,7 +18,7 @@ import warnings
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import Pipe
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -28,16 +27,17 @@ from wardwatch.decode.columns import PacketColumns
 from wardwatch.errors import InputError
 from wardwatch.model.block import CaptureFile, Interface, PacketBlock
 from wardwatch.observe.ahead import Decoded, Room
+from wardwatch.observe.shared import shared
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from multiprocessing.connection import Connection
 
-    from numpy.typing import DTypeLike, NDArray
+    from numpy.typing import NDArray
 
     from wardwatch.capture.reader import CaptureReader
     from wardwatch.decode.kernels import headers
-    from wardwatch.observe.ahead import Places
+    from wardwatch.observe.vantage import Vantage
 
 OUTSTANDING = 2
 """Blocks given or waiting to be: more would leave the cache before they are looked at."""
@@ -47,24 +47,25 @@ Message = tuple[int, int, int, int, int, int, tuple[Interface, ...] | None, byte
 the news of who was heard where."""
 
 
-def shared(size: int, dtype: DTypeLike) -> NDArray[Any]:
-    """(size,) of zeros that a forked process and this one both see; plain where there is none."""
-    kind = np.dtype(dtype)
-    if not hasattr(os, "fork"):
-        return np.zeros(size, kind)
-    return np.frombuffer(mmap.mmap(-1, max(size * kind.itemsize, 1)), kind, size)
+class _Memory(NamedTuple):
+    """What both processes see of the blocks; each kind is used in turn."""
+
+    arenas: list[NDArray[np.uint8]]
+    arrays: list[tuple[Any, ...]]
+    rooms: list[Room]
 
 
 def apart(
-    reader: CaptureReader, events: headers.Events, places: Places, *, hashing: bool
+    reader: CaptureReader, events: headers.Events, places: Vantage, *, hashing: bool
 ) -> Generator[Decoded]:
     """Every block of a capture, read and decoded by another process (see :func:`ahead.decoded`).
 
     ``hashing``: that process hashes in a thread of its own. Raises
     :class:`~wardwatch.errors.InputError` where it was ended from outside.
     """
-    arenas, arrays = reader.lend(OUTSTANDING + 2, shared)
-    rooms = [_room() for _ in range(OUTSTANDING + 1)]
+    memory = _Memory(
+        *reader.lend(OUTSTANDING + 2, shared), [_room() for _ in range(OUTSTANDING + 1)]
+    )
     counted = events.table
     events.table = shared(counted.size, counted.dtype).reshape(counted.shape)
     events.table[:] = counted
@@ -72,10 +73,10 @@ def apart(
     child = _forked()
     if not child:
         ours.close()
-        _work(theirs, reader, events, places, arenas, arrays, rooms, hashing=hashing)
+        _work(theirs, reader, events, places, memory, hashing=hashing)
     theirs.close()
     try:
-        yield from _given(ours, reader, places, arenas, arrays, rooms)
+        yield from _given(ours, reader, places, memory)
     finally:
         ours.close()
         os.kill(child, signal.SIGKILL)  # it may wait for a pipe that never ends
@@ -106,10 +107,8 @@ def _room() -> Room:
 def _given(
     pipe: Connection,
     reader: CaptureReader,
-    places: Places,
-    arenas: list[NDArray[np.uint8]],
-    arrays: list[tuple[Any, ...]],
-    rooms: list[Room],
+    places: Vantage,
+    memory: _Memory,
 ) -> Iterator[Decoded]:
     """What the other process tells of, block after block; at its end the reader is told the result."""
     interfaces: tuple[Interface, ...] = ()
@@ -131,8 +130,8 @@ def _given(
         if new is not None:
             interfaces = new
         places.hear(news)
-        room = rooms[number]
-        block = PacketBlock(reader.number, first, n, arenas[arena], *arrays[row])
+        room = memory.rooms[number]
+        block = PacketBlock(reader.number, first, n, memory.arenas[arena], *memory.arrays[row])
         yield Decoded(block, room.columns, room.segment, interfaces, read)
         with contextlib.suppress(
             BrokenPipeError, ConnectionResetError
@@ -144,10 +143,8 @@ def _work(
     pipe: Connection,
     reader: CaptureReader,
     events: headers.Events,
-    places: Places,
-    arenas: list[NDArray[np.uint8]],
-    arrays: list[tuple[Any, ...]],
-    rooms: list[Room],
+    places: Vantage,
+    memory: _Memory,
     *,
     hashing: bool,
 ) -> None:
@@ -159,7 +156,7 @@ def _work(
         with ThreadPoolExecutor(1) if hashing else contextlib.nullcontext() as pool:
             if pool is not None:
                 reader.hash_aside(pool)
-            _tell(pipe, reader, events, places, arenas, arrays, rooms)
+            _tell(pipe, reader, events, places, memory)
         status = 0
     except (EOFError, BrokenPipeError, ConnectionResetError):
         pass  # nobody listens any more
@@ -183,13 +180,11 @@ def _tell(
     pipe: Connection,
     reader: CaptureReader,
     events: headers.Events,
-    places: Places,
-    arenas: list[NDArray[np.uint8]],
-    arrays: list[tuple[Any, ...]],
-    rooms: list[Room],
+    places: Vantage,
+    memory: _Memory,
 ) -> None:
     told: tuple[Interface, ...] | None = None
-    turns = deque(range(len(rooms)))
+    turns = deque(range(len(memory.rooms)))
     out = 0
     places.news()
     blocks = iter(reader)
@@ -203,10 +198,10 @@ def _tell(
         number = turns[0]
         turns.rotate(-1)
         interfaces = reader.interfaces
-        rooms[number].decode(block, events, places, interfaces)
+        memory.rooms[number].decode(block, events, places, interfaces)
         message: Message = (
-            next(i for i, arena in enumerate(arenas) if arena is block.arena),
-            next(i for i, row in enumerate(arrays) if row[0] is block.offset),
+            next(i for i, arena in enumerate(memory.arenas) if arena is block.arena),
+            next(i for i, row in enumerate(memory.arrays) if row[0] is block.offset),
             number,
             block.first,
             block.n,

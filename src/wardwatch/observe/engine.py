@@ -51,10 +51,10 @@ def observe(
     """Read captures, in the order of their first packets, and fill the evidence tables.
 
     The tables are written to ``out`` as Parquet; without it small ones stay in memory, and larger
-    ones live in a temporary folder as long as the value. ``progress`` is called with (bytes read, bytes in all or -1). ``idle_s`` ends
-    a conversation after so many seconds of silence; 0 never. ``way`` says
-    how cores share the work (:mod:`~wardwatch.observe.ahead`), 1 not at all, 0 what pays; the
-    tables are the same. Raises
+    ones live in a temporary folder as long as the value. ``progress`` is called with (bytes read,
+    bytes in all or -1). ``idle_s`` ends a conversation after so many seconds of silence; 0 never.
+    ``way`` says how cores share the work (:mod:`~wardwatch.observe.ahead`), 1 not at all, 0 what
+    pays; the tables are the same. Raises
     :class:`~wardwatch.errors.CaptureError` when no file could be read at all; otherwise files
     that could not be read are named in :attr:`Observed.refused`.
     """

@@ -122,7 +122,7 @@ class Spool:
         """Write to ``folder`` (made, 0700), or to a temporary one that lives as long as the spool."""
         import pyarrow as pa
 
-        # Arrow's own allocator keeps what is freed: 40 MB of the peak of a long capture.
+        # Arrow's own allocator keeps what is freed: 20 MB of the peak of a long capture.
         pa.set_memory_pool(pa.system_memory_pool())
         self._temporary = None if folder else _Temporary()
         self.folder = folder or self._temporary.path  # type: ignore[union-attr]

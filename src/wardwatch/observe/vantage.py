@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wardwatch.model.values import NS
-from wardwatch.observe.apart import shared
 from wardwatch.observe.segments import Aliases, segment_name
+from wardwatch.observe.shared import shared
 from wardwatch.observe.spelled import ips, macs, spelled
 
 if TYPE_CHECKING:
@@ -82,11 +82,7 @@ class Vantage:
         self._binding_slots = shared(MOST_BINDINGS * 4, np.int32)
         self._used = shared(s.USED_WIDTH, np.int64)
         self._options = np.array([SPELL_SILENCE_NS, MOST_IPS, LONGEST_WIRE], np.int64)
-        self._recent = (
-            _table(duplicates.RECENT_ROWS, duplicates.RECENT_WIDTH),
-            shared(duplicates.RECENT_ROWS, np.int32),
-            shared(1, np.int64),
-        )
+        self._recent = duplicates.recent(shared)
         self._windows = np.array([MIRROR_NS, ROUTED_NS], np.int64)
         self._spells = np.zeros((0, s.STA_WIDTH), np.int64)
         self._ended: list[NDArray[np.int64]] = []

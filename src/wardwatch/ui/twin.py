@@ -177,8 +177,9 @@ def _up(wish: Wish, *, once: bool, as_json: bool) -> int:
 
     try:
         with Ward(wish) as ward:
-            if wish.capture and ward.why_loopback:
-                raise UsageError(f"no mirror port on loopback: {ward.why_loopback}")
+            absent = [words for words, wished in _in_namespaces(wish) if wished]
+            if absent and ward.why_loopback:
+                raise UsageError(f"no {', no '.join(absent)} on loopback: {ward.why_loopback}")
             if once:
                 picture = ward.watch(_heard)
                 if as_json:
@@ -193,6 +194,17 @@ def _up(wish: Wish, *, once: bool, as_json: bool) -> int:
             return 0
     except OSError as error:
         raise OutputError(f"the ward could not be run: {error}") from error
+
+
+def _in_namespaces(wish: Wish) -> tuple[tuple[str, bool], ...]:
+    """What a ward has in namespaces only: (words, whether it was asked for)."""
+    return (
+        ("mirror port", bool(wish.capture)),
+        ("second DHCP server", wish.rogue),
+        ("impostor", wish.impostor),
+        ("over-reading resolver", wish.over_read),
+        ("walks", wish.roam > 0),
+    )
 
 
 def _heard(picture: Picture) -> bool:
