@@ -117,7 +117,7 @@ def profile(path: str) -> dict[str, float]:
     ):
         watch.around(owner, name, stage)
     # In one thread: of the time that two take at once nobody could say whose it is.
-    engine.observe = partial(engine.observe, way=1)
+    engine.observe = partial(engine.observe, threads=1)
     report.build(audit([path]))  # loads every kernel
     watch.switch()
     watch.spent.clear()

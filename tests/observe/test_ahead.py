@@ -1,40 +1,34 @@
-"""wardwatch.observe.ahead and apart: one thread, two, or another process: the rows are the same."""
+"""wardwatch.observe.ahead: one thread, two or three, the rows are the same."""
 
 import gzip
-import os
-import subprocess
 import threading
 
+import pytest
+from bench.mix import write as write_mix
 from tests.conversations import many
-from tests.observe.blocks import Nowhere, forks
 from tests.observe.test_young import observed, write
 
 from wardwatch.capture import open_capture
-from wardwatch.capture.write import PcapngWriter
 from wardwatch.decode.kernels import headers
-from wardwatch.observe.ahead import (
-    APART,
-    APART_AND_BESIDE,
-    HASH_BESIDE,
-    ONE_THREAD,
-    WORTH_PROCESS,
-    WORTH_THREAD,
-    _way,
-    decoded,
-)
-
-WAYS = (HASH_BESIDE, APART, APART_AND_BESIDE)
+from wardwatch.observe.ahead import OUTSTANDING, decoded
 
 
-@forks
+@pytest.fixture(scope="module")
+def capture(tmp_path_factory):
+    """Eight megabytes: half a dozen blocks, and as many turns of the arenas."""
+    path = tmp_path_factory.mktemp("ahead") / "mix.pcap"
+    write_mix(path, 8, seed=5)
+    return path
+
+
 def test_the_tables_are_the_same(capture, tmp_path) -> None:
-    one, observer = observed(capture, tmp_path / "key", way=ONE_THREAD)
+    one, _ = observed(capture, tmp_path / "key", threads=1)
+    two, _ = observed(capture, tmp_path / "key", threads=2)
+    three, observer = observed(capture, tmp_path / "key", threads=3)
+    assert one == two == three
     assert observer.packets > 10_000
-    for way in WAYS:
-        assert observed(capture, tmp_path / "key", way=way)[0] == one
 
 
-@forks
 def test_packed_and_disturbed_captures_too(tmp_path) -> None:
     frames = many(2, 400, disturbed=0.6, largest=(1460, 60))
     plain = write(tmp_path / "a.pcap", frames * 3)
@@ -42,44 +36,38 @@ def test_packed_and_disturbed_captures_too(tmp_path) -> None:
     packed.write_bytes(gzip.compress(plain.read_bytes()))
     cut = tmp_path / "cut.pcap"
     cut.write_bytes(plain.read_bytes()[:-7])
-    tagged = tmp_path / "two.pcapng"
-    with PcapngWriter(tagged, ((1, "ward", 0), (1, "icu", 0))) as writer:
-        for n, (frame, wire) in enumerate(frames):
-            writer.packet(n % 2, (1_700_000_000 + n // 300 * 70) * 10**9 + n, frame, wire)
-    for path in (plain, packed, cut, tagged):
-        one, _ = observed(path, tmp_path / "key", way=ONE_THREAD)
-        for way in WAYS:
-            assert observed(path, tmp_path / "key", way=way)[0] == one
+    for path in (plain, packed, cut):
+        one, _ = observed(path, tmp_path / "key", threads=1)
+        for threads in (2, 3):
+            assert observed(path, tmp_path / "key", threads=threads)[0] == one
 
 
-def children() -> str:
-    return subprocess.run(
-        ["ps", "--ppid", str(os.getpid()), "-o", "comm="],
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout
+def test_blocks_that_are_out_keep_their_bytes(capture) -> None:
+    with open_capture(capture) as reader:
+        for given in decoded(reader, headers.Events(), threads=3):
+            block = given.block
+            kept = [block.arena.copy(), block.offset[: block.n].copy(), given.columns.seq.copy()]
+            for _ in range(50):  # time for the reader to go on as far as it may
+                threading.Event().wait(0.0002)
+            assert (block.arena == kept[0]).all()
+            assert (block.offset[: block.n] == kept[1]).all()
+            assert (given.columns.seq == kept[2]).all()
+    assert OUTSTANDING >= 2
 
 
-@forks
-def test_who_stops_early_leaves_nobody_behind(capture) -> None:
-    before = threading.active_count(), children().count("py")
-    for way in WAYS:
-        with open_capture(capture) as reader:
-            blocks = decoded(reader, headers.Events(), Nowhere(), way=way)
-            next(blocks)
-            blocks.close()
-        assert (threading.active_count(), children().count("py")) == before
+def test_who_stops_early_leaves_no_thread_behind(capture) -> None:
+    before = threading.active_count()
+    with open_capture(capture) as reader:
+        blocks = decoded(reader, headers.Events(), threads=3)
+        next(blocks)
+        blocks.close()
+    assert threading.active_count() == before
 
 
-def test_what_pays_depends_on_cores_and_length(monkeypatch) -> None:
-    class Reader:
-        progress = (0, WORTH_PROCESS)
+def test_what_goes_wrong_in_the_other_thread_is_raised_here(capture, monkeypatch) -> None:
+    def broken(*given):
+        raise MemoryError("no room")
 
-    cores = "wardwatch.observe.ahead._cores"
-    ways = []
-    for number, size in ((1, 1 << 40), (2, 100), (2, WORTH_THREAD), (2, WORTH_PROCESS), (8, -1)):
-        monkeypatch.setattr(cores, lambda number=number: number)
-        Reader.progress = (0, size)
-        ways.append(_way(Reader()))
-    assert ways == [ONE_THREAD, ONE_THREAD, HASH_BESIDE, APART, APART_AND_BESIDE]
+    monkeypatch.setattr(headers, "decode_block", broken)
+    with open_capture(capture) as reader, pytest.raises(MemoryError, match="no room"):
+        list(decoded(reader, headers.Events(), threads=3))

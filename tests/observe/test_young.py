@@ -21,10 +21,10 @@ def write(path, frames):
     return path
 
 
-def observed(path, key, seats=k.SEATS, way=1):
+def observed(path, key, seats=k.SEATS, threads=1):
     """Every table's rows, sorted, and the observer that made them."""
     spool = Spool()
-    observer = Observer(spool, Secrets(key), seats=seats, way=way)
+    observer = Observer(spool, Secrets(key), seats=seats, threads=threads)
     observer.read(1, str(path), lambda count: None)
     observer.finish()
     tables = spool.close()

@@ -10,16 +10,12 @@ from wardwatch.capture.records import AT, CAPTURED, STATES, STOP, WIRE
 from wardwatch.model.block import CaptureFile, Damage, Interface, PacketBlock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from concurrent.futures import Executor
     from types import TracebackType
     from typing import Self
 
-    from numpy.typing import NDArray
-
     from wardwatch.capture.window import Window
-
-    Lent = tuple[list[NDArray[np.uint8]], list[tuple[Any, ...]]]
 
 BLOCK_ROWS = 16_384
 """Packets in one block at most: their columns stay in the cache beside the 1.5 MiB they describe."""
@@ -55,28 +51,13 @@ class CaptureReader:
         self._damage: list[Damage] = []
         self._result: CaptureFile | None = None
 
-    def lend(self, blocks: int, empty: Callable[[int, np.dtype[Any]], Any] = np.empty) -> Lent:
+    def lend(self, blocks: int) -> None:
         """Let ``blocks`` blocks be in other hands at once: their arrays are used in turn.
 
-        To be called before the first is asked for. ``empty`` (size, dtype) gives the memory.
-        Returns all arenas and all sets of arrays, which the blocks will have.
+        To be called before the first is asked for.
         """
-
-        def like(array: NDArray[Any]) -> NDArray[Any]:
-            made: NDArray[Any] = empty(array.size, array.dtype)
-            made[:] = array
-            return made
-
-        self._rows = [tuple(map(like, self._arrays())) for _ in range(blocks)]
-        self._turn()
-        arena = self._window.arena
-        arenas = [empty(arena.size, arena.dtype) for _ in range(blocks)]
-        self._window.lend(arenas)
-        return arenas, list(self._rows)
-
-    def conclude(self, result: CaptureFile) -> None:
-        """Take what is known of the file from who iterated over a copy of this reader."""
-        self._result = result
+        self._rows += [tuple(a.copy() for a in self._arrays()) for _ in range(blocks - 1)]
+        self._window.lend(blocks)
 
     def hash_aside(self, aside: Executor) -> None:
         """Hash the file in another thread."""
@@ -152,14 +133,10 @@ class CaptureReader:
         self._window.lent = True
         block = PacketBlock(self.number, first, rows, self._window.arena, *self._arrays())
         self._rows.append(self._rows.pop(0))
-        self._turn()
-        return block
-
-    def _turn(self) -> None:
-        """Fill the arrays whose turn it is."""
         (self._offset, self._length, self._wire, self._time, self._link, self._interface) = (
             self._rows[0]
         )
+        return block
 
     def _arrays(self) -> tuple[Any, ...]:
         """The arrays that the walk fills, in the order a block has them."""

@@ -7,10 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
     from wardwatch.capture.source import Source
 
 CAPACITY = 1_572_864
@@ -34,11 +30,9 @@ class Window:
         self._arenas = [self.arena]
         self._turn = 0
 
-    def lend(self, arenas: Sequence[NDArray[np.uint8]]) -> None:
-        """Use ``arenas``, of this one's size, in turn."""
-        arenas[0][: self.stop] = self.arena[: self.stop]
-        self._arenas, self.arena = list(arenas), arenas[0]
-        self._view = self.arena.data
+    def lend(self, count: int) -> None:
+        """Keep ``count`` arenas, used in turn."""
+        self._arenas += [np.empty_like(self.arena) for _ in range(count - 1)]
 
     @property
     def offset(self) -> int:

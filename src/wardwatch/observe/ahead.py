@@ -1,103 +1,61 @@
-"""Ahead: while one block is understood, the next one is read, hashed and decoded by another core.
+"""Ahead: while one block is understood, the next one is hashed, read and decoded by other threads.
 
-Three ways, of which the blocks come in the same order, so that what is made of them is the same to
-the last row: all in one thread; the hash beside it in another; reading, hashing and decoding apart
-in another process (:mod:`~wardwatch.observe.apart`). Threads for the third saved little: both sides
-need Python between their kernels, and waited for its lock.
+The kernels let Python's lock go, so that two cores share the work; the blocks come in their order
+and what is made of them is the same, to the last row, with one core or two.
 """
 
 from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+from threading import Semaphore
 from typing import TYPE_CHECKING
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from wardwatch.decode.columns import PacketColumns
 from wardwatch.decode.kernels import headers
 from wardwatch.model.block import Interface, PacketBlock
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator
+    from concurrent.futures import Future
 
     from wardwatch.capture.reader import CaptureReader
-    from wardwatch.observe.vantage import Vantage
 
-ONE_THREAD, HASH_BESIDE, APART, APART_AND_BESIDE = 1, 2, 3, 4
-"""All in the caller's thread; the hash in another; all but understanding in another process; and
-the hash in a second thread of that."""
 
-WORTH_THREAD = 4 << 20
+OUTSTANDING = 2
+"""Blocks given or waiting to be: more would leave the cache before they are looked at."""
+WORTH_BYTES = 4 << 20
 """Stored bytes of a file from which on a second thread pays: two or three blocks."""
-WORTH_PROCESS = 32 << 20
-"""Stored bytes of a file from which on another process pays."""
 
 
 class Decoded(msgspec.Struct, frozen=True):
-    """A block, its columns, where its packets were heard, and what the reader knew by then."""
+    """A block, its columns, and what the reader knew when it had read it."""
 
     block: PacketBlock
     columns: PacketColumns
-    segment: NDArray[np.int32]
-    """(n,) row of each packet's segment."""
     interfaces: tuple[Interface, ...]
     bytes_read: int
 
 
-class Room(msgspec.Struct):
-    """Arrays that a block is decoded into."""
-
-    columns: PacketColumns
-    segment: NDArray[np.int32]
-
-    @classmethod
-    def of_size(cls, size: int) -> Room:
-        """Room for ``size`` packets."""
-        return cls(PacketColumns.of_size(size), np.zeros(size, np.int32))
-
-    def decode(
-        self,
-        block: PacketBlock,
-        events: headers.Events,
-        places: Vantage,
-        interfaces: Sequence[Interface],
-    ) -> None:
-        """Fill it with what the headers of a block say, and where it was heard."""
-        headers.decode_block(block, self.columns, events)
-        places.take(block, self.columns, interfaces, self.segment)
-
-
 def decoded(
-    reader: CaptureReader, events: headers.Events, places: Vantage, *, way: int = 0
+    reader: CaptureReader, events: headers.Events, *, threads: int = 0
 ) -> Generator[Decoded]:
     """Every block of a capture with its columns, which are good until the next is asked for.
 
-    Tags are counted in ``events``, which are complete when the iteration ends. ``way`` is one of
-    the numbers above; 0 takes what pays: with more than one core, the longer the file the more.
+    Tags are counted in ``events``, which are complete when the iteration ends. ``threads`` 1 does
+    it all in the caller's, 2 hash in another, 3 read and decode in a third; 0 takes as many as
+    there are cores where the file is long. On two cores a third thread saved no time: it waits
+    for Python's lock, and the block has left its core's cache when it is understood.
     """
-    way = way or _way(reader)
-    if way == ONE_THREAD:
-        return _here(reader, events, places)
-    if way == HASH_BESIDE:
-        return _beside(reader, events, places)
-    from wardwatch.observe.apart import apart
-
-    return apart(reader, events, places, hashing=way == APART_AND_BESIDE)
-
-
-def _way(reader: CaptureReader) -> int:
-    """What pays for a file of this length, on this machine."""
-    read, total = reader.progress
-    size = total - read if total >= 0 else WORTH_PROCESS  # nobody knows how long a pipe is
-    cores = _cores()
-    if cores == 1 or size < WORTH_THREAD:
-        return ONE_THREAD
-    if size < WORTH_PROCESS or not hasattr(os, "fork"):
-        return HASH_BESIDE
-    return APART if cores == 2 else APART_AND_BESIDE
+    if threads == 0:
+        _, total = reader.progress
+        threads = 1 if 0 <= total < WORTH_BYTES else min(_cores(), 3)
+    if threads == 1:
+        return _here(reader, events)
+    return _beside(reader, events) if threads == 2 else _ahead(reader, events)
 
 
 def _cores() -> int:
@@ -107,18 +65,57 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _here(reader: CaptureReader, events: headers.Events, places: Vantage) -> Generator[Decoded]:
-    room = Room.of_size(0)
+def _here(reader: CaptureReader, events: headers.Events) -> Generator[Decoded]:
+    columns = PacketColumns.of_size(0)
     for block in reader:
-        if len(room.segment) < block.n:
-            room = Room.of_size(block.n)
-        room.decode(block, events, places, reader.interfaces)
-        yield Decoded(block, room.columns, room.segment, reader.interfaces, reader.progress[0])
+        columns = _decode(block, columns, events)
+        yield Decoded(block, columns, reader.interfaces, reader.progress[0])
 
 
-def _beside(reader: CaptureReader, events: headers.Events, places: Vantage) -> Generator[Decoded]:
+def _beside(reader: CaptureReader, events: headers.Events) -> Generator[Decoded]:
     """One thread hashes, and the caller's does the rest."""
     with ThreadPoolExecutor(1, "wardwatch") as pool:
         reader.lend(2)
         reader.hash_aside(pool)
-        yield from _here(reader, events, places)
+        yield from _here(reader, events)
+
+
+def _decode(block: PacketBlock, columns: PacketColumns, events: headers.Events) -> PacketColumns:
+    if len(columns.kind) < block.n:
+        columns = PacketColumns.of_size(block.n)
+    headers.decode_block(block, columns, events)
+    return columns
+
+
+def _ahead(reader: CaptureReader, events: headers.Events) -> Generator[Decoded]:
+    """One thread reads and decodes, one hashes, and the caller's understands."""
+    room = Semaphore(OUTSTANDING)
+    ready: SimpleQueue[Decoded | None] = SimpleQueue()
+    stopped = False
+
+    def work() -> None:
+        columns = [PacketColumns.of_size(0)] * (OUTSTANDING + 1)
+        try:
+            blocks = iter(reader)
+            while True:
+                room.acquire()
+                block = None if stopped else next(blocks, None)
+                if block is None:
+                    return
+                columns.append(_decode(block, columns.pop(0), events))
+                ready.put(Decoded(block, columns[-1], reader.interfaces, reader.progress[0]))
+        finally:
+            ready.put(None)
+
+    with ThreadPoolExecutor(2, "wardwatch") as pool:
+        reader.lend(OUTSTANDING + 2)
+        reader.hash_aside(pool)
+        working: Future[None] = pool.submit(work)
+        try:
+            while (given := ready.get()) is not None:
+                yield given
+                room.release()
+            working.result()
+        finally:
+            stopped = True
+            room.release()

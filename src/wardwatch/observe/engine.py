@@ -46,15 +46,14 @@ def observe(
     progress: Callable[[int, int], None] | None = None,
     known_secrets: Sequence[KnownSecret] = (),
     idle_s: float = 0.0,
-    way: int = 0,
+    threads: int = 0,
 ) -> Observed:
     """Read captures, in the order of their first packets, and fill the evidence tables.
 
     The tables are written to ``out`` as Parquet; without it small ones stay in memory, and larger
     ones live in a temporary folder as long as the value. ``progress`` is called with (bytes read,
     bytes in all or -1). ``idle_s`` ends a conversation after so many seconds of silence; 0 never.
-    ``way`` says how cores share the work (:mod:`~wardwatch.observe.ahead`), 1 not at all, 0 what
-    pays; the tables are the same. Raises
+    ``threads`` 1 keeps all work in the caller's; the tables are the same. Raises
     :class:`~wardwatch.errors.CaptureError` when no file could be read at all; otherwise files
     that could not be read are named in :attr:`Observed.refused`.
     """
@@ -65,7 +64,7 @@ def observe(
     folder = None if out is None else Path(out)
     secrets = Secrets(key_file, known=known_secrets, output=folder)
     spool = Spool(folder)
-    observer = Observer(spool, secrets, idle_s=idle_s, way=way)
+    observer = Observer(spool, secrets, idle_s=idle_s, threads=threads)
     names = [str(path) for path in paths]
     meter = _Meter(names, progress)
     refused: list[CaptureError] = []

@@ -70,11 +70,11 @@ class Observer:
         *,
         idle_s: float = 0.0,
         seats: int = young.SEATS,
-        way: int = 0,
+        threads: int = 0,
     ) -> None:
         """``seats``: conversations that the kernel follows at once; 0 leaves all to Python.
 
-        ``way``: of sharing the work among cores (:mod:`~wardwatch.observe.ahead`); 0 what pays.
+        ``threads``: 1 reads, decodes and understands in one; 0 as many as there is use for.
         """
         self.packets = 0
         self.outcomes = [0, 0, 0]
@@ -82,13 +82,12 @@ class Observer:
         self.damaged = False
         self._spool = spool
         self._columns = PacketColumns.of_size(0)
-        self._segment_of = np.zeros(0, np.int32)
         self._events = headers.Events()
         """Tags counted where packets are decoded, which may be another thread."""
         self._late_events = headers.Events()
         """Tags inside of datagrams put together from fragments."""
-        self._way = way
-        self._vantage = Vantage(spool, headers.TUNNELS)
+        self._threads = threads
+        self._vantage = Vantage(spool)
         self._conversations = ConversationTable(MOST_CONVERSATIONS, round(idle_s * NS))
         self._bindings = Bindings(spool)
         self._datagrams = Datagrams(spool, secrets)
@@ -121,7 +120,7 @@ class Observer:
         """
         tally = Tally()
         with open_capture(path, number) as reader:
-            with closing(decoded(reader, self._events, self._vantage, way=self._way)) as blocks:
+            with closing(decoded(reader, self._events, threads=self._threads)) as blocks:
                 for given in blocks:
                     self._take(given, tally)
                     progress(given.bytes_read)
@@ -149,10 +148,10 @@ class Observer:
         n = block.n
         if not n:
             return
-        self._columns, self._segment_of = columns, given.segment
+        self._columns = columns
         tally.take(block, columns)
-        self._vantage.write()
-        self._conversations.update(block, columns, given.segment)
+        self._vantage.take(block, columns, given.interfaces, headers.TUNNELS)
+        self._conversations.update(block, columns, self._vantage.segment)
         self._messages(block)
         if self._conversations.pending > WRITE_ROWS:
             for piece in self._conversations.finished_pieces(WRITE_ROWS):
@@ -168,7 +167,7 @@ class Observer:
             chosen = np.flatnonzero(kind == number)
             if chosen.size:
                 own = rows[chosen]
-                segment = self._segment_of[own].astype(np.int64)
+                segment = self._vantage.segment[own].astype(np.int64)
                 left = bulk(block, columns, own, segment, self._vantage.names)
                 wanted[chosen] = False
                 wanted[chosen[left]] = True
@@ -188,7 +187,7 @@ class Observer:
                 payload = arena[start : start + told[young.LENGTH]].tobytes()
                 self._segment(told, payload, _cited(names, told), int(row[i]))
 
-        self._young.walk(block, columns, asked, self._segment_of, self._conversations, read)
+        self._young.walk(block, columns, asked, self._vantage.segment, self._conversations, read)
         self._settle(SETTLE_ROWS)
         for i in discovery.rows_of(columns, block.n).tolist():
             self._discovery.read(_payload(block, columns, i), self._where(block, columns, i))
@@ -219,7 +218,7 @@ class Observer:
 
     def _where(self, block: PacketBlock, columns: PacketColumns, i: int) -> Where:
         """The packet of row ``i`` as rows of tables will cite it."""
-        return _cited(self._vantage.names, tell(block, columns, i, int(self._segment_of[i])))
+        return _cited(self._vantage.names, tell(block, columns, i, int(self._vantage.segment[i])))
 
     def _message(self, block: PacketBlock, columns: PacketColumns, i: int, where: Where) -> None:
         """One packet that carries an answer."""
@@ -246,7 +245,7 @@ class Observer:
             self._datagrams.anomalies("ip", anomalies, where)
         if whole is not None:
             one, inner = reassembled(whole, block, columns, i, self._late_events)
-            there = self._segment_of[i : i + 1]
+            there = self._vantage.segment[i : i + 1]
             self._conversations.touch(one, inner, whole, there)
         elif _cut_at_its_beginning(columns, i):
             # It never will be whole: what is there is read as far as it goes.
@@ -324,12 +323,12 @@ class Observer:
     def _write_segments(self) -> None:
         """The vantage, with what conversations and messages add to it."""
         told = vantage_of_messages(self._spool)
-        for row in self._vantage.rows():
+        for row in self._vantage.rows(headers.TUNNELS):
             self._spool.add("segments", {**row, **told(row["capture"], row["segment"])})
 
     def _segment_name(self, i: int) -> str:
         """Segment of row ``i`` of the present block."""
-        return self._vantage.names[int(self._segment_of[i])]
+        return self._vantage.names[int(self._vantage.segment[i])]
 
     def _given_up(self) -> int:
         """Conversations, streams and stations given up so far because a bound was reached."""

@@ -6,14 +6,12 @@ tables, which are of fixed size whatever the traffic.
 
 from __future__ import annotations
 
-import pickle
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from wardwatch.model.values import NS
 from wardwatch.observe.segments import Aliases, segment_name
-from wardwatch.observe.shared import shared
 from wardwatch.observe.spelled import ips, macs, spelled
 
 if TYPE_CHECKING:
@@ -56,37 +54,32 @@ WRITE_SPELLS = 4_096
 
 
 class Vantage:
-    """Takes every block, and says of every packet in which segment it was heard.
+    """Takes every block; knows the segment of every packet of the last one."""
 
-    :meth:`take` may run in a copy of this process, which sees the same tables; what else it learns
-    is fetched there by :meth:`news` and brought here by :meth:`hear`. Rows are written by
-    :meth:`write` and :meth:`finish` only.
-    """
-
-    def __init__(self, spool: Spool, tunnels: Sequence[str]) -> None:
-        """Rows go to ``spool``; ``tunnels`` names the numbers in ``PacketColumns.tunnel``."""
+    def __init__(self, spool: Spool) -> None:
+        """Rows go to ``spool``."""
         from wardwatch.decode.kernels import duplicates, stations
 
         self._spool = spool
-        self._tunnels = tunnels
         self._k, self._d = stations, duplicates
         self._aliases = Aliases()
         s = stations
-        self._segments = _table(MOST_SEGMENTS, s.SEG_WIDTH)
-        self._segment_slots = shared(MOST_SEGMENTS * 4, np.int32)
-        self._stations = _table(MOST_STATIONS, s.STA_WIDTH)
-        self._station_slots = shared(MOST_STATIONS * 4, np.int32)
-        self._pairs = _table(MOST_PAIRS, s.PAIR_WIDTH)
-        self._pair_slots = shared(MOST_PAIRS * 4, np.int32)
-        self._bindings = _table(MOST_BINDINGS, s.BIND_WIDTH)
-        self._binding_slots = shared(MOST_BINDINGS * 4, np.int32)
-        self._used = shared(s.USED_WIDTH, np.int64)
+        self._segments = np.zeros((MOST_SEGMENTS, s.SEG_WIDTH), np.int64)
+        self._segment_slots = np.zeros(MOST_SEGMENTS * 4, np.int32)
+        self._stations = np.zeros((MOST_STATIONS, s.STA_WIDTH), np.int64)
+        self._station_slots = np.zeros(MOST_STATIONS * 4, np.int32)
+        self._pairs = np.zeros((MOST_PAIRS, s.PAIR_WIDTH), np.int64)
+        self._pair_slots = np.zeros(MOST_PAIRS * 4, np.int32)
+        self._bindings = np.zeros((MOST_BINDINGS, s.BIND_WIDTH), np.int64)
+        self._binding_slots = np.zeros(MOST_BINDINGS * 4, np.int32)
+        self._used = np.zeros(s.USED_WIDTH, np.int64)
         self._options = np.array([SPELL_SILENCE_NS, MOST_IPS, LONGEST_WIRE], np.int64)
-        self._recent = duplicates.recent(shared)
+        self._recent = duplicates.recent()
         self._windows = np.array([MIRROR_NS, ROUTED_NS], np.int64)
         self._spells = np.zeros((0, s.STA_WIDTH), np.int64)
         self._ended: list[NDArray[np.int64]] = []
-        self._told = 0
+        self.segment: NDArray[np.int32] = np.zeros(0, np.int32)
+        """(n,) row of the segment of each packet of the last block."""
         self._copies = np.zeros(0, np.uint8)
         self.names: list[str] = []
         """Name of each segment row."""
@@ -101,13 +94,14 @@ class Vantage:
         block: PacketBlock,
         columns: PacketColumns,
         interfaces: Sequence[Interface],
-        segment: NDArray[np.int32],
+        tunnels: Sequence[str],
     ) -> None:
-        """Count one block, and write the row of each packet's segment to ``segment`` (n,)."""
+        """Count one block."""
         n = block.n
         if not n:
             return
-        if len(self._copies) < n:
+        if len(self.segment) < n:
+            self.segment = np.zeros(n, np.int32)
             self._copies = np.zeros(n, np.uint8)
             self._spells = np.zeros((n, self._k.STA_WIDTH), np.int64)
         signed = columns.signed
@@ -123,16 +117,16 @@ class Vantage:
             self._segments,
             self._segment_slots,
             self._used,
-            segment,
+            self.segment,
         )
-        self._name()
+        self._name(tunnels)
         ended = self._k.note_packets(
             n,
             block.first,
             block.time,
             block.length,
             block.wire,
-            segment,
+            self.segment,
             columns.has_mac,
             signed.src_mac,
             signed.dst_mac,
@@ -153,6 +147,8 @@ class Vantage:
         )
         if ended:
             self._ended.append(self._spells[:ended].copy())
+            if sum(map(len, self._ended)) >= WRITE_SPELLS:
+                self._write_spells()
         copied = self._d.mark_copies(
             n,
             block.arena,
@@ -179,29 +175,8 @@ class Vantage:
                 (self._d.MIRROR_COPY, self._k.SEG_MIRRORED),
                 (self._d.ROUTED_COPY, self._k.SEG_ROUTED),
             ):
-                rows, counts = np.unique(segment[:n][copies == mark], return_counts=True)
+                rows, counts = np.unique(self.segment[:n][copies == mark], return_counts=True)
                 self._segments[rows, column] += counts
-
-    def news(self) -> bytes:
-        """Names of new segments and spells that ended, since the last call."""
-        names, self._told = self.names[self._told :], len(self.names)
-        if not names and not self._ended:
-            return b""
-        news = pickle.dumps((names, list(self._ended)), pickle.HIGHEST_PROTOCOL)
-        self._ended.clear()
-        return news
-
-    def hear(self, news: bytes) -> None:
-        """Take what :meth:`news` gave in the copy that takes the blocks."""
-        if news:
-            names, ended = pickle.loads(news)  # noqa: S301
-            self.names.extend(names)
-            self._ended.extend(ended)
-
-    def write(self) -> None:
-        """Write the spells that have ended, where there are many."""
-        if sum(map(len, self._ended)) >= WRITE_SPELLS:
-            self._write_spells()
 
     def finish(self) -> None:
         """Write the bindings seen in packets and the spells that were still going on."""
@@ -230,14 +205,14 @@ class Vantage:
             },
         )
 
-    def rows(self) -> list[dict[str, object]]:
+    def rows(self, tunnels: Sequence[str]) -> list[dict[str, object]]:
         """Rows of table ``segments``, but for what conversations and messages add to them."""
         k = self._k
         found = []
         for name, row in zip(self.names, self._segments.tolist(), strict=False):
             if not row[k.SEG_PACKETS]:
                 continue
-            tunnel = self._tunnels[row[k.SEG_TUNNEL]] if row[k.SEG_TUNNEL] else ""
+            tunnel = tunnels[row[k.SEG_TUNNEL]] if row[k.SEG_TUNNEL] else ""
             found.append(
                 {
                     "capture": row[k.SEG_CAPTURE],
@@ -262,14 +237,14 @@ class Vantage:
             )
         return found
 
-    def _name(self) -> None:
+    def _name(self, tunnels: Sequence[str]) -> None:
         """Name the segments that are new."""
         k = self._k
         for row in self._segments[len(self.names) : self._used[k.SEGMENTS]].tolist():
             name = segment_name(
                 air=bool(row[k.SEG_AIR]),
                 vlan=row[k.SEG_VLAN],
-                tunnel=self._tunnels[row[k.SEG_TUNNEL]] if row[k.SEG_TUNNEL] else "",
+                tunnel=tunnels[row[k.SEG_TUNNEL]] if row[k.SEG_TUNNEL] else "",
                 tunnel_id=row[k.SEG_TUNNEL_ID],
                 suffix=self._aliases.suffix.get((row[k.SEG_CAPTURE], row[k.SEG_ALIAS]), ""),
             )
@@ -295,11 +270,6 @@ class Vantage:
                 "received": spells[:, k.STA_RECEIVED],
             },
         )
-
-
-def _table(rows: int, width: int) -> NDArray[np.int64]:
-    """Zeros that a copy of this process sees too."""
-    return shared(rows * width, np.int64).reshape(rows, width)
 
 
 _OF_CONVERSATIONS = """

@@ -175,7 +175,7 @@ class Stages:
         self.events = headers.Events()
         # A small table, so that it grows and evicts while it is shot at
         self.table = ConversationTable(max_rows=40_000, idle_ns={17: 500_000})
-        self.vantage = Vantage(Nowhere(), headers.TUNNELS)
+        self.vantage = Vantage(Nowhere())
         self.fast = FastRows(Nowhere(), np.array([0x001A01], np.uint32))
         self.interfaces = [Interface(0, 1)]
         prefixes = np.array([0x001A01], np.uint32)
@@ -187,8 +187,8 @@ class Stages:
         n, c = block.n, self.columns
         headers.decode_block(block, c, self.events)
         self.check(block)
-        segment = np.zeros(max(n, 1), np.int32)
-        self.vantage.take(block, c, self.interfaces, segment)
+        self.vantage.take(block, c, self.interfaces, headers.TUNNELS)
+        segment = self.vantage.segment
         self.table.update(block, c, segment[:n])
         if self.table.pending:
             self.table.drain()

@@ -6,16 +6,14 @@ found: a copy that comes late is missed, never invented.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from wardwatch.compiled import helper, hot, kernel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from numpy.typing import DTypeLike, NDArray
+    from numpy.typing import NDArray
 
 NOT_A_COPY, MIRROR_COPY, ROUTED_COPY = 0, 1, 2
 
@@ -160,12 +158,13 @@ def _key(arena: NDArray[np.uint8], at: int, rest: int) -> int:
     return h & _MASK
 
 
-def recent(
-    zeros: Callable[[int, DTypeLike], NDArray[Any]] = np.zeros,
-) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
+def recent() -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
     """What :func:`mark_copies` keeps between blocks, empty: recent, keys, count."""
-    rows = zeros(RECENT_ROWS * RECENT_WIDTH, np.int64).reshape(RECENT_ROWS, RECENT_WIDTH)
-    return rows, zeros(RECENT_ROWS, np.int32), zeros(1, np.int64)
+    return (
+        np.zeros((RECENT_ROWS, RECENT_WIDTH), np.int64),
+        np.zeros(RECENT_ROWS, np.int32),
+        np.zeros(1, np.int64),
+    )
 
 
 @kernel
