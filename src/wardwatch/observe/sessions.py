@@ -228,6 +228,7 @@ class Sessions:
         self._flows.pop(number, None)
         self._buffered -= flow.accounted
         flow.accounted = 0
+        flow.part()
         self._over.add(number)
 
     def _account(self, flow: Flow) -> None:
