@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pyarrow.feather import write_feather
+
 from wardwatch.decode.stream import ACK, FIN, RST, SYN
+from wardwatch.model.columns import TABLES
 from wardwatch.observe.sessions import Sessions
 from wardwatch.observe.tables import Spool
 from wardwatch.observe.where import Where
@@ -89,7 +92,11 @@ class Talk:
         return only
 
     def files(self) -> Path:
-        self.rows("logins")
+        """A folder with every table as it is in memory; it lives as long as the talk."""
+        for table in TABLES:
+            self.rows(table.name)
+            path = self.spool.folder / f"{table.name}.arrow"
+            write_feather(self._tables.arrow(table.name), str(path), compression="uncompressed")
         return self.spool.folder
 
     def faults(self) -> list[str]:

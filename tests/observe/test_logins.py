@@ -24,8 +24,10 @@ def test_a_login_cites_its_packets_and_holds_no_secret() -> None:
 
 
 def test_no_table_holds_the_secret() -> None:
-    folder = login(ftp(), b"s3cr3t-0f-the-ward").files()
-    assert all(b"s3cr3t-0f-the-ward" not in p.read_bytes() for p in folder.iterdir())
+    talk = login(ftp(), b"s3cr3t-0f-the-ward")
+    files = {p.name: p.read_bytes() for p in talk.files().iterdir()}
+    assert b"draw-eht-f0-t3rc3s" in files["logins.arrow"]  # what stands for it in these tests
+    assert all(b"s3cr3t-0f-the-ward" not in octets for octets in files.values())
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """wardwatch.observe.sessions"""
 
+import gc
 import json
 import random
+import weakref
 from collections import Counter as Counted
 from pathlib import Path
 
@@ -36,6 +38,19 @@ def test_a_conversation_that_ended_is_forgotten() -> None:
     assert not talk.sessions._flows
     talk.sessions.close(1)
     assert talk.sessions.interest(1) == UNDECIDED
+
+
+def test_a_conversation_that_is_over_needs_no_garbage_collector() -> None:
+    talk = Talk(21).opens().server(b"220 x FTP\r\n").client(b"USER a\r\n")
+    flow = weakref.ref(talk.sessions._flows[1])
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        talk.closes(0).closes(1)
+        assert flow() is None
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def test_a_new_syn_on_the_same_ports_is_a_new_connection() -> None:

@@ -149,14 +149,16 @@ class ConversationTable:
         self.table[r, k.ORIG_IP + side] += more
         return int(columns.conversation[0])
 
-    def interest(self, number: int, interest: int, *, agrees: bool = False) -> None:
+    def interest(self, number: int, interest: int, *, agrees: bool = False, near: int = -1) -> None:
         """What Python wants of a conversation.
 
         ``UNDECIDED``, ``FOLLOW`` (every segment, the SYNs too) or ``IGNORE`` (none any more).
-        ``agrees``: it may agree upon other connections.
+        ``agrees``: it may agree upon other connections. ``near`` as for :meth:`skip_until`.
         """
-        self._mark(number, k.INTEREST, interest)
-        self._mark(number, k.AGREES, int(agrees))
+        r = self._row(number, near)
+        if r >= 0:
+            self.table[r, k.INTEREST] = interest
+            self.table[r, k.AGREES] = int(agrees)
 
     def skip_until(self, number: int, from_orig: bool, seq: int, near: int = -1) -> None:
         """Select no segment of one direction that ends at or before sequence number ``seq``.
@@ -166,9 +168,12 @@ class ConversationTable:
         column = k.ORIG_SKIP if from_orig else k.RESP_SKIP
         self._mark(number, column, seq & 0xFFFFFFFF, near)
 
-    def isn(self, number: int) -> tuple[int, int]:
-        """Sequence numbers of the SYN of originator and responder; -1 not seen."""
-        r = self._row(number)
+    def isn(self, number: int, near: int = -1) -> tuple[int, int]:
+        """Sequence numbers of the SYN of originator and responder; -1 not seen.
+
+        ``near`` as for :meth:`skip_until`.
+        """
+        r = self._row(number, near)
         if r < 0:
             return -1, -1
         return int(self.table[r, k.ORIG_ISN]), int(self.table[r, k.RESP_ISN])

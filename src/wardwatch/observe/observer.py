@@ -270,7 +270,7 @@ class Observer:
         before = self._interest.get(number)
         if before is None:
             before = self._interest[number] = -1
-            self._begin(number, where, from_orig, flags)
+            self._begin(number, where, from_orig, flags, near)
         flow = self._sessions.segment(
             number,
             from_orig,
@@ -285,20 +285,20 @@ class Observer:
         if interest != before:
             self._interest[number] = interest
             agrees = flow is not None and flow.follower.agrees
-            self._conversations.interest(number, interest, agrees=agrees)
+            self._conversations.interest(number, interest, agrees=agrees, near=near)
         if flow is not None and interest == FOLLOW:
             unwanted = flow.streams[0 if from_orig else 1].unwanted()
             if unwanted is not None:
                 self._conversations.skip_until(number, from_orig, unwanted[1], near)
 
-    def _begin(self, number: int, where: Where, from_orig: bool, flags: int) -> None:
+    def _begin(self, number: int, where: Where, from_orig: bool, flags: int, near: int) -> None:
         """Tell the stream's beginning: SYNs are remembered by the kernel, not brought one by one.
 
         A port scan is many SYNs; only conversations that come to say something reach Python.
         """
         if flags & SYN and not flags & ACK:
             return
-        orig, resp = self._conversations.isn(number)
+        orig, resp = self._conversations.isn(number, near)
         if flags & SYN:
             resp = -1
         if orig >= 0 or resp >= 0:

@@ -24,6 +24,8 @@ MAX_UNDECIDED = 8192
 """Bytes of a conversation that may stay unrecognised while something still speaks for it."""
 MAX_UNKNOWN = 1024
 """Bytes of a conversation that nothing speaks for: every protocol here shows itself sooner."""
+ENOUGH = 64
+"""Or bytes that both its sides have said."""
 MAX_PIECES = 64
 """Pieces of an undecided conversation: one byte segments must not make it dear."""
 
@@ -123,12 +125,12 @@ def recognise(flow: Flow, heads: Heads, spoke: int) -> Follower | None:
 
 def _hopeless(flow: Flow, heads: Heads, pieces: int) -> bool:
     size = len(heads[0]) + len(heads[1])
-    port = {flow.ends[0].port, flow.ends[1].port} & {FTP_PORT, TELNET_PORT, DNS_PORT}
     if size > MAX_UNDECIDED or pieces > MAX_PIECES:
         return True
-    if port or medfusion.may_begin(heads[0]) or medfusion.may_begin(heads[1]):
+    if size <= MAX_UNKNOWN and min(len(heads[0]), len(heads[1])) < ENOUGH:
         return False
-    return size > MAX_UNKNOWN or min(len(heads[0]), len(heads[1])) >= 64
+    ports = {flow.ends[0].port, flow.ends[1].port} & {FTP_PORT, TELNET_PORT, DNS_PORT}
+    return not (ports or medfusion.may_begin(heads[0]) or medfusion.may_begin(heads[1]))
 
 
 def _tls(flow: Flow, heads: Heads, side: int) -> Follower | None:

@@ -215,14 +215,11 @@ class Sessions:
         flow.follower.end()
         number = flow.number
         one, two = flow.streams
-        counters = Counters(
-            one.missed + two.missed,
-            one.overlaps + two.overlaps,
-            one.retransmissions + two.retransmissions,
-            one.reordered + two.reordered,
-        )
-        if any(msgspec.structs.astuple(counters)):
-            self.counters[number] = counters
+        missed, overlaps = one.missed + two.missed, one.overlaps + two.overlaps
+        retransmissions = one.retransmissions + two.retransmissions
+        reordered = one.reordered + two.reordered
+        if missed or overlaps or retransmissions or reordered:
+            self.counters[number] = Counters(missed, overlaps, retransmissions, reordered)
         one.drop()
         two.drop()
         self._flows.pop(number, None)

@@ -1,8 +1,10 @@
 """wardwatch.decode.kernels.young"""
 
+import random
+
 import numpy as np
 import pytest
-from tests.conversations import many
+from tests.conversations import frame, many, segments
 from tests.decode.kernels.blocks import block_of, decoded
 
 from wardwatch.decode.conversations import ConversationTable
@@ -89,3 +91,46 @@ def test_a_conversation_given_up_is_read_from_its_first_piece() -> None:
         assert packets == sorted(packets) and packets[-1] < told[k.PACKET]
         assert {piece[k.CONVERSATION] for piece, _ in pieces} == {told[k.CONVERSATION]}
         assert all(len(payload) == piece[k.LENGTH] for piece, payload in pieces)
+
+
+def lists_of(frames, monkeypatch):
+    """The lists of rows that are told together, each as (conversation, ports)."""
+    lists, inner = [], k.next_rows
+
+    def next_rows(*given):
+        count = inner(*given)
+        told = given[-2][:count].tolist()
+        lists.append([(t[k.CONVERSATION], {t[k.SRC_PORT], t[k.DST_PORT]}) for t in told])
+        return count
+
+    monkeypatch.setattr(k, "next_rows", next_rows)
+    walked(frames)
+    return [one for one in lists if one]
+
+
+def crowd(*said, port=9000):
+    """Frames of conversations that all open before the first of them says its words."""
+    chance = random.Random(1)
+    talks = [segments(chance, [("c", part) for part in parts]) for parts in said]
+    lots = [
+        [frame(one, n, port)[0] for one in lot if one.data or one.flags in ("S", "SA")]
+        for n, lot in enumerate(talks)
+    ]
+    begun = [raw for lot in lots for raw in lot[:2]]
+    return [(raw, len(raw)) for raw in begun + [raw for lot in lots for raw in lot[2:]]]
+
+
+def test_first_words_of_a_crowd_are_told_together(monkeypatch) -> None:
+    lists = lists_of(crowd(*[[b"here"]] * 50), monkeypatch)
+    assert [[number for number, _ in one] for one in lists] == [list(range(50))]
+
+
+def test_what_is_behind_first_words_waits_for_what_they_mean(monkeypatch) -> None:
+    lists = lists_of(crowd([b"one"], [b"two", b"more", b"again"], [b"three"]), monkeypatch)
+    assert [[number for number, _ in one] for one in lists] == [[0, 1], [1], [1], [2]]
+
+
+@pytest.mark.parametrize(("words", "port"), [(b"USER bob\r\n", 21), (b"220 x FTP\r\n", 9000)])
+def test_first_words_that_may_agree_upon_others_end_the_list(words, port, monkeypatch) -> None:
+    lists = lists_of(crowd(*[[words]] * 3, port=port), monkeypatch)
+    assert [[number for number, _ in one] for one in lists] == [[0], [1], [2]]

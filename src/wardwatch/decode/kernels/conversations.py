@@ -55,7 +55,8 @@ UPPER = 16
 UNDECIDED, FOLLOW, IGNORE = 0, 1, 2
 # AGREES 1: what it says may agree upon another connection, as FTP does.
 THEIRS = -1
-"""SEAT of a conversation that Python reads, or nobody any more; 0: nobody has looked yet."""
+"""SEAT of a conversation that Python reads, or nobody any more; 0: nobody has looked yet. Below it:
+the same, and in which list of young.next_rows its first row was told."""
 UNKNOWN_TIME = -(2**63)
 
 _FIN, _SYN, _RST, _ACK = 1, 2, 4, 16

@@ -106,6 +106,7 @@ _HIDDEN_ALERT = 19
 _LEAST = 11
 """Bytes of a side's first segment that are looked at: SSL 2 shows itself by then."""
 _FTP, _TELNET, _DNS = 21, 23, 53
+_DIGIT_2 = 50
 _MAX_UNKNOWN, _BOTH = 1024, 64
 """When nobody will read it: recognise.MAX_UNKNOWN, and bytes of either side."""
 
@@ -137,19 +138,23 @@ def next_rows(
 ) -> int:
     """Go on to the next rows for Python ⇒ how many, 0 none are left.
 
-    Datagrams, and rows of conversations that Python follows already, are told together; a fragment,
-    and the first row of a conversation that Python does not know yet or that may agree upon others,
-    ends the list, so that what it learns counts for all behind it. Where a conversation leaves its
+    Datagrams, rows of conversations that Python follows already, and the first rows of those that
+    tell it nothing of others are told together; a fragment, and a row of a conversation that Python
+    has not decided about or that may agree upon others, ends the list, so that what it learns
+    counts for all behind it. Where a conversation leaves its
     seat, its pieces are to be read before the last row.
     """
     count = 0
     control[GIVEN_UP] = 0
+    fresh = THEIRS - 1 - first - i  # no other list of this capture begins at this packet
     while i < n and count < told.shape[0]:
         if c.kind[i] == KIND_TCP:
             r = row_of[i]
             if r < 0 or c.outcome[i] != DECODED or rows[r, INTEREST] == IGNORE:
                 i += 1
                 continue
+            if rows[r, SEAT] == fresh and count:
+                break  # what Python makes of its first row decides which of the others it reads
             side = 1 - np.int64(c.from_orig[i])
             if not chosen_segment(
                 rows[r, INTEREST],
@@ -198,7 +203,7 @@ def next_rows(
             continue
         r = row_of[i]
         seat = rows[r, SEAT]
-        if seat == THEIRS:
+        if seat <= THEIRS:
             count += 1
             i += 1
             if rows[r, INTEREST] != FOLLOW or rows[r, AGREES]:
@@ -215,11 +220,14 @@ def next_rows(
             if not behaves:
                 seats[seat, PIECES] -= 1  # the present one, which Python is given beside them
         if not behaves:
-            rows[r, SEAT] = THEIRS
+            alone = seat > 0 or _may_agree(arena, told, count, expected)
+            rows[r, SEAT] = THEIRS if alone else fresh
             control[GIVEN_UP] = max(seat, 0)
             count += 1
             i += 1
-            break
+            if alone:
+                break
+            continue
         i += 1
     control[GO_ON] = i
     return count
@@ -323,6 +331,20 @@ def _sit_down(
     if mode == HANDSHAKE:
         rows[r, INTEREST] = FOLLOW
     return seat
+
+
+@helper
+def _may_agree(arena: Bytes, told: Ints, count: Int, expected: NDArray[np.uint8]) -> bool:
+    """Whether the first row of a conversation may agree upon others, or be one agreed upon.
+
+    FTP is told by its port, or by a reply 220 on whatever port (observe.recognise).
+    """
+    source, target = told[count, SRC_PORT], told[count, DST_PORT]
+    if source < 0 or target < 0 or source == _FTP or target == _FTP:
+        return True
+    if expected[source] or expected[target]:
+        return True
+    return bool(told[count, LENGTH] > 0 and arena[told[count, START]] == _DIGIT_2)
 
 
 @helper
