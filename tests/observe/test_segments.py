@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from wardwatch.decode.columns import S_TAG
 from wardwatch.model.block import Interface, PacketBlock
 from wardwatch.observe.segments import Aliases, segment_name
 
@@ -13,6 +14,10 @@ from wardwatch.observe.segments import Aliases, segment_name
         ({}, "untagged"),
         ({"vlan": 120}, "vlan 120"),
         ({"vlan": 120, "suffix": "@eth1"}, "vlan 120@eth1"),
+        ({"vlan": 120, "outer_tag": 1}, "vlan 1 vlan 120"),
+        ({"vlan": 120, "outer_tag": 4095, "suffix": "@eth1"}, "vlan 4095 vlan 120@eth1"),
+        ({"vlan": 120, "outer_tag": S_TAG | 9}, "s-vlan 9 vlan 120"),
+        ({"tunnel": "gre", "vlan": 120, "outer_tag": 1}, "gre vlan 1 vlan 120"),
         ({"air": True, "suffix": "@mon0"}, "wlan"),
         ({"tunnel": "vxlan", "tunnel_id": 5}, "vxlan 5"),
         ({"tunnel": "vxlan", "tunnel_id": 5, "vlan": 9}, "vxlan 5 vlan 9"),

@@ -21,6 +21,9 @@ KIND_REDUNDANCY, KIND_SNMP, KIND_TFTP, KIND_LLDP, KIND_CDP, KIND_CONTROL, KIND_W
 KIND_FRAGMENT = 15
 
 
+S_TAG = 1 << 12
+"""In ``outer_tag``: the tag has the type of an S-TAG (IEEE 802.1Q table 9-1), or one of those that
+provider bridges used before it."""
 CARRIER_WIDTH = 12
 Arrays = Any
 """The named tuple of the columns' arrays."""
@@ -43,6 +46,9 @@ class PacketColumns(msgspec.Struct, dict=True):
     vlan: NDArray[np.int32]
     """Innermost 802.1Q VID of the innermost frame; -1 untagged. VID 0 is a priority tag, which
     names no VLAN (IEEE 802.1Q §9.6): it leaves this as it was."""
+    outer_tag: NDArray[np.uint16]
+    """Outermost 802.1Q tag of a frame with two or more that name a VLAN: its VID, and S_TAG on top
+    where it is a service tag; 0 with fewer, since VID 0 is no VLAN's."""
     tunnel: NDArray[np.uint8]
     """Index into ``headers.TUNNELS``; 0 none; the innermost tunnel."""
     tunnel_id: NDArray[np.int64]

@@ -380,7 +380,7 @@ def reassembled(
     decoded = PacketColumns.of_size(1)
     decode_block(one, decoded, events)
     if not decoded.has_mac[0]:
-        for name in ("has_mac", "src_mac", "dst_mac", "vlan"):
+        for name in ("has_mac", "src_mac", "dst_mac", "vlan", "outer_tag"):
             getattr(decoded, name)[0] = getattr(columns, name)[i]
     if not decoded.tunnel[0]:
         for name in ("tunnel", "tunnel_id", "wlan_subtype"):

@@ -419,6 +419,7 @@ def _segment_inside(outer: PacketColumns, i: int, inner: PacketColumns, segment:
     return segment_name(
         air=False,
         vlan=int(inner.vlan[0]),
+        outer_tag=int(inner.outer_tag[0]),
         tunnel=headers.TUNNELS[tunnel],
         tunnel_id=tunnel_id,
         suffix=at + name,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from wardwatch.decode.columns import S_TAG
 from wardwatch.observe.text import printable
 
 if TYPE_CHECKING:
@@ -74,11 +75,20 @@ class Aliases:
         return self._names[key]
 
 
-def segment_name(*, air: bool, vlan: int, tunnel: str, tunnel_id: int, suffix: str = "") -> str:
-    """A segment in words: ``vlan 120``, ``untagged``, ``vxlan 5 vlan 9``, ``wlan``, ``…@name``."""
+def segment_name(
+    *, air: bool, vlan: int, tunnel: str, tunnel_id: int, outer_tag: int = 0, suffix: str = ""
+) -> str:
+    """A segment in words: ``vlan 120``, ``untagged``, ``vxlan 5 vlan 9``, ``wlan``, ``…@name``.
+
+    Of several tags the outermost and the innermost: ``vlan 1 vlan 120``, and ``s-vlan 9 vlan 120``
+    where the outermost is a provider's.
+    """
+    tags = f"vlan {vlan}" if vlan >= 0 else ""
+    if outer_tag:
+        tags = f"{'s-' if outer_tag & S_TAG else ''}vlan {outer_tag & ~S_TAG} {tags}"
     if tunnel:
         text = f"{tunnel} {tunnel_id}" if tunnel_id >= 0 else tunnel
-        return (f"{text} vlan {vlan}" if vlan >= 0 else text) + suffix
+        return (f"{text} {tags}" if tags else text) + suffix
     if air:
         return "wlan"
-    return (f"vlan {vlan}" if vlan >= 0 else "untagged") + suffix
+    return (tags or "untagged") + suffix

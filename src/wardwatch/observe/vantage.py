@@ -112,6 +112,7 @@ class Vantage:
             block.interface,
             self._aliases.of_block(block, interfaces),
             columns.vlan,
+            columns.outer_tag,
             columns.tunnel,
             columns.tunnel_id,
             self._segments,
@@ -244,6 +245,7 @@ class Vantage:
             name = segment_name(
                 air=bool(row[k.SEG_AIR]),
                 vlan=row[k.SEG_VLAN],
+                outer_tag=row[k.SEG_OUTER_TAG],
                 tunnel=tunnels[row[k.SEG_TUNNEL]] if row[k.SEG_TUNNEL] else "",
                 tunnel_id=row[k.SEG_TUNNEL_ID],
                 suffix=self._aliases.suffix.get((row[k.SEG_CAPTURE], row[k.SEG_ALIAS]), ""),

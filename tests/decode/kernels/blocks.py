@@ -83,6 +83,7 @@ def row_of(block, c, i):
             "src_mac",
             "dst_mac",
             "vlan",
+            "outer_tag",
             "tunnel_id",
             "ethertype",
             "net",

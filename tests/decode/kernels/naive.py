@@ -45,7 +45,7 @@ class Packet:
         self.tags = Counter()
         self.link = link
         self.mac = self.src_mac = self.dst_mac = 0
-        self.vlan, self.tunnel, self.tunnel_id, self.ethertype = -1, "", -1, -1
+        self.vlan, self.outer, self.tunnel, self.tunnel_id, self.ethertype = -1, 0, "", -1, -1
         self.fcs = self.pad = self.swapped = False
         self.wlan = self.freq = -1
         self.carrier = None
@@ -65,6 +65,7 @@ class Packet:
         self.fragment = self.src_port = self.dst_port = -1
         self.flags = self.seq = self.ack = self.window = 0
         self.kind, self.payload, self.extensions = "none", None, 0
+        self.stack = []
 
     # -- ends
 
@@ -147,7 +148,7 @@ class Packet:
     def ethernet(self, view):
         self.deeper()
         self.need("ethernet", view, 14)
-        self.mac, self.vlan = 1, -1
+        self.mac, self.vlan, self.outer, self.stack = 1, -1, 0, []
         self.dst_mac, self.src_mac = view.n(0, 6), view.n(6, 6)
         self.type_or_length(view.n(12, 2), view.skip(14))
 
@@ -171,7 +172,11 @@ class Packet:
             vid = view.n(0, 2) & 0xFFF
             self.tags["vlan", vid] += 1
             if vid:
+                self.stack.append((kind, vid))
                 self.vlan = vid
+                outermost, first = self.stack[0]
+                service = 0 if outermost == 0x8100 else 0x1000
+                self.outer = service + first if len(self.stack) > 1 else 0
             self.type_or_length(view.n(2, 2), view.skip(4))
         if kind in (0x0806, 0x8035):
             self.need("arp", view, 8)
@@ -354,7 +359,7 @@ class Packet:
         size = 30 if to_ds and from_ds else 24
         self.need("802.11", view, size + (2 if qos else 0))
         a1, a2, a3 = view.n(4, 6), view.n(10, 6), view.n(16, 6)
-        self.mac, self.vlan, self.ethertype = 1, -1, -1
+        self.mac, self.vlan, self.outer, self.stack, self.ethertype = 1, -1, 0, [], -1
         self.dst_mac = a3 if to_ds else a1
         self.src_mac = (view.n(24, 6) if to_ds else a3) if from_ds else a2
         if subtype & 4:
@@ -804,6 +809,7 @@ def row_of(packet):
         "src_mac": packet.src_mac,
         "dst_mac": packet.dst_mac,
         "vlan": packet.vlan,
+        "outer_tag": packet.outer,
         "tunnel": packet.tunnel,
         "tunnel_id": packet.tunnel_id,
         "ethertype": packet.ethertype,

@@ -49,6 +49,7 @@ from tests.decode.kernels.packets import (
 )
 from tests.shared import CAPTURES, needs_shared
 
+from wardwatch.decode.columns import S_TAG
 from wardwatch.decode.kernels import headers
 
 ROOT = Path(__file__).parents[3]
@@ -65,7 +66,60 @@ HONEST = {
     "ipv6": (1, ether(0x86DD, UDP6), {"reason": "ipv6 udp", "kind": "dns", "net": 6}),
     "vlan": (1, ether(0x8100, tag(0x6078, 0x0800, TCP)), {"vlan": 0x78}),
     "priority tag": (1, ether(0x8100, tag(0xE000, 0x0800, TCP)), {"vlan": -1}),
-    "qinq": (1, ether(0x88A8, tag(9, 0x8100, tag(120, 0x0800, TCP))), {"vlan": 120}),
+    "qinq": (
+        1,
+        ether(0x88A8, tag(9, 0x8100, tag(120, 0x0800, TCP))),
+        {"vlan": 120, "outer_tag": S_TAG | 9},
+    ),
+    "qinq before 802.1ad": (
+        1,
+        ether(0x9100, tag(9, 0x8100, tag(120, 0x0800, TCP))),
+        {"vlan": 120, "outer_tag": S_TAG | 9},
+    ),
+    "two C-TAGs": (
+        1,
+        ether(0x8100, tag(0xE001, 0x8100, tag(120, 0x0800, TCP))),
+        {"vlan": 120, "outer_tag": 1},
+    ),
+    "of three tags the outermost": (
+        1,
+        ether(0x8100, tag(1, 0x88A8, tag(7, 0x8100, tag(120, 0x0800, TCP)))),
+        {"vlan": 120, "outer_tag": 1},
+    ),
+    "a service tag alone": (1, ether(0x88A8, tag(9, 0x0800, TCP)), {"vlan": 9, "outer_tag": 0}),
+    "a priority tag outside": (
+        1,
+        ether(0x8100, tag(0, 0x8100, tag(120, 0x0800, TCP))),
+        {"vlan": 120, "outer_tag": 0},
+    ),
+    "a priority tag inside": (
+        1,
+        ether(0x8100, tag(120, 0x8100, tag(0, 0x0800, TCP))),
+        {"vlan": 120, "outer_tag": 0},
+    ),
+    "priority tags around and between": (
+        1,
+        ether(0x8100, tag(0, 0x8100, tag(1, 0x8100, tag(0, 0x8100, tag(120, 0x0800, TCP))))),
+        {"vlan": 120, "outer_tag": 1},
+    ),
+    "two tags outside a tunnel's frame": (
+        1,
+        ether(
+            0x8100,
+            tag(1, 0x8100, tag(2, 0x0800, ipv4(17, udp(9, 4789, vxlan(5, FRAME))))),
+        ),
+        {"vlan": -1, "outer_tag": 0},
+    ),
+    "two tags inside a tunnel": (
+        101,
+        ipv4(17, udp(9, 4789, vxlan(5, ether(0x8100, tag(1, 0x8100, tag(2, 0x0800, TCP)))))),
+        {"vlan": 2, "outer_tag": 1},
+    ),
+    "a tag on either side of GRE": (
+        1,
+        ether(0x8100, tag(1, 0x0800, ipv4(47, gre(0x8100, tag(2, 0x0800, TCP))))),
+        {"vlan": 2, "outer_tag": 0},
+    ),
     "mpls": (1, ether(0x8847, mpls([17, 29], TCP)), {"tunnel": "mpls", "tunnel_id": 17}),
     "mpls pseudowire": (1, ether(0x8847, mpls([17], bytes(4) + FRAME)), {"src_port": 40000}),
     "mpls frame": (1, ether(0x8847, mpls([17], FRAME)), {"src_port": 40000}),

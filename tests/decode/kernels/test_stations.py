@@ -35,10 +35,11 @@ def packets(seed, n=400):
         "hi": rng.choice([0, -(2**62)], n).astype(np.int64),
         "lo": rng.integers(0, 5, n).astype(np.int64),
         "proto": rng.choice([6, 17], n).astype(np.int16),
+        "outer_tag": rng.choice([0, 0, 1, 9, 0x1009], n).astype(np.uint16),
     }
 
 
-def run(p, plain, rows=64):
+def run(p, plain, rows=128):
     """The kernels over the packets, in two blocks."""
     assign, note = k.assign_segments, k.note_packets
     if plain:
@@ -51,7 +52,7 @@ def run(p, plain, rows=64):
         "bindings": np.zeros((rows * 8, k.BIND_WIDTH), np.int64),
         "used": np.zeros(k.USED_WIDTH, np.int64),
     }
-    slots = [np.zeros(1024, np.int32) for _ in range(4)]
+    slots = [np.zeros(4096, np.int32) for _ in range(4)]
     alias = np.array([0, 1], np.int32)
     names, ended = [], []
     for start, stop in ((0, n // 3), (n // 3, n)):
@@ -59,8 +60,8 @@ def run(p, plain, rows=64):
         size = stop - start
         segment = np.zeros(size, np.int32)
         assign(
-            size, 1, c["link"], c["interface"], alias, c["vlan"], c["tunnel"], c["tunnel_id"],
-            t["segments"], slots[0], t["used"], segment,
+            size, 1, c["link"], c["interface"], alias, c["vlan"], c["outer_tag"], c["tunnel"],
+            c["tunnel_id"], t["segments"], slots[0], t["used"], segment,
         )  # fmt: skip
         spells = np.zeros((size, k.STA_WIDTH), np.int64)
         count = note(
@@ -82,6 +83,7 @@ def segment_key(p, i):
         0 if plain else int(p["interface"][i]),
         air,
         -1 if plain else int(p["vlan"][i]),
+        0 if plain else int(p["outer_tag"][i]),
         through,
         int(p["tunnel_id"][i]) if through else -1,
     )
@@ -194,7 +196,7 @@ def test_every_count_is_that_of_the_plain_twin(seed, plain):
 
 
 def test_full_tables_turn_away_and_say_so():
-    t, names, _ = run(packets(0), plain=False, rows=3)
+    t, names, _ = run(packets(0) | {"outer_tag": np.zeros(400, np.uint16)}, plain=False, rows=3)
     assert t["used"].tolist()[:3] == [3, 12, 24]
     assert t["used"][k.MISSED] > 0
     assert max(names) == 2

@@ -35,6 +35,7 @@ from wardwatch.decode.columns import (
     KIND_TFTP,
     KIND_WIFI,
     MALFORMED,
+    S_TAG,
     SKIPPED,
     PacketColumns,
 )
@@ -383,8 +384,10 @@ PADDED = 34  # 1: the radio header says that the MAC header is padded to four by
 LINK = 35
 SWAPPED = 36  # 1: the two octets of 802.11 frame control are exchanged
 (SRC_HI, SRC_LO, DST_HI, DST_LO) = range(37, 41)  # as signed integers of the same bits
-CARRIER = 41  # 1: the slots from CARRIER_AT hold the UDP header of a tunnel
-CARRIER_AT = 42
+OUTER_TAG = 41
+FIRST_TAG = 42  # of the tags in a row, the first that names a VLAN, as OUTER_TAG would give it
+CARRIER = 43  # 1: the slots from CARRIER_AT hold the UDP header of a tunnel
+CARRIER_AT = 44
 NOTED = CARRIER_AT + CARRIER_WIDTH  # tags noted
 NOTES = NOTED + 1
 MAX_NOTES = 48
@@ -520,6 +523,7 @@ def _found(s: Slots, why: Int, kind: Int, at: Int, end: Int) -> Int:
 @helper
 def _forget(s: Slots) -> None:
     """A tunnel begins: what the outer IP and transport said is no longer the innermost."""
+    s[FIRST_TAG] = 0
     s[NET] = 0
     s[PROTO] = -1
     s[IP_ID] = -1
@@ -629,6 +633,7 @@ def headers(
         out.src_mac[i] = s[SRC_MAC]
         out.dst_mac[i] = s[DST_MAC]
         out.vlan[i] = s[VLAN]
+        out.outer_tag[i] = s[OUTER_TAG]
         out.tunnel[i] = s[TUNNEL]
         out.tunnel_id[i] = s[TUNNEL_ID]
         out.ethertype[i] = s[ETHERTYPE]
@@ -736,6 +741,8 @@ def _ethernet(arena: Bytes, at: Int, end: Int, s: Slots) -> Step:
     s[DST_MAC] = (u32(arena, at) << 16) | u16(arena, at + 4)
     s[SRC_MAC] = (u32(arena, at + 6) << 16) | u16(arena, at + 10)
     s[VLAN] = -1
+    s[OUTER_TAG] = 0
+    s[FIRST_TAG] = 0
     kind = u16(arena, at + 12)
     if kind >= 1536:
         s[ETHERTYPE] = kind
@@ -751,6 +758,11 @@ def _vlan(arena: Bytes, at: Int, end: Int, s: Slots) -> Step:
     vid = u16(arena, at) & 0x0FFF
     _count(s, E_VLAN, vid)
     if vid:
+        if s[FIRST_TAG]:
+            s[OUTER_TAG] = s[FIRST_TAG]
+        else:
+            s[FIRST_TAG] = vid if s[ETHERTYPE] == 0x8100 else vid | S_TAG
+            s[OUTER_TAG] = 0
         s[VLAN] = vid
     return _type_or_length(s, u16(arena, at + 2), at + 4, end)
 
@@ -1532,6 +1544,8 @@ def _wlan(arena: Bytes, at: Int, end: Int, s: Slots) -> Step:
     s[DST_MAC] = (u32(arena, target) << 16) | u16(arena, target + 4)
     s[SRC_MAC] = (u32(arena, source) << 16) | u16(arena, source + 4)
     s[VLAN] = -1
+    s[OUTER_TAG] = 0
+    s[FIRST_TAG] = 0
     s[ETHERTYPE] = -1
     if subtype & 4:
         return _found(s, R_WLAN_NULL, KIND_WIFI, at, end), at, end

@@ -18,7 +18,7 @@ Ints = NDArray[np.int64]
 SEG_CAPTURE, SEG_INTERFACE, SEG_ALIAS, SEG_AIR, SEG_VLAN, SEG_TUNNEL, SEG_TUNNEL_ID = range(7)
 SEG_PACKETS, SEG_FIRST, SEG_LAST, SEG_GAP, SEG_BROADCASTS, SEG_BROADCASTERS = range(7, 13)
 SEG_MULTICASTS, SEG_STATIONS, SEG_PAIRS, SEG_CUT, SEG_OFFLOADED = range(13, 18)
-SEG_MIRRORED, SEG_ROUTED, SEG_WIDTH = range(18, 21)
+SEG_MIRRORED, SEG_ROUTED, SEG_OUTER_TAG, SEG_WIDTH = range(18, 22)
 
 # Columns of a station's row: its present spell of activity, and what it ever did.
 STA_SEGMENT, STA_MAC, STA_FIRST, STA_LAST, STA_FIRST_PACKET, STA_LAST_PACKET = range(6)
@@ -61,6 +61,7 @@ def assign_segments(
     interface: NDArray[np.int32],
     alias: NDArray[np.int32],
     vlan: NDArray[np.int32],
+    outer_tag: NDArray[np.uint16],
     tunnel: NDArray[np.uint8],
     tunnel_id: Ints,
     segments: Ints,
@@ -81,10 +82,12 @@ def assign_segments(
         air = 1 if kind == 105 or kind == 119 or kind == 127 or kind == 163 or kind == 192 else 0
         via = int(alias[interface[i]])
         tag = int(vlan[i])
+        outer = int(outer_tag[i])
         through = int(tunnel[i])
         number = int(tunnel_id[i]) if through else -1
         if air and not through:
             tag = -1
+            outer = 0
             via = 0
         if (
             row >= 0
@@ -92,12 +95,13 @@ def assign_segments(
             and segments[row, SEG_ALIAS] == via
             and segments[row, SEG_AIR] == air
             and segments[row, SEG_VLAN] == tag
+            and segments[row, SEG_OUTER_TAG] == outer
             and segments[row, SEG_TUNNEL] == through
             and segments[row, SEG_TUNNEL_ID] == number
         ):
             out[i] = row
             continue
-        at = mix(capture * 2 + air, via, tag * 64 + through, number & _MASK) & wrap
+        at = mix(capture * 2 + air, via, (outer << 20) + tag * 64 + through, number & _MASK) & wrap
         row = -1
         while slots[at]:
             seen = int(slots[at]) - 1
@@ -106,6 +110,7 @@ def assign_segments(
                 and segments[seen, SEG_ALIAS] == via
                 and segments[seen, SEG_AIR] == air
                 and segments[seen, SEG_VLAN] == tag
+                and segments[seen, SEG_OUTER_TAG] == outer
                 and segments[seen, SEG_TUNNEL] == through
                 and segments[seen, SEG_TUNNEL_ID] == number
             ):
@@ -122,6 +127,7 @@ def assign_segments(
                 segments[row, SEG_ALIAS] = via
                 segments[row, SEG_AIR] = air
                 segments[row, SEG_VLAN] = tag
+                segments[row, SEG_OUTER_TAG] = outer
                 segments[row, SEG_TUNNEL] = through
                 segments[row, SEG_TUNNEL_ID] = number
             else:
