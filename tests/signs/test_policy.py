@@ -9,6 +9,8 @@ from wardwatch.signs.policy import (
     instant,
     is_scanner,
     is_virtual,
+    names_of,
+    outer_vlan,
     permitted,
     said_by,
     vlan_of,
@@ -20,17 +22,41 @@ from wardwatch.signs.policy import (
     ("segment", "vlan"),
     [
         ("vlan 120", 120), ("vlan 120@trunk", 120), ("vlan 1 vlan 120", 120), ("untagged", -1),
-        ("vxlan 5 vlan 9", 9), ("vxlan 5", -1), ("wlan@air vlan 7", -1),
+        ("s-vlan 9 vlan 120", 120), ("vxlan 5 vlan 9", 9), ("vxlan 5", -1), ("wlan@air vlan 7", -1),
     ],
 )  # fmt: skip
 def test_the_innermost_vid(segment: str, vlan: int) -> None:
     assert vlan_of(segment) == vlan
 
 
+@pytest.mark.parametrize(
+    ("segment", "outer", "name"),
+    [
+        ("vlan 120@trunk", -1, "vlan 120"),
+        ("vlan 1 vlan 120", 1, "vlan 120"),
+        ("vlan 1 vlan 120@trunk", 1, "vlan 120"),
+        ("s-vlan 9 vlan 120@trunk", -1, "vlan 120"),
+        ("vxlan 5 vlan 9", -1, "vxlan 5 vlan 9"),
+        ("vxlan 5 vlan 1 vlan 9", 1, "vxlan 5 vlan 9"),
+        ("gre s-vlan 1 vlan 9", -1, "gre vlan 9"),
+        ("untagged@vlan 1 vlan 2", -1, "untagged"),
+    ],
+)
+def test_of_two_tags_the_inner_one_bears_the_number_that_a_person_knows(
+    segment: str, outer: int, name: str
+) -> None:
+    assert outer_vlan(segment) == outer
+    assert names_of(segment)[0] == segment
+    assert names_of(segment)[2] == name
+
+
 def test_a_zone_is_found_by_vlan_name_or_subnet() -> None:
     site = Ward().zone(segments=("untagged",)).scene().site
     for segment, ips in (("vlan 120@x", ()), ("untagged@x", ()), ("wlan", ("10.120.0.9",))):
         assert zone_of(site, segment, ips) is not None
+    named = Ward().zone(vlans=(), segments=("gre vlan 120",)).scene().site
+    assert zone_of(named, "gre s-vlan 9 vlan 120@x") is not None
+    assert zone_of(named, "gre s-vlan 9 vlan 121") is None
     assert zone_of(site, "vlan 30", ("10.30.0.1", "", "junk")) is None
     assert zone_of(Ward().zone(confirmed_on="").scene().site, "vlan 120") is None
 
@@ -44,6 +70,7 @@ def test_servers_serve_where_they_say() -> None:
         .site
     )
     assert [s.ip for s in permitted(site, "dhcp", "vlan 30@x")] == ["1.1.1.1", "2.2.2.2"]
+    assert [s.ip for s in permitted(site, "dhcp", "s-vlan 9 vlan 30")] == ["1.1.1.1", "2.2.2.2"]
     assert [s.ip for s in permitted(site, "dhcp", "vlan 120")] == ["2.2.2.2"]
     assert permitted(site, "dns", "vlan 30") == ()
 

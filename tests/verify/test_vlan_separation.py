@@ -69,11 +69,77 @@ def test_a_confirmed_server_may_stand_in_it() -> None:
     assert ward.state(MEASURE) == "holds"
 
 
-def test_two_tags_that_reach_into_it_break() -> None:
-    ward = day().hears(segment="vlan 1 vlan 120").present(OTHER, 9, 9, segment="vlan 1 vlan 120")
-    assert (
-        next(v for v in ward.verdicts(MEASURE) if v.subject == "vlan 120").state.value == "broken"
+def reached(
+    by=OTHER, segment="vlan 1 vlan 120", received=0, place="vlan 120", tcp_both=0, tcp_one_way=0
+):
+    """What is said of the pumps' VLAN where frames with two tags are heard beside it."""
+    ward = day().hears(segment=segment, tcp_both=tcp_both, tcp_one_way=tcp_one_way)
+    ward.present(by, 9, 9, segment=segment, received=received)
+    found = next(v for v in ward.verdicts(MEASURE) if v.subject == place)
+    return found, ward.last_packet
+
+
+def test_two_tags_that_reach_into_it_break_and_are_cited() -> None:
+    verdict, packet = reached()
+    assert sees(verdict) == ("broken", "")
+    assert [e.packet for e in verdict.evidence] == [packet]
+    assert "two tags" in verdict.statement
+
+
+@pytest.mark.parametrize("segment", ["vlan 1 vlan 120@trunk", "vlan 4095 vlan 120"])
+def test_two_tags_break_whatever_the_interface_and_the_outer_vlan(segment: str) -> None:
+    assert sees(reached(segment=segment)[0]) == ("broken", "")
+
+
+@pytest.mark.parametrize(
+    "segment",
+    [
+        "s-vlan 9 vlan 120",  # a provider's tag: no switch of VLANs takes it off for the inner one
+        "vlan 1 vlan 121",
+        "vlan 120 vlan 120",
+        "vlan 120 vlan 1",
+        "vxlan 5 vlan 1 vlan 120",
+    ],
+)
+def test_two_tags_that_do_not_reach_into_it_say_nothing(segment: str) -> None:
+    assert sees(reached(segment=segment)[0]) == ("holds", "")
+
+
+def test_a_switch_may_put_a_second_tag_on_and_a_phone_may_not() -> None:
+    assert sees(reached(by=ROUTER)[0]) == ("holds", "")
+    ward = with_kind("phone").hears(segment="vlan 1 vlan 120", tcp_both=0)
+    ward.present(OTHER, 9, 9, segment="vlan 1 vlan 120", received=0)
+    assert next(v for v in ward.verdicts(MEASURE) if v.subject == "vlan 120").state.value == (
+        "broken"
     )
+
+
+@pytest.mark.parametrize("answered", [{"received": 1}, {"tcp_both": 1}, {"tcp_one_way": 1}])
+def test_answers_with_the_same_two_tags_are_a_tunnel_in_which_nothing_can_be_told(answered) -> None:
+    verdict, _ = reached(**answered)
+    assert sees(verdict) == ("not observable", "VANTAGE")
+    assert "vlan 1 vlan 120" in verdict.statement
+
+
+def test_a_tunnel_of_another_outer_vlan_hides_no_frame_that_hops() -> None:
+    ward = day()
+    for segment, received in (("vlan 9 vlan 120", 5), ("vlan 1 vlan 120", 0)):
+        ward.hears(segment=segment, tcp_both=received)
+        ward.present(OTHER, 9, 9, segment=segment, received=received)
+    hopped = ward.last_packet
+    verdict = next(v for v in ward.verdicts(MEASURE) if v.subject == "vlan 120")
+    assert sees(verdict) == ("broken", "")
+    assert [e.packet for e in verdict.evidence] == [hopped]
+
+
+@pytest.mark.parametrize("segment", ["s-vlan 9 vlan 120", "vlan 9 vlan 120"])
+def test_pumps_in_a_tunnel_of_vlans_are_judged_by_the_rules_of_their_own(segment: str) -> None:
+    ward = Ward().zone().hears(segment=segment)
+    ward.device("00:1a:01:00:00:41", segments=(segment,))
+    ward.present("00:1a:01:00:00:41", 0, 90, segment=segment)
+    assert [(v.subject, *sees(v)) for v in ward.verdicts(MEASURE)] == [(segment, "holds", "")]
+    ward.device(OTHER, kind="printer").present(OTHER, 60, 120, segment=segment)
+    assert ward.state(MEASURE) == "broken"
 
 
 def test_dtp_from_an_edge_breaks_and_from_a_switch_does_not() -> None:

@@ -36,6 +36,24 @@ def base(segment: str) -> str:
     return segment.partition("@")[0]
 
 
+_OUTER = re.compile(r"(?:s-)?vlan \d+ (?=vlan \d)")
+
+
+def names_of(segment: str) -> tuple[str, ...]:
+    """What a person may have written for a segment: its name, and that without an interface.
+
+    Also without the outer of two tags: in a tunnel of 802.1Q the VLAN's own number is the inner one.
+    """
+    plain = base(segment)
+    return segment, plain, _OUTER.sub("", plain)
+
+
+def outer_vlan(segment: str) -> int:
+    """The VID of the outer of two C-TAGs in a segment's name; -1 with one tag, or a provider's outside."""
+    found = re.search(r"(?<!s-)\bvlan (\d+) vlan \d", base(segment))
+    return int(found[1]) if found else -1
+
+
 def vlan_of(segment: str) -> int:
     """The innermost VID in a segment's name; -1 where it has none."""
     found = re.findall(r"vlan (\d+)", base(segment))
@@ -61,18 +79,14 @@ def zone_of(site: Site, segment: str, ips: Sequence[str] = ()) -> Zone | None:
     """The confirmed zone that names a segment, or whose subnets hold one of the addresses."""
     zones = [zone for zone in site.zone if zone.confirmed]
     for zone in zones:
-        if (
-            segment in zone.segments
-            or base(segment) in zone.segments
-            or vlan_of(segment) in zone.vlans
-        ):
+        if vlan_of(segment) in zone.vlans or not set(zone.segments).isdisjoint(names_of(segment)):
             return zone
     return next((z for z in zones if any(in_subnets(ip, z.subnets) for ip in ips)), None)
 
 
 def serves(server: TrustedServer, segment: str) -> bool:
     """Whether a confirmed server may serve a segment."""
-    return not server.segments or segment in server.segments or base(segment) in server.segments
+    return not server.segments or not set(server.segments).isdisjoint(names_of(segment))
 
 
 def permitted(site: Site, role: str, segment: str) -> tuple[TrustedServer, ...]:

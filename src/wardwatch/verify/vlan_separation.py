@@ -1,7 +1,11 @@
 """VLAN separation: only permitted classes of device stand in the devices' VLAN.
 
-Gateways, infrastructure, phones and confirmed servers may be anywhere. Misses to know: silent
-neighbours; devices that nothing identifies.
+Gateways, infrastructure, phones and confirmed servers may be anywhere. A frame with two C-TAGs
+reaches into the VLAN of the inner one when a switch sends it on without the outer one, its native
+VLAN's. Nothing comes back that way: where frames with the same two tags are answered, they pass a
+tunnel of 802.1Q, and a frame among them that hops cannot be told. An S-TAG outside is a provider's,
+and says nothing. Misses to know: silent neighbours; devices that nothing identifies; a frame that
+hops, where it has lost its outer tag or where that is a priority tag.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ from wardwatch.model.device import LEFT_OUT, Confidence
 from wardwatch.model.evidence import Evidence
 from wardwatch.model.judgement import Reason
 from wardwatch.signs.owners import about
-from wardwatch.signs.policy import said_by, vlan_of, zone_of
+from wardwatch.signs.policy import base, names_of, outer_vlan, said_by, vlan_of, zone_of
 from wardwatch.signs.vantage import device_segments, vantages
 from wardwatch.verify.answer import Need, Subject, span_need
 
@@ -27,11 +31,14 @@ if TYPE_CHECKING:
 
 MEASURE = "vlan_separation"
 RULE = (
-    "Broken by a device of another class in the VLAN, by frames with two tags that reach into it,"
-    " or by DTP from an edge. Infrastructure and phones do not count. To hold:"
+    "Broken by a device of another class in the VLAN, by frames with two tags that reach into it"
+    " and that nothing answers with the same tags, or by DTP from an edge. Infrastructure and phones"
+    " do not count. To hold:"
 )
 EVERYWHERE = ("network", "gateway", "router", "switch", "access point", "firewall", "phone")
 """Kinds that belong in any VLAN."""
+BETWEEN = tuple(kind for kind in EVERYWHERE if kind != "phone")
+"""Kinds that may put a second tag on a frame: those between trunks."""
 
 
 def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
@@ -64,7 +71,7 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
             and device.listed is None
             and not _is_server(scene, device)
         ]
-        hopped = _double_tagged(scene, heard, place)
+        hopped, tunnels = _double_tagged(scene, heard, place)
         trunked = _dtp(scene, name)
         if strangers or hopped or trunked:
             said = [
@@ -87,6 +94,12 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
                 not nameless and not left_out,
                 Reason.DAMAGED if place.cut_packets else Reason.VANTAGE,
                 f"{len(nameless) + left_out} are not",
+            ),
+            Need(
+                "no tunnel of 802.1Q that carries a VLAN of this number",
+                not tunnels,
+                Reason.VANTAGE,
+                ", ".join(tunnels),
             ),
             Need("a confirmed zone with permitted kinds", bool(allowed), Reason.NO_POLICY),
             span_need("a span", place.longest.seconds, minimums.vlan_span_s),
@@ -131,27 +144,47 @@ def _is_server(scene: Scene, device: Device) -> bool:
     )
 
 
-def _double_tagged(scene: Scene, heard: dict[str, Vantage], place: Vantage) -> list[Evidence]:
-    """Frames whose inner tag is this VLAN's, although its own frames bear one tag."""
-    if place.segment.count("vlan ") != 1:
-        return []
+def _double_tagged(
+    scene: Scene, heard: dict[str, Vantage], place: Vantage
+) -> tuple[list[Evidence], list[str]]:
+    """Frames whose inner tag is this VLAN's, although its own frames bear one tag.
+
+    First what hops, then the names of tunnels, whose frames are answered: a station that speaks in
+    them is spoken to, or an end of TCP acknowledges what the other must have said.
+    """
+    if base(place.segment) != names_of(place.segment)[2]:
+        return [], []
     names = [
         other
         for other, vantage in heard.items()
-        if other.count("vlan ") > 1
-        and vlan_of(other) == vlan_of(place.segment)
+        if outer_vlan(other) not in (-1, vlan_of(other))
+        and names_of(other)[2] == base(place.segment)
         and vantage.tunnel == place.tunnel
     ]
-    rows = (
-        scene.tables.ask(
-            """SELECT capture, first_packet FROM presence
-        WHERE segment IN (SELECT unnest(?::VARCHAR[])) ORDER BY first_ts LIMIT 20""",
-            [names],
+    if not names:
+        return [], []
+    spoken_to = {
+        row.segment
+        for row in scene.tables.ask(
+            "SELECT DISTINCT segment FROM presence WHERE received > 0", of=("presence",)
         )
-        if names
-        else ()
+    }
+    tunnels = [
+        name
+        for name in names
+        if name in spoken_to or heard[name].tcp_both or heard[name].tcp_one_way
+    ]
+    rows = scene.tables.ask(
+        """SELECT capture, first_packet FROM presence
+        WHERE segment IN (SELECT unnest(?::VARCHAR[])) AND mac NOT IN (SELECT unnest(?::VARCHAR[]))
+        ORDER BY first_ts LIMIT 20""",
+        [
+            [name for name in names if name not in tunnels],
+            [mac for d in scene.devices if d.identity.kind in BETWEEN for mac in d.macs],
+        ],
+        of=("presence",),
     )
-    return [Evidence(row.capture, row.first_packet) for row in rows]
+    return [Evidence(row.capture, row.first_packet) for row in rows], tunnels
 
 
 def _dtp(scene: Scene, segment: str) -> list[Evidence]:
