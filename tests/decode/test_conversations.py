@@ -172,6 +172,20 @@ def test_vlans_are_told_apart_and_tunnels_when_asked() -> None:
     assert rows["tunnel_id"].tolist() == [-1, -1, 1, 2]
 
 
+def test_what_hops_from_another_vlan_is_no_part_of_a_conversation_in_this_one() -> None:
+    ask, answer = (
+        ipv4(6, tcp(1, 2, flags=SYN), src=A, dst=B),
+        ipv4(6, tcp(2, 1, flags=SYN | ACK), src=B, dst=A),
+    )
+    hopped = ether(0x8100, tag(1, 0x8100, tag(120, 0x0800, ask)))
+    turned = ether(0x88A8, tag(1, 0x8100, tag(120, 0x0800, answer)))
+    plain = [ether(0x8100, tag(120, 0x0800, one)) for one in (ask, answer)]
+    rows = rows_of([hopped, turned, *plain])
+    assert rows["vlan"].tolist() == [120, 120, 120]
+    assert (rows["orig_p"].tolist(), rows["resp_p"].tolist()) == ([1, 1, 1], [2, 2, 2])
+    assert (rows["orig_pkts"].tolist(), rows["resp_pkts"].tolist()) == ([1, 0, 1], [0, 1, 1])
+
+
 def test_icmp_questions_and_their_answers_are_one_conversation() -> None:
     ask = ether(0x0800, ipv4(1, bytes((8, 0)) + bytes(14), src=A, dst=B))
     answer = ether(0x0800, ipv4(1, bytes((0, 0)) + bytes(14), src=B, dst=A))

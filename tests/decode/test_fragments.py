@@ -121,10 +121,16 @@ def test_time_and_numbers_and_octets_are_bounded() -> None:
 
 def test_pieces_of_different_datagrams_do_not_meet() -> None:
     fragments = f.Fragments()
-    for key in (KEY, f.Key(4, 1, 2, 4, 17), f.Key(4, 1, 2, 3, 6), f.Key(4, 1, 2, 3, 17, vlan=5)):
+    for key in (
+        KEY,
+        f.Key(4, 1, 2, 4, 17),
+        f.Key(4, 1, 2, 3, 6),
+        f.Key(4, 1, 2, 3, 17, vlan=5),
+        f.Key(4, 1, 2, 3, 17, outer_tag=5),
+    ):
         assert feed([(0, True, bytes(8))], fragments, key=key)[0] is None
     assert feed([(8, False, bytes(8))], fragments)[0] is not None
-    assert len(fragments) == 3
+    assert len(fragments) == 4
 
 
 @pytest.mark.parametrize("six", [False, True])

@@ -37,7 +37,7 @@ class ConversationTable:
     """Every packet's conversation, and one row a conversation.
 
     Two directions are one conversation. It is told apart by the innermost addresses, ports,
-    protocol and VLAN, with ``by_tunnel`` by the innermost tunnel too. The originator is who sent
+    protocol and VLAN tags, with ``by_tunnel`` by the innermost tunnel too. The originator is who sent
     the SYN, else who was seen first; a SYN-ACK seen first turns the row (Zeek's ``^``). A new
     SYN on a TCP connection that is over begins a new conversation.
     """
@@ -352,10 +352,10 @@ def _columns(rows: NDArray[np.int64]) -> Columns:
         "proto": proto,
         "orig_hi": wide[:, k.ORIG_HI],
         "orig_lo": wide[:, k.ORIG_LO],
-        "orig_p": (rows[:, k.PORTS] >> 20) - 1,
+        "orig_p": ((rows[:, k.PORTS] >> k.PORT_SHIFT) & k.PORT_MASK) - 1,
         "resp_hi": wide[:, k.RESP_HI],
         "resp_lo": wide[:, k.RESP_LO],
-        "resp_p": (rows[:, k.PORTS] & 0xFFFFF) - 1,
+        "resp_p": (rows[:, k.PORTS] & k.PORT_MASK) - 1,
         "orig_mac": np.where(rows[:, k.ORIG_PKTS] > 0, wide[:, k.ORIG_MAC], 0),
         "resp_mac": np.where(rows[:, k.RESP_PKTS] > 0, wide[:, k.RESP_MAC], 0),
         "silent_mac": np.select(

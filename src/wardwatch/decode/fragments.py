@@ -60,6 +60,7 @@ class Key(msgspec.Struct, frozen=True, gc=False):
     proto: int = -1
     """IPv4 only: the next header of a later IPv6 fragment need not be that of the first."""
     vlan: int = -1
+    outer_tag: int = 0
 
 
 class Whole(msgspec.Struct, frozen=True):
@@ -202,6 +203,7 @@ class Fragments:
             ip_id=int(columns.ip_id[i]),
             proto=proto if net == 4 else -1,
             vlan=int(columns.vlan[i]),
+            outer_tag=int(columns.outer_tag[i]),
         )
         offset, more = divmod(int(columns.fragment[i]), 2)
         return self.add(

@@ -853,7 +853,7 @@ class Conversations:
         if packet.proto in (1, 58):
             target = ANSWERS[packet.proto].get(source, target)
         ends = ((packet.src, source), (packet.dst, target))
-        key = (packet.net, packet.proto, packet.vlan, *sorted(ends))
+        key = (packet.net, packet.proto, packet.vlan, packet.outer, *sorted(ends))
         syn, ack = packet.flags & 2, packet.flags & 16
         one = self.open.get(key)
         if one and self.idle and time - one["last"] > self.idle:

@@ -48,7 +48,7 @@ def compare(block, table, idle=0):
 
 def traffic(count, seed, hosts=6):
     """Packets of few hosts and ports, so that they meet often; flags as they fall."""
-    chance, macs = random.Random(seed), random.Random(seed)
+    chance, macs, outer = (random.Random(seed) for _ in range(3))
     for _ in range(count):
         a, b = chance.sample(range(hosts), 2)
         ports = chance.choice((1, 2)), chance.choice((1, 80))
@@ -79,6 +79,8 @@ def traffic(count, seed, hosts=6):
             )
         if chance.random() < 0.3:
             packet = 0x8100, tag(chance.choice((5, 6)), *packet)
+            if outer.random() < 0.3:
+                packet = outer.choice((0x8100, 0x88A8)), tag(outer.choice((0, 1, 5)), *packet)
         dst = bytes((macs.choice((0, 0, 1)), 0, 0, 0, macs.choice((0, 1)), b))
         yield ether(*packet, dst=dst, src=bytes((0, 0, 0, 0, macs.choice((0, 0, 1)), a)))
 

@@ -42,6 +42,9 @@ SPOKE = 8192
 
 # What KEY is made of: (shift, bits) of each part.
 NET_SHIFT, PROTO_SHIFT, VLAN_SHIFT, TUNNEL_SHIFT, TUNNEL_ID_SHIFT = 0, 3, 12, 25, 30
+# What PORTS is made of: port + 1 of either end, and the outer of two VLAN tags, 0 with one.
+PORT_SHIFT, OUTER_SHIFT = 20, 40
+PORT_MASK = (1 << PORT_SHIFT) - 1
 
 LETTERS = "shadfrctgwiq^"
 """Zeek's letters of a history, lower case; code = index + 1, and 16 more from the originator."""
@@ -163,8 +166,10 @@ def conversations(
         if by_tunnel:
             key |= np.int64(c.tunnel[i]) << TUNNEL_SHIFT
             key |= ((c.tunnel_id[i] + 1) & _WORD) << TUNNEL_ID_SHIFT
-        forth = ((source_port + 1) << 20) | (target_port + 1)
-        back = ((target_port + 1) << 20) | (source_port + 1)
+        outer = np.int64(c.outer_tag[i])
+        tags = outer << OUTER_SHIFT
+        forth = tags | ((source_port + 1) << PORT_SHIFT) | (target_port + 1)
+        back = tags | ((target_port + 1) << PORT_SHIFT) | (source_port + 1)
         src_hi = c.src_hi[i]
         src_lo = c.src_lo[i]
         dst_hi = c.dst_hi[i]
@@ -172,7 +177,7 @@ def conversations(
         tag = _hash(
             _spread(src_hi, src_lo, source_port + 1, seed),
             _spread(dst_hi, dst_lo, target_port + 1, seed),
-            key,
+            key ^ (outer * 0x2C1B3C6D),
         )
         slot = (tag ^ (tag >> 15)) & mask
         r = np.int64(-1)
@@ -300,7 +305,11 @@ def _turn(rows: NDArray[np.int64], wide: NDArray[np.uint64], r: Int) -> None:
         wide[r, ORIG_HI + k] = wide[r, RESP_HI + k]
         wide[r, RESP_HI + k] = kept
     ports = rows[r, PORTS]
-    rows[r, PORTS] = ((ports & 0xFFFFF) << 20) | (ports >> 20)
+    rows[r, PORTS] = (
+        (ports >> OUTER_SHIFT << OUTER_SHIFT)
+        | ((ports & PORT_MASK) << PORT_SHIFT)
+        | ((ports >> PORT_SHIFT) & PORT_MASK)
+    )
     rows[r, STATE] |= FLIPPED
 
 
