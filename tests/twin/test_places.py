@@ -6,7 +6,7 @@ from tests.twin.stands import TAP
 from wardwatch.model.site import Site, TrustedServer, Zone
 from wardwatch.twin.drill import play, stand
 from wardwatch.twin.places import places
-from wardwatch.twin.plays import PLAYS
+from wardwatch.twin.plays import BREACHES, PLAYS
 
 SAID = {"confirmed_by": "biomed", "confirmed_on": "2026-01-01"}
 SITE = Site(
@@ -36,8 +36,19 @@ def test_a_subnet_that_is_too_small_or_no_ipv4_is_left():
 
 
 def test_two_vlans_of_the_twin_never_become_one():
-    zone = Zone(name="z", vlans=(121,), pumps=True, **SAID)
-    assert places(Site(zone=(zone,))).vlans == {120: 121, 121: 120}
+    for vid in (121, 1):
+        zone = Zone(name="z", vlans=(vid,), pumps=True, **SAID)
+        assert places(Site(zone=(zone,))).vlans == {120: vid, vid: 120}
+
+
+def test_both_tags_of_a_frame_bear_the_hospital_s_numbers():
+    what = next(p for p in BREACHES if p.variant == "two tags")
+    for vid, tags in ((77, [1, 77]), (1, [120, 1])):
+        zone = Zone(name="z", vlans=(vid,), pumps=True, **SAID)
+        seen = play(stand(3, places=places(Site(zone=(zone,)))), what).reached(TAP["edge"])
+        assert seen
+        for frame in seen:
+            assert [t.id for t in dpkt.ethernet.Ethernet(frame.data).vlan_tags] == tags
 
 
 def test_an_hour_under_these_numbers_has_one_owner_for_each_address():

@@ -50,6 +50,18 @@ def test_winning_and_losing_are_outcomes_of_the_race():
         assert set(acks) == {who}
 
 
+def test_a_frame_with_two_tags_asks_nothing_and_gets_no_answer():
+    for name in ("vlan_separation/two tags", "vlan_separation/two tags, to everybody"):
+        frames = [dpkt.ethernet.Ethernet(f.data) for f in played(name).event]
+        assert [[t.id for t in e.vlan_tags] for e in frames] == [[1, 120]] * 3
+        assert {e.src for e in frames} == {place().ward.stations["native-laptop"].mac}
+        for inside in (e.data for e in frames):
+            if isinstance(inside, dpkt.ip.IP):
+                assert set(bytes(inside.data.data)) == {0x41}
+            else:
+                assert (inside.op, inside.spa) == (dpkt.arp.ARP_OP_REQUEST, inside.tpa)
+
+
 def test_oversize_options_hold_one_constant_byte():
     for frame in played("dhcp_overflow/option 66, wins").event:
         if frame.mark.kind == "dhcp offer" and frame.mark.role == "attack":

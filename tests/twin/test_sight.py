@@ -40,6 +40,16 @@ def test_all_means_all_of_a_kind_and_nothing_is_not_all():
     assert not sight(frames, frames).all("login")
 
 
+def test_two_tags_are_there_until_a_trunk_takes_one():
+    found = played("vlan_separation/two tags, to everybody")
+    told = {name: found.sight(found.caught(tap)) for name, tap in TAP.items()}
+    assert [name for name, here in told.items() if here.two_tags] == ["edge"]
+    reached = {name for name, here in told.items() if here.any("double tag", role="attack")}
+    assert reached == {"edge", "vlan", "port", "trunk", "to"}
+    ordinary = [f._replace(mark=f.mark._replace(role="")) for f in found.reached(TAP["edge"])]
+    assert not sight(ordinary, ordinary).two_tags
+
+
 def test_a_role_that_is_asked_for_counts_alone():
     frames = [one(0, "answer", "1", role="consequence")]
     assert not sight(frames, frames).any("answer", role="attack")

@@ -130,9 +130,19 @@ def test_dtp_is_told_where_its_frames_keep_their_tag_and_pass(auditor):
     found = played("vlan_separation/DTP at an edge port")
     heard = {tap.name: hear(found, tap, auditor) for tap in TAPS}
     told = {name for name, one in heard.items() if outcome(one, "vlan_separation") == SEEN}
-    assert told == {"vlan", "trunk", "to"}
+    assert told == {"vlan", "trunk", "to", "edge"}
     assert not [line for one in heard.values() for line in one.false]
     assert outcome(heard["port"], "vlan_separation") == NOT_OBSERVABLE
+
+
+@pytest.mark.parametrize("variant", ["two tags", "two tags, to everybody"])
+def test_two_tags_are_told_at_the_edge_and_behind_it_they_are_no_longer_two(auditor, variant):
+    found = played(f"vlan_separation/{variant}")
+    heard = {tap.name: hear(found, tap, auditor) for tap in TAPS}
+    outcomes = {name: outcome(one, "vlan_separation") for name, one in heard.items()}
+    assert outcomes.pop("edge") == SEEN
+    assert set(outcomes.values()) == {NOT_OBSERVABLE}
+    assert not [line for one in heard.values() for line in one.false]
 
 
 def test_the_time_is_taken_at_the_first_place_from_which_it_can_be_told():

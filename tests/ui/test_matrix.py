@@ -46,7 +46,7 @@ def test_the_document_names_command_commit_seeds_and_says_who_wrote_both_sides()
     text = document(SAMPLE)
     for words in ("`wardwatch drill`", "`abc`", "seeds: 1 chosen; 2 from the commit", CAUTION):
         assert words in text
-    assert "| let in | M |  |  |  |  |  | S | - | 0.5 s | 4.8800 | 0 | 0 |" in text
+    assert "| let in | M |  |  |  |  |  | S |  | - | 0.5 s | 4.8800 | 0 | 0 |" in text
     assert "missed: telnet (telnet/let in) at vlan, seed 2" in text
 
 

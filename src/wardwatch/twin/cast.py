@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 SERVERS, LAN, ICU, NICU = 20, 30, 120, 121
 """VLANs: pump servers (behind the router, not mirrored), hospital LAN, and two wards of pumps."""
+NATIVE = 1
+"""The VLAN of ports that nobody set, and of what passes a trunk without a tag: every switch's default."""
 MIRRORED = (LAN, ICU, NICU)
 WARDS = (ICU, NICU)
 HOSTS = {

@@ -13,7 +13,7 @@ import msgspec
 
 from wardwatch.model.values import NS
 from wardwatch.twin import cast, emit, wires
-from wardwatch.twin.cast import HOSTS, ICU, LAN, NICU, SERVERS
+from wardwatch.twin.cast import HOSTS, ICU, LAN, NATIVE, NICU, SERVERS
 from wardwatch.twin.certs import Pki, pki
 from wardwatch.twin.clock import Clock
 from wardwatch.twin.comms import Module
@@ -132,6 +132,7 @@ def stations(seed: int) -> tuple[Station, ...]:
 
     more("far-laptop", "attacker", "b8:27:eb:00:00:67", f"10.{ICU}.0.67", ICU)
     more("lan-laptop", "attacker", "b8:27:eb:00:00:68", f"10.{LAN}.0.68", LAN)
+    more("native-laptop", "attacker", "b8:27:eb:00:00:69", f"10.{NATIVE}.0.69", NATIVE)
     more("guest-printer", "printer", "00:1b:78:30:00:61", f"10.{ICU}.0.240", ICU)
     return tuple(found)
 
@@ -139,7 +140,7 @@ def stations(seed: int) -> tuple[Station, ...]:
 def stand(seed: int, start: int | None = None, places: Places = Places()) -> Stand:  # noqa: B008
     """Play the ordinary hour of a seed; ``start`` (ns) where it must begin at a given instant."""
     when = int(datetime.fromisoformat(START).timestamp()) * NS if start is None else start
-    ward = Ward(seed, moved(stations(seed), places), (SERVERS, LAN, ICU, NICU))
+    ward = Ward(seed, moved(stations(seed), places), (SERVERS, LAN, ICU, NICU, NATIVE))
     certificates = pki(
         when // NS // 86400 * 86400 * NS, HOSTS["mds-icu"], HOSTS["mds-nicu"], HOSTS["intranet"]
     )

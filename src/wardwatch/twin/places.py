@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from wardwatch.twin import emit
-from wardwatch.twin.cast import ICU, LAN, NICU, SERVERS
+from wardwatch.twin.cast import ICU, LAN, NATIVE, NICU, SERVERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SMALLEST = 24
 """Longest prefix of a subnet that holds the ward's pumps: their host numbers go up to 250."""
-OWN_VLANS = (SERVERS, LAN, ICU, NICU)
+OWN_VLANS = (SERVERS, LAN, ICU, NICU, NATIVE)
 
 
 class Places(msgspec.Struct, frozen=True):
@@ -53,12 +53,14 @@ class Places(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(one, ip=ip, mac=mac)
 
     def frame(self, frame: Frame) -> Frame:
-        """A frame under the hospital's VID."""
-        vid = self.vlans.get(frame.mark.vlan)
-        if vid is None or frame.data[12:14] != b"\x81\x00":
-            return frame
-        tag = int.from_bytes(frame.data[14:16], "big") & 0xF000 | vid
-        return frame._replace(data=frame.data[:14] + tag.to_bytes(2, "big") + frame.data[16:])
+        """A frame under the hospital's VIDs."""
+        data, at = frame.data, 12
+        while data[at : at + 2] == b"\x81\x00":
+            tag = int.from_bytes(data[at + 2 : at + 4], "big")
+            tag = tag & 0xF000 | self.vlans.get(tag & 0xFFF, tag & 0xFFF)
+            data = data[: at + 2] + tag.to_bytes(2, "big") + data[at + 4 :]
+            at += 4
+        return frame._replace(data=data)
 
 
 def places(site: Site) -> Places:

@@ -621,6 +621,30 @@ def trunking(a: Act) -> None:
         a.ward.wire(a.ts + n * 30 * NS, rogue.vlan, frame, mark._replace(unit=f"dtp {n}"))
 
 
+def hopping(form: str = "") -> Callable[[Act], None]:
+    """A station at a port that nobody set reaches into the pumps' VLAN, by a second tag beneath.
+
+    Nothing can come back, so that it asks nothing: a datagram to a closed port of one pump, which
+    drops it in silence [A], or with ``announcement`` an ARP of its own that every pump hears.
+    """
+
+    def act(a: Act) -> None:
+        rogue, pump = a.stage.station(a.actor.name), a.stage.station(a.pump.name)
+        dst, kind, peer, cast = pump.mac, emit.IPV4, pump.name, "unicast"
+        body = emit.udp(rogue.ip, pump.ip, 49999, 9, messages.FILLER * 64)
+        body = emit.ipv4(rogue.ip, pump.ip, emit.UDP, body, 31)
+        if form == "announcement":
+            own = bytes([10, pump.vlan, 0, rogue.ip[3]])
+            dst, kind, peer, cast = emit.BROADCAST, emit.ARP, "", "broadcast"
+            body = emit.arp(1, (rogue.mac, own), (bytes(6), own))
+        frame = emit.ethernet(dst, rogue.mac, kind, body, (rogue.vlan, pump.vlan))
+        mark = Mark("double tag", rogue.name, peer, rogue.vlan, *ATTACK, cast)
+        for n in range(3):
+            a.ward.wire(a.ts + n * 30 * NS, rogue.vlan, frame, mark._replace(unit=f"tags {n}"))
+
+    return act
+
+
 def twice(act: Callable[[Act], None], other: str) -> Callable[[Act], None]:
     """The same at a second pump, with the same secret."""
 
@@ -671,6 +695,11 @@ def known(sight: Sight) -> bool:
 def tagged(sight: Sight) -> bool:
     """Frames bear their VLAN's tag there: without one, several VLANs may look like one."""
     return sight.tagged
+
+
+def two_tags(sight: Sight) -> bool:
+    """A frame bears two tags there: behind the next switch it is like any other of the VLAN."""
+    return sight.two_tags
 
 
 def inside(sight: Sight) -> bool:
@@ -924,6 +953,7 @@ PLAYS: tuple[Play, ...] = (
 """Every technique, in the order of ``judgement.TECHNIQUES``."""
 
 _TRUNK = (Show("vlan_separation", both(any_("dtp"), tagged)),)
+_HOP = (Show("vlan_separation", both(any_("double tag"), two_tags)), _STRANGER, _INSIDE)
 _MEASURED = (Show("segmentation_in_use", both(any_("tcp syn"), inside, known)),)
 _TIMES = {
     "dhcp_overflow": ("icu-1", 1), "dns_overread": ("icu-2", 1), "known_wireless": ("radio-8", 1),
@@ -949,6 +979,8 @@ BREACHES: tuple[Play, ...] = (
     _play("vlan_separation", "a printer moves in", moved_in, (Show("vlan_separation", both(any_("foreign discover"), tagged)),), actor="guest-printer"),
     _play("vlan_separation", "DTP at an edge port", trunking, _TRUNK),
     _play("vlan_separation", "DTP from another switch", trunking, _TRUNK, **FAR),
+    _play("vlan_separation", "two tags", hopping(), _HOP, actor="native-laptop"),
+    _play("vlan_separation", "two tags, to everybody", hopping("announcement"), _HOP, actor="native-laptop"),
     _play("password_hygiene", "FTP", ftp(*FTP_IN), (Show("password_hygiene", both(all_("login", "login answer"), known)), Show("ftp_login", known, counts=False), Show("attested_passwords", known, counts=False), *_SERVICE)),
     _play("password_hygiene", "telnet", telnet(*TELNET_IN), (Show("password_hygiene", both(all_("login", "login answer"), known)), Show("telnet", known, counts=False), Show("attested_passwords", known, counts=False), *_SERVICE)),
     _play("attested_passwords", "one secret at two pumps, FTP", twice(ftp(*FTP_IN), "icu-3"), (Show("attested_passwords", both(all_("login", "login answer"), known)), Show("password_hygiene", known, counts=False), Show("ftp_login", known, counts=False), *_SERVICE)),

@@ -63,6 +63,14 @@ class Sight:
         return any(frame.data[12:14] == b"\x81\x00" for frame in self.caught)
 
     @property
+    def two_tags(self) -> bool:
+        """Whether a frame of the attack bears two tags here."""
+        return any(
+            frame.mark.role == "attack" and frame.data[12:14] + frame.data[16:18] == b"\x81\0" * 2
+            for frame in self.caught
+        )
+
+    @property
     def inside(self) -> bool:
         """Whether a packet of the attack is here in the target's own VLAN."""
         return any(

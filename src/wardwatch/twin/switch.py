@@ -2,8 +2,10 @@
 
 One core switch joins a switch in each ward, the router and the servers. A frame for a group, or for
 a MAC nobody has, floods its VLAN; any other goes from the sender's port to the receiver's alone
-(IEEE 802.1Q §8.8). Hence a place of listening sees what passes there, and nothing else: whether an
-attack can be observed from it is settled here, before anything is audited.
+(IEEE 802.1Q §8.8). A frame of the trunks' native VLAN passes them without its tag; if a second tag
+stands beneath, the next switch takes the frame into that one's VLAN. Hence a place of listening sees
+what passes there, and nothing else: whether an attack can be observed from it is settled here,
+before anything is audited.
 """
 
 from __future__ import annotations
@@ -14,11 +16,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from wardwatch.twin import emit
-from wardwatch.twin.cast import ICU, LAN, NICU, SERVERS
+from wardwatch.twin.cast import ICU, LAN, NATIVE, NICU, SERVERS
 from wardwatch.twin.ward import AIR, TRUNK, Frame
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from wardwatch.twin.ward import Station
 
@@ -31,13 +33,13 @@ TUNNEL_ENDS = (
 )
 """The ward switch's end and the core's: (MAC, address)."""
 CARRIED = {
-    CORE: (SERVERS, LAN, ICU, NICU),
-    "sw-icu": (ICU,),
-    "sw-nicu": (NICU, ICU),
-    "sw-lan": (LAN,),
+    CORE: (SERVERS, LAN, ICU, NICU, NATIVE),
+    "sw-icu": (ICU, NATIVE),
+    "sw-nicu": (NICU, ICU, NATIVE),
+    "sw-lan": (LAN, NATIVE),
 }
 """VLANs that each switch carries; the ICU's reaches a few ports beside the NICU."""
-BESIDE = {ICU: "sw-icu", NICU: "sw-nicu", LAN: "sw-lan", SERVERS: CORE}
+BESIDE = {ICU: "sw-icu", NICU: "sw-nicu", LAN: "sw-lan", SERVERS: CORE, NATIVE: "sw-nicu"}
 """Where a station of a VLAN is plugged in, unless :data:`ELSEWHERE` names another switch."""
 ELSEWHERE = {"dhcp": CORE, "dns": CORE, "far-laptop": "sw-nicu"}
 
@@ -72,25 +74,64 @@ class Fabric:
                 self._at[one.mac] = (switch, one.name, one.vlan)
 
     def passage(self, frame: Frame) -> Passage:
-        """The ports and links that a wired frame passes; learnt MACs are assumed."""
-        vlan, dst, src = frame.mark.vlan, frame.data[:6], frame.data[6:12]
-        start, sent, _ = self._at.get(src, (BESIDE[vlan], "", vlan))
-        known = self._at.get(dst)
-        floods = bool(dst[0] & 1) or known is None or (known[0] != ROUTER and known[2] != vlan)
-        if floods or known is None:
+        """The ports and links that a wired frame passes in its VLAN; learnt MACs are assumed."""
+        vlan = frame.mark.vlan
+        start, sent = self._sender(frame)
+        known = self._receiver(frame)
+        if known is None:
             switches = {name for name, vlans in CARRIED.items() if vlan in vlans} | {start}
             links = (switches | {ROUTER}) - {CORE}
-            out = {
-                name for switch, name, its in self._at.values()
-                if its == vlan and switch in switches and name != sent
-            }  # fmt: skip
+            out = self._ports(vlan, switches) - {sent}
         else:
             ends = {start, known[0]}
             links = ends - {CORE} if len(ends) == 2 else set()
             switches = (ends | {CORE} if links else ends) - {ROUTER}
             out = {known[1]} - {""}
         passed = frozenset(switches - {ROUTER})
-        return Passage(sent, frozenset(out), frozenset(links), passed, floods)
+        return Passage(sent, frozenset(out), frozenset(links), passed, known is None)
+
+    def passages(self, frame: Frame) -> Iterator[tuple[Frame, Passage]]:
+        """A frame as it is on its way, and where: in two VLANs, one after the other, if it hops."""
+        inner = _second_tag(frame.data)
+        if frame.mark.vlan != NATIVE or inner < 0:
+            yield frame, self.passage(frame)
+            return
+        start, sent = self._sender(frame)
+        ports = self._ports(NATIVE, {start}) - {sent}
+        yield frame, Passage(sent, frozenset(ports), frozenset(), frozenset({start}), floods=True)
+        data = emit.untagged(frame.data)
+        hopped = frame._replace(data=data, mark=frame.mark._replace(vlan=inner))
+        # It does not come back over the trunk by which it came (§8.6.1).
+        there = {name for name, vlans in CARRIED.items() if inner in vlans} - {start}
+        known = self._receiver(hopped)
+        if known is None:
+            links = (there | {start, ROUTER}) - {CORE}
+            out = self._ports(inner, there)
+        elif known[0] == start:
+            there, links, out = {CORE}, {start}, set()
+        else:
+            there, links = {CORE, known[0]} - {start, ROUTER}, {start, known[0]} - {CORE}
+            out = {known[1]} - {""}
+        yield (
+            hopped,
+            Passage(sent, frozenset(out), frozenset(links), frozenset(there), known is None),
+        )
+
+    def _sender(self, frame: Frame) -> tuple[str, str]:
+        """The switch that a frame comes in at, and whose port it is."""
+        start, sent, _ = self._at.get(frame.data[6:12], (BESIDE[frame.mark.vlan], "", 0))
+        return start, sent
+
+    def _receiver(self, frame: Frame) -> tuple[str, str] | None:
+        """The switch (or router) and the station that a frame is for; None: it floods its VLAN."""
+        switch, name, vlan = self._at.get(frame.data[:6], ("", "", 0))
+        if frame.data[0] & 1 or (switch != ROUTER and vlan != frame.mark.vlan):
+            return None
+        return switch, name
+
+    def _ports(self, vlan: int, switches: set[str]) -> set[str]:
+        """Whose ports a VLAN has at some switches."""
+        return {n for switch, n, its in self._at.values() if its == vlan and switch in switches}
 
 
 class Tap(msgspec.Struct, frozen=True):
@@ -116,17 +157,27 @@ class Tap(msgspec.Struct, frozen=True):
             if frame.interface == AIR:
                 found.append(frame)
                 continue
-            passage = fabric.passage(frame)
-            if not self.passes(frame, passage, fabric):
-                continue
-            data = emit.untagged(frame.data) if self.untags else frame.data
-            if self.uplink and tunnelled:
-                up = passage.sent != "" and "sw-icu" in passage.switches
-                ends = TUNNEL_ENDS if up else TUNNEL_ENDS[::-1]
-                inner = emit.untagged(frame.data)
-                data = emit.vxlan(ends, VNI, inner, emit.checksum(inner))
-            found.append(frame._replace(data=data))
+            for here, passage in fabric.passages(frame):
+                if self.passes(here, passage, fabric):
+                    found.append(here._replace(data=self._handed(here, passage, tunnelled)))
         return tuple(found)
+
+    def _handed(self, frame: Frame, passage: Passage, tunnelled: bool) -> bytes:
+        """The octets of a frame as they pass here."""
+        if self.uplink and tunnelled:
+            up = passage.sent != "" and "sw-icu" in passage.switches
+            inner = emit.untagged(frame.data)
+            ends = TUNNEL_ENDS if up else TUNNEL_ENDS[::-1]
+            return emit.vxlan(ends, VNI, inner, emit.checksum(inner))
+        bare = self.untags or (self.uplink and frame.mark.vlan == NATIVE)
+        return emit.untagged(frame.data) if bare else frame.data
+
+
+def _second_tag(data: bytes) -> int:
+    """VID of a frame's second 802.1Q tag; -1 it has none."""
+    if data[12:14] + data[16:18] != b"\x81\0\x81\0":
+        return -1
+    return int.from_bytes(data[18:20], "big") & 0xFFF
 
 
 def _pumps(names: Iterable[str], fabric: Fabric) -> bool:
@@ -148,6 +199,8 @@ TAPS: tuple[Tap, ...] = (
         lambda f, p, fabric: f.mark.vlan == ICU and _pumps([p.sent], fabric)),
     Tap("to", "one direction: what is sent to the pumps, tagged",
         lambda f, p, fabric: f.mark.vlan == ICU and _pumps(p.out, fabric)),
+    Tap("edge", "the switch beside: its ports in the pumps' and in no set VLAN, tagged",
+        lambda f, p, _: f.mark.vlan in (ICU, NATIVE) and "sw-nicu" in p.switches),
     Tap("air", "a wireless monitor: 802.11 only",
         lambda f, p, _: True, AIR),
 )  # fmt: skip

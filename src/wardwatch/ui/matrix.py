@@ -18,11 +18,12 @@ from wardwatch.ui.drill import IDS, MARKS, MISSED, MORE, NOT_OBSERVABLE, SEEN
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from wardwatch.twin.switch import Tap
     from wardwatch.ui.drill import Cell, Result
 
 WIDTH = 80
 """Columns of a terminal that the matrix must fit."""
-LABEL, COLUMN = 24, 7
+LABEL, COLUMN = 24, 6
 LEGEND = (
     "S seen   M missed: its proof passed there, and was not told   "
     "- not observable\nthere   + told on less than the whole proof"
@@ -93,10 +94,15 @@ def totals(result: Result) -> list[str]:
     return lines
 
 
+def _wide(tap: Tap) -> int:
+    """Columns of a terminal that a place takes: its name behind a blank, at least."""
+    return max(COLUMN, len(tap.name) + 1)
+
+
 def terminal(result: Result) -> str:
     """The matrix in plain text, 80 columns."""
     times = {one.play: one.seconds for one in result.timed}
-    head = " " * LABEL + "".join(f"{tap.name:>{COLUMN}}" for tap in TAPS)
+    head = " " * LABEL + "".join(f"{tap.name:>{_wide(tap)}}" for tap in TAPS)
     out = [LEGEND, "", *(f"{tap.name:8}{tap.says}" for tap in TAPS), ""]
     before = ""
     for question, variant, marks in rows(result, techniques()):
@@ -104,7 +110,7 @@ def terminal(result: Result) -> str:
             out += [f"{question:<{LABEL}}{head[LABEL:]}"]
             before = question
         line = f"  {variant:<{LABEL - 2}.{LABEL - 2}}"
-        line += "".join(f"{marks.get(tap.name, ' '):>{COLUMN}}" for tap in TAPS)
+        line += "".join(f"{marks.get(tap.name, ' '):>{_wide(tap)}}" for tap in TAPS)
         seconds = times.get(f"{question}/{variant}")
         out.append(line if seconds is None or seconds < 0 else f"{line}")
     out.append("")
@@ -113,7 +119,7 @@ def terminal(result: Result) -> str:
         line = f"  {question:<{LABEL - 2}.{LABEL - 2}}"
         for tap in TAPS:
             cells = [c for c in result.cells if c.question == question and c.tap == tap.name]
-            line += f"{_share(cells):>{COLUMN}}"
+            line += f"{_share(cells):>{_wide(tap)}}"
         out.append(line)
     missed = [cell for cell in result.cells if cell.outcome == MISSED]
     out += ["", *totals(result), *result.places]
