@@ -1,7 +1,7 @@
 """Run the whole drill and store its document: ``python -m docs.drill`` (some 25 min of one core).
 
 Four seeds dealt in turn over the plays, two of them from the commit's hash; 50 clean twins, each
-audited from all eight places; the time to detection of every play; and with ``--background FILE`` every
+audited from all nine places; the time to detection of every play; and with ``--background FILE`` every
 technique once more among that capture (``python -m bench.mix --megabytes 1000 --seed 1 FILE``).
 One command makes the whole document, ``python -m docs.drill --background FILE``. It names the
 commit it ran at: run it in a committed tree, and let no rebase move that commit afterwards.

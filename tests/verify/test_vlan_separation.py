@@ -1,9 +1,13 @@
 """VLAN separation: needs, minimums, traps."""
 
 import pytest
-from tests.verify.ward import DESK, ROUTER, Ward, sees
+from tests.decode.kernels.packets import ether, ipv4, tag, tcp, udp
+from tests.verify.ward import DAY_S, DESK, PUMP, ROUTER, Ward, sees
 
+from wardwatch.capture.write import PcapWriter
 from wardwatch.model.device import LEFT_OUT, Confidence, Device, Identity
+from wardwatch.model.values import NS
+from wardwatch.watch import audit
 
 MEASURE = "vlan_separation"
 OTHER = "00:1b:78:30:00:60"
@@ -140,6 +144,53 @@ def test_pumps_in_a_tunnel_of_vlans_are_judged_by_the_rules_of_their_own(segment
     assert [(v.subject, *sees(v)) for v in ward.verdicts(MEASURE)] == [(segment, "holds", "")]
     ward.device(OTHER, kind="printer").present(OTHER, 60, 120, segment=segment)
     assert ward.state(MEASURE) == "broken"
+
+
+HOPPER = bytes.fromhex("b827eb000069")
+PUMP_MAC = bytes.fromhex(PUMP.replace(":", ""))
+SYN = ipv4(6, tcp(40000, 21, flags=2))
+ANSWER = ipv4(6, tcp(21, 40000, flags=0x12), src=0x0A000002, dst=0x0A000001)
+
+OWN_ANSWER = ether(0x8100, tag(120, 0x0800, ANSWER), HOPPER, PUMP_MAC)
+"""What the pump says to a frame that hopped stays in its own VLAN."""
+
+
+def stacked(outer: int, kind: int = 0x8100, body: bytes = SYN, *, back: bool = False) -> bytes:
+    """The octets of a frame to the pump with a tag around that of its VLAN, or ``back`` from it."""
+    inside = tag(outer, 0x8100, tag(120, 0x0800, body))
+    ends = (HOPPER, PUMP_MAC) if back else (PUMP_MAC, HOPPER)
+    return ether(kind, inside, *ends)
+
+
+@pytest.mark.parametrize(
+    ("frames", "expected", "packets"),
+    [
+        ([], ("not observable", "NO_POLICY"), []),
+        ([stacked(1)], ("broken", ""), [3]),
+        ([stacked(1, body=ipv4(17, udp(9, 9, b"A" * 40)))], ("broken", ""), [3]),
+        ([stacked(0)], ("not observable", "VANTAGE"), []),  # a station of VLAN 120, unidentified
+        ([stacked(9, 0x88A8)], ("not observable", "NO_POLICY"), []),
+        ([stacked(1), stacked(1, body=ANSWER, back=True)], ("not observable", "VANTAGE"), []),
+        ([stacked(1), OWN_ANSWER], ("broken", ""), [3]),
+        ([stacked(1, body=ipv4(6, tcp(40000, 21, b"x")))], ("not observable", "VANTAGE"), []),
+        (
+            [stacked(9), stacked(9, body=ANSWER, back=True), stacked(1)],
+            ("broken", ""),
+            [5],
+        ),
+    ],
+)
+def test_from_octets_to_the_verdict(frames, expected, packets, tmp_path) -> None:
+    """Two frames of the pump with one tag, then what is played, through the whole audit."""
+    path = tmp_path / "trunk.pcap"
+    own = ether(0x8100, tag(120, 0x0800, ipv4(17, udp(68, 67, b""))), b"\xff" * 6, PUMP_MAC)
+    with PcapWriter(path) as file:
+        for n, frame in enumerate([own, own, *frames]):
+            file.packet(DAY_S * NS + n * NS, frame)
+    found = {v.subject: v for v in audit([path]).verdicts if v.measure == MEASURE}
+    verdict = found["vlan 120"]
+    assert sees(verdict) == expected
+    assert [e.packet for e in verdict.evidence] == packets
 
 
 def test_dtp_from_an_edge_breaks_and_from_a_switch_does_not() -> None:

@@ -54,7 +54,7 @@ _WHERE = _columns("""
 capture i32 number of the capture, row of table captures
 packet i64 1-based number of the packet in that capture
 ts i64 (ns UTC) when the packet was captured
-segment str broadcast domain as seen here: "vlan 120", "untagged", "vxlan 5 vlan 9"; "@name" behind it for interfaces of a capture after the first that carries wired frames; "wlan" for frames caught on the air
+segment str broadcast domain as seen here: "vlan 120", "untagged", "vxlan 5 vlan 9", of two tags both: "vlan 1 vlan 120", "s-vlan 9 vlan 120" with a service tag outside; "@name" behind it for interfaces of a capture after the first that carries wired frames; "wlan" for frames caught on the air
 """)
 _MACS = _columns("""
 src_mac str MAC the (innermost) frame came from; "" where the link has none
@@ -161,7 +161,7 @@ first_packet i64 number of the first
 capture i32 number of the capture
 segment str the segment
 interface i32 interface it was seen on (the first)
-vlan i32 VID; -1 untagged
+vlan i32 innermost VID; -1 untagged
 tunnel str tunnel it came through; "" none
 packets i64 packets
 first_ts i64 (ns UTC) first packet
@@ -211,7 +211,7 @@ silent_l2_addr str MAC that the first packet to the end that never spoke was for
 """)
         + _columns(
             """
-vlan i32 VID; -1 untagged
+vlan i32 innermost VID; -1 untagged
 service str protocol found by content, comma between several; "" unknown
 orig_bytes i64 (bytes) payload from the originator
 resp_bytes i64 (bytes) payload from the responder

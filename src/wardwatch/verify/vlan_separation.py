@@ -3,9 +3,10 @@
 Gateways, infrastructure, phones and confirmed servers may be anywhere. A frame with two C-TAGs
 reaches into the VLAN of the inner one when a switch sends it on without the outer one, its native
 VLAN's. Nothing comes back that way: where frames with the same two tags are answered, they pass a
-tunnel of 802.1Q, and a frame among them that hops cannot be told. An S-TAG outside is a provider's,
-and says nothing. Misses to know: silent neighbours; devices that nothing identifies; a frame that
-hops, where it has lost its outer tag or where that is a priority tag.
+tunnel of 802.1Q, and a frame among them that hops cannot be told; whoever forges an answer comes as
+far as that, and no VLAN holds beside it. An S-TAG outside is a provider's, and says nothing. Misses
+to know: silent neighbours; devices that nothing identifies; a frame that hops, where it has lost its
+outer tag or where that is a priority tag.
 """
 
 from __future__ import annotations
