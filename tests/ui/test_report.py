@@ -79,6 +79,14 @@ def test_a_confirmed_zone_names_the_groups_of_the_picture() -> None:
     )
 
 
+@pytest.mark.parametrize("segment", ["vlan 120@trunk", "s-vlan 9 vlan 120"])
+def test_a_zone_is_named_whatever_stands_around_its_vlan(segment: str) -> None:
+    zone = Zone(name="Pumps", vlans=(120,), confirmed_by="IT", confirmed_on="2026-11-01")
+    pump = msgspec.structs.replace(audits.PUMP, segments=(segment,))
+    found = build(audits.make(site=Site(zone=(zone,)), devices=(pump,))).groups
+    assert "Pumps (vlan 120)" in {group.zone for group in found}
+
+
 def test_packets_are_cited_by_capture_and_number() -> None:
     assert (
         packets_text([Evidence(1, 4), Evidence(1, 2), Evidence(2, 9)])

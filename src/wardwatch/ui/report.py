@@ -11,6 +11,7 @@ from wardwatch.model.advisory import Exposure
 from wardwatch.model.device import Confidence
 from wardwatch.model.judgement import MEASURES, TECHNIQUES, Certainty, State
 from wardwatch.model.values import NS, UNKNOWN_TIME, duration_text, utc_text
+from wardwatch.signs.policy import names_of
 from wardwatch.ui import advised
 from wardwatch.ui.advised import device_name
 
@@ -296,7 +297,8 @@ def _picture(audit: Audit) -> tuple[tuple[form.Group, ...], tuple[form.Link, ...
         if not device.seen:
             continue
         segment = device.segments[0] if device.segments else "elsewhere"
-        zone, kind = zone_of.get(segment, segment), device.identity.kind or "unknown"
+        zone = next((zone_of[name] for name in names_of(segment) if name in zone_of), segment)
+        kind = device.identity.kind or "unknown"
         key = f"{zone} · {kind}"
         groups[key] = (zone, kind, groups.get(key, (zone, kind, 0))[2] + 1)
         for ip in device.ips:
