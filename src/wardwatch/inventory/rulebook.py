@@ -6,8 +6,12 @@ import re
 import tomllib
 from functools import cache, cached_property, lru_cache
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 RULE_FILES = ("medical", "makers", "modules", "general")
 """Read in this order; where two rules weigh the same, the earlier one leads."""
@@ -116,9 +120,24 @@ class Rulebook(msgspec.Struct, frozen=True, dict=True):
 
     def speaking(self, sign: str, value: str) -> tuple[Rule, ...]:
         """The rules that speak for a sign's value."""
-        own = self.by_sign.get(sign, ())
-        general = self.by_sign.get(sign.partition(".")[0], ()) if "." in sign else ()
-        return tuple(rule for rule in (*own, *general) if rule.speaks(value))
+        rules, any_of = self._readers(sign)
+        if any_of is not None and not any_of.search(value[:TEXT_LIMIT]):
+            return ()
+        return tuple(rule for rule in rules if rule.speaks(value))
+
+    def _readers(self, sign: str) -> tuple[tuple[Rule, ...], re.Pattern[str] | None]:
+        """The rules that read a sign; and where all are expressions, what finds when any does."""
+        found = self._known_readers.get(sign)
+        if found is None:
+            own = self.by_sign.get(sign, ())
+            general = self.by_sign.get(sign.partition(".")[0], ()) if "." in sign else ()
+            rules = (*own, *general)
+            found = self._known_readers[sign] = rules, _any_of(rules)
+        return found
+
+    @cached_property
+    def _known_readers(self) -> dict[str, tuple[tuple[Rule, ...], re.Pattern[str] | None]]:
+        return {}
 
     def listed_model(self, manufacturer: str, model: str) -> Model | None:
         """What a line of a list means: maker and model words together, or nothing."""
@@ -148,6 +167,18 @@ def rulebook() -> Rulebook:
     text = (folder / "models.toml").read_text(encoding="utf-8")
     models = msgspec.convert(tomllib.loads(text)["model"], list[Model])
     return Rulebook(tuple(rules), tuple(models))
+
+
+def _any_of(rules: Sequence[Rule]) -> re.Pattern[str] | None:
+    """One expression for several: a flood of names is searched once each, and mostly in vain."""
+    if len(rules) < 2 or any(rule.prefix or rule.is_ for rule in rules):
+        return None
+    parts = [_FLAGGED.sub(r"(?\1:\2)", rule.match or "", count=1) for rule in rules]
+    return re.compile("|".join(parts))
+
+
+_FLAGGED = re.compile(r"^(?:\(\?([a-z]+)\))?(.*)$", re.DOTALL)
+"""An expression and its flags, which may stand at the beginning of a whole one only."""
 
 
 @lru_cache(maxsize=1024)

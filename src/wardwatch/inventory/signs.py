@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 PACKETS = 5
 """Packets kept of a sign."""
+AT_ONCE = 4_096
+"""Signs that are made at a time."""
 VALUES = 32
 """Different values kept of one sign of one station: a peer may send a new name each time."""
 
@@ -204,7 +206,7 @@ def signs(tables: Tables, book: Rulebook, found: Stations) -> Iterator[Sign]:
     ]
     if not asked:
         return
-    for row in tables.ask(f"""
+    answer = tables.answer(f"""
         WITH shown AS ({" UNION ALL ".join(asked)}), counted AS (
             SELECT place, mac, ip, sign, left(value, 512) AS value, count(*) AS times,
                    min(code, {PACKETS}) AS codes
@@ -212,10 +214,14 @@ def signs(tables: Tables, book: Rulebook, found: Stations) -> Iterator[Sign]:
         SELECT * FROM counted
         QUALIFY row_number() OVER (PARTITION BY place, mac, ip, sign ORDER BY codes, value) <= {VALUES}
         ORDER BY place, mac, ip, sign, codes
-    """):
-        station = found.holder(row.mac, row.ip)
-        if station:
-            yield Sign(station, row.sign, row.value, row.times, tuple(row.codes))
+    """)
+    # By column, some at a time: a flood tells of 100,000 names, each a row that nobody keeps.
+    for batch in answer.drop_columns(["place"]).to_batches(max_chunksize=AT_ONCE):
+        columns = (column.to_pylist() for column in batch.columns)
+        for mac, ip, sign, value, times, codes in zip(*columns, strict=True):
+            station = found.holder(mac, ip)
+            if station:
+                yield Sign(station, sign, value, times, tuple(codes))
 
 
 def _named_questions(book: Rulebook) -> Iterator[tuple[str, str]]:
