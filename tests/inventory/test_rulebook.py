@@ -80,3 +80,17 @@ def test_listed_models_need_maker_and_word_to_agree():
 
 def test_kinds_of_listed_models_are_ours():
     assert {m.kind for m in BOOK.models} <= {*MEDICAL_KINDS, "pump server"}
+
+
+def test_rules_that_are_searched_for_together_speak_as_each_of_them_does():
+    names = ["PUMP-1", "my-iPhone", "ws12", "DESKTOP-abcdefg", "NPI123456", "host-1", "", "x" * 600]
+    spoke = set()
+    for sign, own in BOOK.by_sign.items():
+        if "." not in sign:
+            continue
+        general = BOOK.by_sign.get(sign.partition(".")[0], ())
+        for value in (*names, "MSFT 5.0", "HP JetDirect", "MDC_DEV_X_VENT", "access point"):
+            said = BOOK.speaking(sign, value)
+            assert said == tuple(rule for rule in (*own, *general) if rule.speaks(value))
+            spoke.update(rule.id for rule in said)
+    assert len(spoke) > 15

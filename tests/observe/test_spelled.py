@@ -47,3 +47,20 @@ def test_addresses_of_both_kinds_stand_where_they_stood(signed):
         high, low = high.view(np.int64), low.view(np.int64)
     assert ips(net, high, low).to_pylist() == expected
     assert {"", "0.0.0.3"} <= set(expected)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint64])
+@pytest.mark.parametrize("none", [0, -1])
+def test_a_flood_of_addresses_is_spelled_as_each_of_them_is(dtype, none):
+    chance = np.random.default_rng(6)
+    numbers = chance.integers(0, 1 << 48, 300)
+    numbers[::9] = 0
+    numbers[4] = (1 << 48) - 1
+    low = numbers & 0xFFFFFFFF
+    if dtype is np.int64:
+        numbers[1::9] = low[1::9] = -1
+    words = [mac_of(n) if n != none else "" for n in numbers.tolist()]
+    assert macs(numbers.astype(dtype), none).to_pylist() == words
+    quads = [ip_of(4, 0, n) if n != none else "" for n in low.tolist()]
+    assert ip4s(low.astype(dtype), none).to_pylist() == quads
+    assert len({*words}) > 200 and ("" in words) == (none in numbers)

@@ -50,7 +50,7 @@ TOGETHER = 4
 """MACs that may be one device: a wired one, radios, a docking station's; more is a shared word."""
 
 
-class _Shown(msgspec.Struct):
+class _Shown(msgspec.Struct, gc=False):
     """What one station showed, gathered."""
 
     reasons: dict[str, tuple[Rule, int, tuple[int, ...]]] = msgspec.field(default_factory=dict)

@@ -27,7 +27,7 @@ TEXT_LIMIT = 512
 """Characters of a text from outside that a rule looks at: bounds the work of its expression."""
 
 
-class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """One rule: which sign it reads, and what follows from it."""
 
     id: str

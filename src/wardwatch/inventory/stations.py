@@ -75,7 +75,7 @@ class Binding(msgspec.Struct, frozen=True, gc=False):
     first_packet: int
 
 
-class Station(msgspec.Struct):
+class Station(msgspec.Struct, gc=False):
     """One MAC (or one bare IP address) that spoke."""
 
     key: str
@@ -144,10 +144,11 @@ def stations(tables: Tables) -> Stations:
     owner, contested = _owners(bindings)
     for mac, held in bindings.items():
         if mac in found:
-            addresses = sorted(
-                {b.ip for b in held if (mac, b.ip) not in contested}, key=address_order
-            )
-            found[mac].ips = tuple(addresses)
+            addresses = {b.ip for b in held if (mac, b.ip) not in contested}
+            if len(addresses) > 1:
+                found[mac].ips = tuple(sorted(addresses, key=address_order))
+            else:
+                found[mac].ips = tuple(addresses)
     bare, others = _bare(tables, owner)
     left_out += others + _add(found, bare, bystanders)
     for key, station in found.items():
@@ -185,13 +186,19 @@ def is_station(mac: str) -> bool:
 
 
 @lru_cache(maxsize=65_536)
+def _address(ip: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """What an address in words is; ``None`` for what is none."""
+    try:
+        return ipaddress.ip_address(ip)
+    except ValueError:
+        return None
+
+
+@lru_cache(maxsize=65_536)
 def is_host(ip: str) -> bool:
     """Whether an address can be a host's: no group, broadcast or unspecified address."""
-    try:
-        address = ipaddress.ip_address(ip)
-    except ValueError:
-        return False
-    return not (
+    address = _address(ip)
+    return address is not None and not (
         address.is_multicast
         or address.is_unspecified
         or address.is_loopback
@@ -202,19 +209,14 @@ def is_host(ip: str) -> bool:
 @lru_cache(maxsize=65_536)
 def is_global(ip: str) -> bool:
     """Whether an address is one of the internet."""
-    try:
-        return ipaddress.ip_address(ip).is_global
-    except ValueError:
-        return False
+    address = _address(ip)
+    return address is not None and address.is_global
 
 
 def address_order(ip: str) -> tuple[int, int]:
     """IPv4 before IPv6, by number."""
-    try:
-        address = ipaddress.ip_address(ip)
-    except ValueError:
-        return 9, 0
-    return address.version, int(address)
+    address = _address(ip)
+    return (9, 0) if address is None else (address.version, int(address))
 
 
 def _add(found: dict[str, Station], more: list[Station], bystanders: frozenset[str]) -> int:

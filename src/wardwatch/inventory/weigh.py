@@ -17,7 +17,7 @@ INFRASTRUCTURE = ("network", "server", "pump server")
 """Kinds that a computer takes on by what it serves: the more particular one leads."""
 
 
-class Weighed(msgspec.Struct, frozen=True):
+class Weighed(msgspec.Struct, frozen=True, gc=False):
     """An identity, how sure it is, and what spoke against it."""
 
     identity: Identity

@@ -24,7 +24,7 @@ class Confidence(IntEnum):
     """The hospital's own list names it, and nothing on the wire disagrees."""
 
 
-class Trait(msgspec.Struct, frozen=True):
+class Trait(msgspec.Struct, frozen=True, gc=False):
     """One reason for an identity: the rule that spoke, its weight, and its packets."""
 
     rule: str
@@ -39,7 +39,7 @@ class Trait(msgspec.Struct, frozen=True):
     """At most 5 packets."""
 
 
-class Identity(msgspec.Struct, frozen=True):
+class Identity(msgspec.Struct, frozen=True, gc=False):
     """Manufacturer, model, module, version: each "" where unknown."""
 
     manufacturer: str = ""
@@ -72,7 +72,7 @@ class Listed(msgspec.Struct, frozen=True):
     """A component and its version as the list has it: "WBM 20D31"."""
 
 
-class Device(msgspec.Struct, frozen=True):
+class Device(msgspec.Struct, frozen=True, gc=False):
     """One physical thing: it may have several addresses."""
 
     id: str

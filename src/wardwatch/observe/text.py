@@ -12,8 +12,7 @@ _WORD = 0xFFFFFFFFFFFFFFFF
 @lru_cache(maxsize=65_536)
 def mac_of(number: int) -> str:
     """A 48-bit number as ``00:1b:…``."""
-    digits = f"{number & 0xFFFFFFFFFFFF:012x}"
-    return ":".join(digits[i : i + 2] for i in range(0, 12, 2))
+    return (number & 0xFFFFFFFFFFFF).to_bytes(6, "big").hex(":")
 
 
 @lru_cache(maxsize=65_536)
