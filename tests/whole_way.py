@@ -55,6 +55,13 @@ class Dry(Spool):
     def extend_from(self, table: str, source: str, question: str) -> None:
         pass
 
+    def beside(self) -> Dry:
+        return Dry()
+
+    def join(self, other: Spool) -> None:
+        for table, count in other.counts.items():
+            self.counts[table] += count
+
     def question(self, source: str, question: str) -> list[dict[str, Any]]:
         return []
 

@@ -70,9 +70,9 @@ def test_nothing_becomes_nothing():
 
 
 def test_conversations_that_leave_a_full_table_are_written_too(tmp_path, monkeypatch):
-    from wardwatch.observe import observer
+    from wardwatch.observe import side
 
-    monkeypatch.setattr(observer, "MOST_CONVERSATIONS", 64)
+    monkeypatch.setattr(side, "MOST_CONVERSATIONS", 64)
     monkeypatch.setattr(observer, "WRITE_ROWS", 16)
     frames = [
         (n, f.ether(f.NURSE, f.PUMP, f.udp("10.0.0.5", 1000 + n, "10.0.0.41", 9, b"x")))
@@ -88,9 +88,9 @@ def test_conversations_that_leave_a_full_table_are_written_too(tmp_path, monkeyp
 
 
 def test_what_was_given_up_is_told_of_the_capture_it_happened_in(tmp_path, monkeypatch):
-    from wardwatch.observe import observer
+    from wardwatch.observe import side
 
-    monkeypatch.setattr(observer, "MOST_CONVERSATIONS", 64)
+    monkeypatch.setattr(side, "MOST_CONVERSATIONS", 64)
     crowd = [
         (n, f.ether(f.NURSE, f.PUMP, f.udp("10.0.0.5", 1000 + n, "10.0.0.41", 9, b"x")))
         for n in range(200)

@@ -63,6 +63,10 @@ class CaptureReader:
         """Hash the file in another thread."""
         self._window.source.stored.hash_aside(aside)
 
+    def hash_not(self) -> None:
+        """Hash nothing: another reader of the same file does. To be called before the first block."""
+        self._window.source.stored.hash_not()
+
     # What the two formats say of themselves.
 
     def _blocks(self) -> Iterator[PacketBlock]:

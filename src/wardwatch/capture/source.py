@@ -82,6 +82,11 @@ class Stored:
         self._hashing: Future[None] | None = None
         self._aside: Executor | None = None
         self._ahead = b""
+        self._hashed = True
+
+    def hash_not(self) -> None:
+        """Hash nothing from here on: somebody else does, and :attr:`sha256` is "" here."""
+        self._hashed = False
 
     def hash_aside(self, aside: Executor) -> None:
         """Hash what is read from now on in another thread, while the next steps go on.
@@ -109,7 +114,9 @@ class Stored:
             # A disk that fails half way: what was read before it counts.
             self.problem = f"the operating system stopped reading it: {error.strerror or error}"
             return 0
-        if self._aside is None:
+        if not self._hashed:
+            pass
+        elif self._aside is None:
             self._digest.update(view[:n])
         else:
             self._hashing = self._aside.submit(self._digest.update, view[:n])
@@ -133,7 +140,7 @@ class Stored:
 
         A pipe is left alone: it need not have an end.
         """
-        if self._regular:
+        if self._regular and self._hashed:
             self._ahead = b""
             scratch = memoryview(bytearray(_PIECE))
             while self.readinto(scratch):
@@ -143,7 +150,7 @@ class Stored:
     def sha256(self) -> str:
         """SHA-256 of the bytes read so far, hex."""
         self.settle()
-        return self._digest.hexdigest()
+        return self._digest.hexdigest() if self._hashed else ""
 
     def close(self) -> None:
         """Give the file back; standard input is not ours to close."""

@@ -48,8 +48,13 @@ class ConversationTable:
         idle_ns: Mapping[int, int] | int = 0,
         *,
         by_tunnel: bool = False,
+        only: int = k.ALL,
     ) -> None:
-        """``idle_ns``: silence that ends a conversation, for all or by IP protocol; 0 never."""
+        """``idle_ns``: silence that ends a conversation, for all or by IP protocol; 0 never.
+
+        ``only``: ``TCP`` or ``OTHERS`` takes those alone, and numbers them evenly or oddly, so
+        that two tables give no number twice and each its own whatever the other does.
+        """
         self.evicted = 0
         """Conversations given up because the table was full."""
         self.generation = 0
@@ -64,9 +69,12 @@ class ConversationTable:
             for proto, silence in idle_ns.items():
                 self._idle[proto] = silence
         self._by_tunnel = by_tunnel
+        self._only = only
         # A seed of our own: nobody can choose addresses that all fall into one slot.
         self._seed = secrets.randbits(31)
         self._counters = np.zeros(k.COUNTERS, np.int64)
+        self._counters[k.NEXT_NUMBER] = only == k.OTHERS
+        self._counters[k.STEP] = 1 if only == k.ALL else 2
         self._gone: list[NDArray[np.int64]] = []
         self._set(np.zeros((0, k.WIDTH), np.int64))
         self._resize(min(FIRST_ROWS, self._max))
@@ -89,7 +97,7 @@ class ConversationTable:
         if len(self.row) < block.n:
             self.row = np.zeros(block.n, np.int64)
         carried = np.flatnonzero(columns.carried[: block.n])
-        if carried.size:
+        if carried.size and self._only != k.TCP:  # tunnels are UDP, or no transport at all
             self._pass(block, _carriers(columns, carried), segment)
         self._pass(block, columns, segment)
 
@@ -114,6 +122,7 @@ class ConversationTable:
                 self._counters,
                 self._idle,
                 self._by_tunnel,
+                self._only,
                 self._seed,
                 segments,
                 self.row,

@@ -190,9 +190,9 @@ class Fragments:
     def take(
         self, block: PacketBlock, columns: PacketColumns, i: int
     ) -> tuple[Whole | None, tuple[Anomaly, ...]]:
-        """Take the fragment in row ``i`` of a block that is decoded and has its conversations.
+        """Take the fragment in row ``i`` of a block that is decoded.
 
-        See :meth:`add`.
+        One that shows ports is counted by the conversation table. See :meth:`add`.
         """
         net, proto = int(columns.net[i]), int(columns.proto[i])
         start, size = int(columns.payload[i]), int(columns.payload_len[i])
@@ -216,7 +216,7 @@ class Fragments:
             int(block.time[i]),
             ip_bytes=int(columns.ip_bytes[i]),
             whole=int(columns.payload_claimed[i]) <= size,
-            counted=bool(columns.conversation[i] >= 0),
+            counted=bool(columns.src_port[i] >= 0),
         )
 
     def add(

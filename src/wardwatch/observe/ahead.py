@@ -52,13 +52,13 @@ def decoded(
     """
     if threads == 0:
         _, total = reader.progress
-        threads = 1 if 0 <= total < WORTH_BYTES else min(_cores(), 3)
+        threads = 1 if 0 <= total < WORTH_BYTES else min(cores(), 3)
     if threads == 1:
         return _here(reader, events)
     return _beside(reader, events) if threads == 2 else _ahead(reader, events)
 
 
-def _cores() -> int:
+def cores() -> int:
     """Cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

@@ -6,6 +6,8 @@ ordinary messages); only packets that carry an answer the kernels leave open rea
 
 from __future__ import annotations
 
+import contextlib
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,47 +49,59 @@ def observe(
     known_secrets: Sequence[KnownSecret] = (),
     idle_s: float = 0.0,
     threads: int = 0,
+    processes: int = 0,
 ) -> Observed:
     """Read captures, in the order of their first packets, and fill the evidence tables.
 
     The tables are written to ``out`` as Parquet; without it small ones stay in memory, and larger
     ones live in a temporary folder as long as the value. ``progress`` is called with (bytes read,
     bytes in all or -1). ``idle_s`` ends a conversation after so many seconds of silence; 0 never.
-    ``threads`` 1 keeps all work in the caller's; the tables are the same. Raises
+    ``threads`` 1 keeps all work in the caller's; ``processes`` 2 lets another process read what
+    is TCP, 0 where that saves time; the tables are the same. Raises
     :class:`~wardwatch.errors.CaptureError` when no file could be read at all; otherwise files
     that could not be read are named in :attr:`Observed.refused`.
     """
     from wardwatch.capture import timeline
+    from wardwatch.observe.apart import Apart, Lost, is_worth_it
     from wardwatch.observe.observer import Observer
     from wardwatch.observe.secrets import Secrets
 
     folder = None if out is None else Path(out)
-    secrets = Secrets(key_file, known=known_secrets, output=folder)
-    spool = Spool(folder)
-    observer = Observer(spool, secrets, idle_s=idle_s, threads=threads)
+    given = Secrets(key_file, known=known_secrets, output=folder)
     names = [str(path) for path in paths]
-    meter = _Meter(names, progress)
-    refused: list[CaptureError] = []
-    for number, name in timeline(names):
-        try:
-            observer.read(number, name, meter.report)
-        except CaptureError as error:
-            refused.append(error)
-        meter.next()
-    if refused and len(refused) == len(names):
-        raise refused[0]
-    observer.finish()
-    return Observed(
-        tables=spool.close(),
-        packets=observer.packets,
-        decoded=observer.outcomes[0],
-        skipped=observer.outcomes[1],
-        malformed=observer.outcomes[2],
-        damaged=observer.damaged,
-        key_note="; ".join(filter(None, (secrets.note, secrets.limits))),
-        parser_calls=observer.parser_calls,
-        refused=tuple(refused),
-    )
+    files = timeline(names)
+
+    def run(apart: Apart | None) -> Observed:
+        spool, secrets = Spool(folder), given.beside()
+        observer = Observer(spool, secrets, idle_s=idle_s, threads=threads, apart=apart)
+        meter = _Meter(names, progress)
+        refused: list[CaptureError] = []
+        for number, name in files:
+            try:
+                observer.read(number, name, meter.report)
+            except CaptureError as error:
+                refused.append(error)
+            meter.next()
+        if refused and len(refused) == len(names):
+            raise refused[0]
+        observer.finish()
+        return Observed(
+            tables=spool.close(),
+            packets=observer.packets,
+            decoded=observer.outcomes[0],
+            skipped=observer.outcomes[1],
+            malformed=observer.outcomes[2],
+            damaged=observer.damaged,
+            key_note="; ".join(filter(None, (secrets.note, secrets.limits))),
+            parser_calls=observer.parser_calls,
+            refused=tuple(refused),
+        )
+
+    if processes == 2 or (processes == 0 and threads != 1 and is_worth_it(names)):
+        with contextlib.suppress(Lost), closing(Apart(files, given, idle_s=idle_s)) as apart:
+            return run(apart)
+        # It was ended from outside, or a file grew meanwhile: what was written is written over.
+    return run(None)
 
 
 def write_evidence(

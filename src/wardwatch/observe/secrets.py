@@ -13,6 +13,7 @@ import os
 import re
 import secrets
 import tomllib
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 KEY_BYTES = 32
 MAX_CHECKED = 100
-"""Different secrets put through scrypt in a run. One check takes some 50 ms and 16 MiB for each
+"""Different secrets put through scrypt, of TCP and of datagrams each. One check takes some 50 ms and 16 MiB for each
 known default: a brute-force attack in the capture must not hold up its own analysis."""
 MAX_REMEMBERED = 65_536
 """Answers kept for secrets seen before: some 200 bytes each."""
@@ -89,21 +90,28 @@ class Secrets:
         """"" or one line: digests hold for this run only."""
         self._answers: dict[str, str] = {}
         self._checked = 0
-        self._unchecked = 0
+        self.unchecked = 0
+        """Secrets not compared with hashed defaults because of the bound."""
         self._plain, self._hashed = _shipped()
         for own in known:
             if own.confirmed:
                 self._hashed.append(hashed(own.name, own.scrypt))
         self._key = self._keep(key_file, output)
 
+    def beside(self) -> Secrets:
+        """Another one with the same key and defaults, and bounds of its own."""
+        other = copy(self)
+        other._answers, other._checked, other.unchecked = {}, 0, 0
+        return other
+
     @property
     def limits(self) -> str:
         """How many secrets were not compared with hashed defaults, on one line; "" none."""
-        if not self._unchecked:
+        if not self.unchecked:
             return ""
         return (
-            f"{self._unchecked} further secrets were not compared with hashed defaults "
-            f"(bound: {MAX_CHECKED} a run)"
+            f"{self.unchecked} further secrets were not compared with hashed defaults "
+            f"(bound: {MAX_CHECKED} of TCP, as many of datagrams)"
         )
 
     def digest(self, secret: bytes) -> str:
@@ -122,7 +130,7 @@ class Secrets:
         answer = self._answers.get(remembered)
         if answer is None:
             if self._checked >= MAX_CHECKED:
-                self._unchecked += 1
+                self.unchecked += 1
                 return ""
             self._checked += 1
             answer = next((h.name for h in suited if _equals(h, secret[:MAX_SECRET])), "")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from wardwatch.decode.columns import PacketColumns
     from wardwatch.model.block import Interface, PacketBlock
 
 AIR_LINKS = frozenset({105, 119, 127, 163, 192})
@@ -25,6 +26,65 @@ AIR_LINKS = frozenset({105, 119, 127, 163, 192})
 
 LONGEST_INTERFACE_NAME = 32
 """Characters of an interface's name in a segment's: it is text from outside."""
+
+MOST_SEGMENTS = 1 << 10
+"""Segments kept apart; whoever forges more VIDs and VNIs shares the first row."""
+
+
+class Places:
+    """Takes every block; knows the segment of every packet of the last one, and its name."""
+
+    def __init__(self) -> None:
+        from wardwatch.decode.kernels import stations
+
+        self._k = stations
+        self._aliases = Aliases()
+        self._slots = np.zeros(MOST_SEGMENTS * 4, np.int32)
+        self.segments = np.zeros((MOST_SEGMENTS, stations.SEG_WIDTH), np.int64)
+        """Rows of the segments met, of which other kernels count in further columns."""
+        self.used = np.zeros(stations.USED_WIDTH, np.int64)
+        """Rows in use, of these and of those kernels' tables."""
+        self.segment: NDArray[np.int32] = np.zeros(0, np.int32)
+        """(n,) row of the segment of each packet of the last block."""
+        self.names: list[str] = []
+        """Name of each segment row."""
+
+    def take(
+        self,
+        block: PacketBlock,
+        columns: PacketColumns,
+        interfaces: Sequence[Interface],
+        tunnels: Sequence[str],
+    ) -> None:
+        """Tell the segments of one block, and name those that are new."""
+        if len(self.segment) < block.n:
+            self.segment = np.zeros(block.n, np.int32)
+        self._k.assign_segments(
+            block.n,
+            block.capture,
+            block.link,
+            block.interface,
+            self._aliases.of_block(block, interfaces),
+            columns.vlan,
+            columns.outer_tag,
+            columns.tunnel,
+            columns.tunnel_id,
+            self.segments,
+            self._slots,
+            self.used,
+            self.segment,
+        )
+        k = self._k
+        for row in self.segments[len(self.names) : self.used[k.SEGMENTS]].tolist():
+            name = segment_name(
+                air=bool(row[k.SEG_AIR]),
+                vlan=row[k.SEG_VLAN],
+                outer_tag=row[k.SEG_OUTER_TAG],
+                tunnel=tunnels[row[k.SEG_TUNNEL]] if row[k.SEG_TUNNEL] else "",
+                tunnel_id=row[k.SEG_TUNNEL_ID],
+                suffix=self._aliases.suffix.get((row[k.SEG_CAPTURE], row[k.SEG_ALIAS]), ""),
+            )
+            self.names.append(name)
 
 
 class Aliases:

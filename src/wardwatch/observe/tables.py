@@ -72,7 +72,7 @@ def quiet_connection() -> duckdb.DuckDBPyConnection:
     """
     import duckdb
 
-    spill = _Temporary()
+    spill = Temporary()
     connection = duckdb.connect(
         ":memory:",
         config={
@@ -107,7 +107,7 @@ _NAMES = re.compile(r"\b(" + "|".join(table.name for table in TABLES) + r")\b")
 """Whatever in a question may be a table's name."""
 
 
-class _Temporary:
+class Temporary:
     """A private folder that goes when the value goes: tables live as long as who asks them."""
 
     def __init__(self) -> None:
@@ -118,13 +118,18 @@ class _Temporary:
 class Spool:
     """Rows in, Parquet out; what is not named in a row is "none" as the registry spells it."""
 
-    def __init__(self, folder: Path | None = None) -> None:
-        """Write to ``folder`` (made, 0700), or to a temporary one that lives as long as the spool."""
+    def __init__(self, folder: Path | None = None, *, scratch: bool = False) -> None:
+        """Write to ``folder`` (made, 0700), or to a temporary one that lives as long as the spool.
+
+        ``scratch``: the folder is somebody's temporary one; only tables too large for memory are
+        written to it.
+        """
         import pyarrow as pa
 
         # Arrow's own allocator keeps what is freed: 20 MB of the peak of a long capture.
         pa.set_memory_pool(pa.system_memory_pool())
-        self._temporary = None if folder else _Temporary()
+        self._temporary = None if folder else Temporary()
+        self._scratch = scratch or folder is None
         self.folder = folder or self._temporary.path  # type: ignore[union-attr]
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -135,8 +140,11 @@ class Spool:
         self._held = {t.name: [0, 0] for t in TABLES}
         self._writers: dict[str, Any] = {}
         self._sealed: set[str] = set()
+        self._behind: dict[str, Path] = {}
         self._kept: dict[str, pa.Table] = {}
+        self._files: dict[str, list[Path]] = {}
         self._asked: Tables | None = None
+        self._kept_alive: list[object] = []
         self._none = {t.name: {c.name: EMPTY[c.type] for c in t.columns} for t in TABLES}
         self._schemas = {t.name: arrow_schema(t) for t in TABLES}
         self.counts: dict[str, int] = {t.name: 0 for t in TABLES}
@@ -190,11 +198,15 @@ class Spool:
         if table in self._sealed:
             return
         self._gather(table)
-        if table not in self._writers:
+        behind = table in self._behind
+        if table not in self._writers and not behind:
             self._kept[table] = self._joined(table)
-        if self._temporary is None or table in self._writers:
+        if not self._scratch or table in self._writers or (behind and self._pending[table]):
             self._flush(table, even_empty=True)
             self._writers.pop(table).close()
+            self._files[table] = [self.folder / f"{table}.parquet"]
+        if behind:
+            self._files.setdefault(table, []).append(self._behind[table])
         self._pending[table].clear()
         self._sealed.add(table)
 
@@ -210,9 +222,53 @@ class Spool:
         rows: list[dict[str, Any]] = self._tables().answer(question).to_pylist()
         return rows
 
+    def beside(self) -> Spool:
+        """Another one, temporary, whose tables are to come behind those of this one."""
+        return Spool()
+
+    def join(self, other: Spool) -> None:
+        """Put the tables of a temporary spool behind these; it takes no more rows."""
+        self.take_over(*other.parts(), keep=other)
+
+    def parts(self) -> tuple[dict[str, pa.Table], dict[str, Path]]:
+        """All tables that have rows: those in memory, and files of the others; no more is taken."""
+        for table, count in self.counts.items():
+            if count:
+                self.seal(table)
+        return self._kept, {table: paths[0] for table, paths in self._files.items()}
+
+    def take_over(
+        self, memory: Mapping[str, pa.Table], files: Mapping[str, Path], *, keep: object
+    ) -> None:
+        """Put the parts of another spool behind these tables, none of which is sealed.
+
+        Without a folder of ours the files are asked where they are, as long as ``keep`` is held
+        alive; else their rows are copied.
+        """
+        import pyarrow.parquet as pq
+
+        self._kept_alive.append(keep)
+
+        for table, data in memory.items():
+            self._add_piece(table, data)
+        for table, path in files.items():
+            if self._scratch:
+                self.counts[table] += pq.read_metadata(path).num_rows
+                self._behind[table] = path
+                continue
+            with pq.ParquetFile(path) as file:
+                for group in range(file.num_row_groups):
+                    self._add_piece(table, file.read_row_group(group, use_threads=False))
+
+    def _add_piece(self, table: str, piece: pa.Table) -> None:
+        self._gather(table)
+        self.counts[table] += len(piece)
+        self._hold(table, piece.cast(self._schemas[table]))
+
     def _tables(self) -> Tables:
         if self._asked is None:
-            self._asked = Tables(self.folder, self._kept, self._temporary, self.counts)
+            keep = (self._temporary, self._kept_alive)
+            self._asked = Tables(self.folder, self._kept, keep, self.counts, self._files)
         return self._asked
 
     def close(self) -> Tables:
@@ -272,7 +328,7 @@ class Spool:
                     path,
                     schema,
                     # What lives for one run is not worth the time that zstd takes.
-                    compression="lz4" if self._temporary else "zstd",
+                    compression="lz4" if self._scratch else "zstd",
                     use_dictionary=[f.name for f in schema if pa.types.is_string(f.type)],
                 )
             self._writers[table].write_table(data)
@@ -291,13 +347,16 @@ class Tables:
         memory: Mapping[str, pa.Table] | None = None,
         keep: object = None,
         counts: dict[str, int] | None = None,
+        files: Mapping[str, Sequence[Path]] | None = None,
     ) -> None:
         """Over Arrow tables in ``memory``, and Parquet files in ``folder`` for those not among them.
 
         ``keep`` is held alive, and ``counts`` says how many rows the tables have, where that is
-        known. A table may come into ``memory`` or ``folder`` until it is first asked about.
+        known. ``files`` are those of tables that have others, or several, one behind the other. A
+        table may come into ``memory`` or ``folder`` until it is first asked about.
         """
         self.folder = folder
+        self._files = {} if files is None else files
         self._memory = {} if memory is None else memory
         self._keep = keep
         self._counts = {} if counts is None else counts
@@ -334,22 +393,19 @@ class Tables:
         if table not in self._counts:
             if table in self._memory:
                 self._counts[table] = len(self._memory[table])
-            elif self.folder is not None:
-                path = self.folder / f"{table}.parquet"
-                self._counts[table] = pq.read_metadata(path).num_rows
             else:
-                raise KeyError(table)
+                found = self._paths(table)
+                self._counts[table] = sum(pq.read_metadata(path).num_rows for path in found)
         return self._counts[table]
 
     def arrow(self, table: str) -> pa.Table:
         """One whole table as Arrow."""
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
         if table in self._memory:
             return self._memory[table]
-        if self.folder is None:
-            raise KeyError(table)
-        return pq.read_table(self.folder / f"{table}.parquet")
+        return pa.concat_tables([pq.read_table(path) for path in self._paths(table)])
 
     def relation(self, table: str) -> duckdb.DuckDBPyRelation:
         """One table as a DuckDB relation, for notebooks."""
@@ -403,6 +459,14 @@ class Tables:
         """Give up a table that was laid or settled."""
         self._asked().execute(f"DROP TABLE {name}")
 
+    def _paths(self, table: str) -> Sequence[Path]:
+        """The files of a table that is not in memory, in the order of their rows."""
+        if table in self._files:
+            return self._files[table]
+        if self.folder is None:
+            raise KeyError(table)
+        return (self.folder / f"{table}.parquet",)
+
     def _new(self, kind: str) -> str:
         self._beside += 1
         return f"{kind}_{self._beside}"
@@ -422,5 +486,6 @@ class Tables:
             if name in self._memory:
                 connection.register(name, self._memory[name])
             elif self.folder is not None:
-                path = str(self.folder / f"{name}.parquet").replace("'", "''")
-                connection.execute(f"CREATE VIEW \"{name}\" AS FROM read_parquet('{path}')")
+                paths = (str(path).replace("'", "''") for path in self._paths(name))
+                listed = ", ".join(f"'{path}'" for path in paths)
+                connection.execute(f'CREATE VIEW "{name}" AS FROM read_parquet([{listed}])')

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wardwatch.model.values import NS
-from wardwatch.observe.segments import Aliases, segment_name
+from wardwatch.observe.segments import Places
 from wardwatch.observe.spelled import ips, macs, spelled
 
 if TYPE_CHECKING:
@@ -40,8 +40,6 @@ MIRROR_NS = NS // 1000
 ROUTED_NS = NS // 10
 """A router passes a packet on within a tenth of a second."""
 
-MOST_SEGMENTS = 1 << 10
-"""Segments kept apart; whoever forges more VIDs and VNIs shares the first row."""
 MOST_STATIONS = 1 << 16
 """Stations kept: a hospital has some 20,000; a MAC flood (macof) is cut off here."""
 MOST_PAIRS = 1 << 17
@@ -62,27 +60,32 @@ class Vantage:
 
         self._spool = spool
         self._k, self._d = stations, duplicates
-        self._aliases = Aliases()
+        self.places = Places()
         s = stations
-        self._segments = np.zeros((MOST_SEGMENTS, s.SEG_WIDTH), np.int64)
-        self._segment_slots = np.zeros(MOST_SEGMENTS * 4, np.int32)
+        self._segments = self.places.segments
         self._stations = np.zeros((MOST_STATIONS, s.STA_WIDTH), np.int64)
         self._station_slots = np.zeros(MOST_STATIONS * 4, np.int32)
         self._pairs = np.zeros((MOST_PAIRS, s.PAIR_WIDTH), np.int64)
         self._pair_slots = np.zeros(MOST_PAIRS * 4, np.int32)
         self._bindings = np.zeros((MOST_BINDINGS, s.BIND_WIDTH), np.int64)
         self._binding_slots = np.zeros(MOST_BINDINGS * 4, np.int32)
-        self._used = np.zeros(s.USED_WIDTH, np.int64)
+        self._used = self.places.used
         self._options = np.array([SPELL_SILENCE_NS, MOST_IPS, LONGEST_WIRE], np.int64)
         self._recent = duplicates.recent()
         self._windows = np.array([MIRROR_NS, ROUTED_NS], np.int64)
         self._spells = np.zeros((0, s.STA_WIDTH), np.int64)
         self._ended: list[NDArray[np.int64]] = []
-        self.segment: NDArray[np.int32] = np.zeros(0, np.int32)
-        """(n,) row of the segment of each packet of the last block."""
         self._copies = np.zeros(0, np.uint8)
-        self.names: list[str] = []
+
+    @property
+    def segment(self) -> NDArray[np.int32]:
+        """(n,) row of the segment of each packet of the last block."""
+        return self.places.segment
+
+    @property
+    def names(self) -> list[str]:
         """Name of each segment row."""
+        return self.places.names
 
     @property
     def missed(self) -> int:
@@ -100,27 +103,11 @@ class Vantage:
         n = block.n
         if not n:
             return
-        if len(self.segment) < n:
-            self.segment = np.zeros(n, np.int32)
+        self.places.take(block, columns, interfaces, tunnels)
+        if len(self._copies) < n:
             self._copies = np.zeros(n, np.uint8)
             self._spells = np.zeros((n, self._k.STA_WIDTH), np.int64)
         signed = columns.signed
-        self._k.assign_segments(
-            n,
-            block.capture,
-            block.link,
-            block.interface,
-            self._aliases.of_block(block, interfaces),
-            columns.vlan,
-            columns.outer_tag,
-            columns.tunnel,
-            columns.tunnel_id,
-            self._segments,
-            self._segment_slots,
-            self._used,
-            self.segment,
-        )
-        self._name(tunnels)
         ended = self._k.note_packets(
             n,
             block.first,
@@ -237,20 +224,6 @@ class Vantage:
                 }
             )
         return found
-
-    def _name(self, tunnels: Sequence[str]) -> None:
-        """Name the segments that are new."""
-        k = self._k
-        for row in self._segments[len(self.names) : self._used[k.SEGMENTS]].tolist():
-            name = segment_name(
-                air=bool(row[k.SEG_AIR]),
-                vlan=row[k.SEG_VLAN],
-                outer_tag=row[k.SEG_OUTER_TAG],
-                tunnel=tunnels[row[k.SEG_TUNNEL]] if row[k.SEG_TUNNEL] else "",
-                tunnel_id=row[k.SEG_TUNNEL_ID],
-                suffix=self._aliases.suffix.get((row[k.SEG_CAPTURE], row[k.SEG_ALIAS]), ""),
-            )
-            self.names.append(name)
 
     def _write_spells(self) -> None:
         """Append spells of activity to table ``presence``."""

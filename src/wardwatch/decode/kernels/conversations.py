@@ -52,8 +52,12 @@ LETTERS = "shadfrctgwiq^"
 (L_INCONSISTENT, L_MULTI, L_FLIP) = range(11, 14)
 UPPER = 16
 
-# Counters of the whole table.
-(USED, NEXT_NUMBER, COUNTERS) = range(3)
+# Counters of the whole table: rows in use, the number of the next conversation, and how far apart
+# numbers are.
+(USED, NEXT_NUMBER, STEP, COUNTERS) = range(4)
+
+ALL, TCP, OTHERS = 0, 1, 2
+"""Which packets a table takes: two tables that share the work have every conversation between them."""
 
 UNDECIDED, FOLLOW, IGNORE = 0, 1, 2
 # AGREES 1: what it says may agree upon another connection, as FTP does.
@@ -134,6 +138,7 @@ def conversations(
     counters: NDArray[np.int64],  # (COUNTERS,)
     idle: NDArray[np.int64],  # (256,)      ns of silence that end a conversation; 0 never
     by_tunnel: bool,  #                     tell tunnels apart
+    only: int,  #                           ALL, TCP or OTHERS: rows without it are left as they are
     seed: int,  #                           31 bits nobody outside knows
     segment: NDArray[np.int32],  # (n,) or (0,)  the caller's number of the broadcast domain
     row_of: NDArray[np.int64],  # (n,)      out: row, -1 none
@@ -146,6 +151,8 @@ def conversations(
         if net == 0:
             continue
         proto = np.int64(c.proto[i])
+        if only != ALL and (proto == 6) != (only == TCP):
+            continue
         source_port = np.int64(c.src_port[i])
         target_port = np.int64(c.dst_port[i])
         fragment = np.int64(c.fragment[i])
@@ -240,7 +247,7 @@ def conversations(
             rows[r, FIRST_PACKET] = first + i
             rows[r, CAPTURES] = np.int64(capture) << 32
             rows[r, NUMBER] = counters[NEXT_NUMBER]
-            counters[NEXT_NUMBER] += 1
+            counters[NEXT_NUMBER] += counters[STEP]
             rows[r, ORIG_NEXT] = -1
             rows[r, RESP_NEXT] = -1
             rows[r, ORIG_SKIP] = -1

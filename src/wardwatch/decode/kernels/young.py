@@ -266,6 +266,42 @@ def tell(block: PacketBlock, columns: PacketColumns, i: int, segment: int) -> li
     return list(map(int, told))
 
 
+def tell_rows(
+    block: PacketBlock, columns: PacketColumns, rows: Ints, segment: NDArray[np.int32]
+) -> list[list[int]]:
+    """:func:`tell` for many rows; ``segment`` (n,) is that of each row of the block."""
+    c = columns
+    there = c.payload[rows]
+    told = (
+        block.first + rows,
+        block.time[rows],
+        c.payload_len[rows] >= c.payload_claimed[rows],
+        np.full(len(rows), block.capture),
+        c.has_mac[rows],
+        c.src_mac[rows],
+        c.dst_mac[rows],
+        c.net[rows],
+        c.src_hi[rows],
+        c.src_lo[rows],
+        c.src_port[rows],
+        c.dst_hi[rows],
+        c.dst_lo[rows],
+        c.dst_port[rows],
+        c.conversation[rows],
+        c.ttl[rows],
+        segment[rows],
+        c.seq[rows],
+        c.ack[rows],
+        c.flags[rows],
+        c.payload_claimed[rows],
+        c.from_orig[rows],
+        there,
+        np.where(there >= 0, c.payload_len[rows], 0),
+        rows,
+    )
+    return list(map(list, zip(*(column.tolist() for column in told), strict=True)))
+
+
 @helper
 def _u16(b: Bytes, at: Int) -> Int:
     return (np.int64(b[np.uint64(at)]) << 8) | np.int64(b[np.uint64(at + 1)])

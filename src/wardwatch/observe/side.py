@@ -1,0 +1,229 @@
+"""Side: what the readers of TCP and of everything else share.
+
+Every packet passes two sides in turn: :class:`~wardwatch.observe.streams.Streams` takes TCP and
+:class:`~wardwatch.observe.messages.Messages` what is none. Neither knows anything that the other
+learns: each has conversations, tables and bounds of its own. So both may go through a capture one
+after the other, block by block, or at once, in two processes; the tables are the same.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from wardwatch.decode import columns as kinds
+from wardwatch.decode.columns import PacketColumns
+from wardwatch.decode.conversations import ConversationTable
+from wardwatch.decode.fragments import Fragments, Key, Whole, reassembled
+from wardwatch.decode.kernels import headers
+from wardwatch.decode.kernels.conversations import TCP
+from wardwatch.decode.kernels.young import WHERE, tell
+from wardwatch.observe.datagrams import Datagrams
+from wardwatch.observe.segments import segment_name
+from wardwatch.observe.text import ip_of, mac_of
+from wardwatch.observe.where import Where
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from wardwatch.decode.conversations import Columns
+    from wardwatch.model.block import PacketBlock
+    from wardwatch.model.evidence import Anomaly
+    from wardwatch.observe.secrets import Secrets
+    from wardwatch.observe.segments import Places
+    from wardwatch.observe.tables import Spool
+    from wardwatch.observe.young import Told
+
+DEVICE_PREFIXES = (0x001A01, 0x0003B1)
+"""Prefixes of the advisory's manufacturer and of its successor: what their devices send or get is
+read by the Python parsers, which are the definition. Not a judgement of what the device is."""
+
+MOST_CONVERSATIONS = 1 << 18
+"""Conversations that a side keeps at once: 84 MB, and no flood takes us over 500 MB in all; those
+over, unanswered or longest idle are written early."""
+
+WRITE_ROWS = 8_192
+"""Conversations that have left the table are written in pieces of so many."""
+
+_TCP = 6
+
+Inside = tuple["PacketBlock", PacketColumns]
+"""A datagram put together, decoded as a block of one packet."""
+
+
+class Reassembly:
+    """Puts fragments together, once for every side that asks while a block is looked at."""
+
+    def __init__(self) -> None:
+        self.events = headers.Events()
+        """Tags inside of datagrams put together."""
+        self._fragments = Fragments()
+        self._known: dict[int, tuple[Whole | None, Inside | None, tuple[Anomaly, ...]]] = {}
+        self._of: tuple[int, int] = (0, 0)
+
+    def take(
+        self, block: PacketBlock, columns: PacketColumns, i: int
+    ) -> tuple[Whole | None, Inside | None, tuple[Anomaly, ...]]:
+        """Take the fragment of row ``i`` ⇒ the datagram if it is whole, what it holds, and faults.
+
+        What a first fragment holds that the capture has only a part of is read as far as it goes,
+        as its datagram never will be whole.
+        """
+        if self._of != (block.capture, block.first):
+            self._of = (block.capture, block.first)
+            self._known.clear()
+        found = self._known.get(i)
+        if found is None:
+            whole, anomalies = self._fragments.take(block, columns, i)
+            inside = None
+            if whole is not None:
+                inside = reassembled(whole, block, columns, i, self.events)
+            elif _cut_at_its_beginning(columns, i):
+                inside = reassembled(_alone(block, columns, i), block, columns, i, self.events)
+            found = self._known[i] = whole, inside, anomalies
+        return found
+
+
+class Side:
+    """One side; ``only`` says which conversations are its own."""
+
+    def __init__(
+        self,
+        spool: Spool,
+        secrets: Secrets,
+        places: Places,
+        reassembly: Reassembly,
+        only: int,
+        idle_ns: int,
+    ) -> None:
+        """Rows go to ``spool``; ``places`` and ``reassembly`` know each block before we take it.
+
+        ``idle_ns`` of silence end a conversation, 0 never.
+        """
+        self._spool = spool
+        self._places = places
+        self._only = only
+        self._reassembly = reassembly
+        self._conversations = ConversationTable(MOST_CONVERSATIONS, idle_ns, only=only)
+        self._datagrams = Datagrams(spool, secrets)
+
+    def _written(self) -> None:
+        """Write the conversations that are over, where there are many."""
+        if self._conversations.pending > WRITE_ROWS:
+            for piece in self._conversations.finished_pieces(WRITE_ROWS):
+                self._write(piece)
+
+    def _write(self, columns: Columns) -> None:
+        """Rows of conversations that have left the table."""
+        raise NotImplementedError
+
+    def _message(self, block: PacketBlock, columns: PacketColumns, i: int, where: Where) -> None:
+        """One packet of ours that carries an answer."""
+        raise NotImplementedError
+
+    def _fragment(self, block: PacketBlock, columns: PacketColumns, i: int, where: Where) -> None:
+        """One fragment: its datagram goes on, if it is ours, when it is whole or never can be."""
+        whole, inside, anomalies = self._reassembly.take(block, columns, i)
+        if anomalies and self._is_ours(columns, i):
+            self._datagrams.anomalies("ip", anomalies, where)
+        if inside is None:
+            return
+        one, inner = inside
+        if not self._is_ours(inner, 0):
+            return
+        there = self._places.segment[i : i + 1]
+        if whole is not None:
+            self._conversations.touch(one, inner, whole, there)
+        elif _tunnel(inner, 0) != _tunnel(columns, i):
+            self._conversations.update(one, inner, there)
+        else:
+            inner.conversation[0] = columns.conversation[i]
+        if int(inner.kind[0]) not in (kinds.KIND_NONE, kinds.KIND_FRAGMENT, kinds.KIND_WIFI):
+            name = _segment_inside(columns, i, inner, where.segment)
+            self._message(one, inner, 0, cited((name,), tell(one, inner, 0, 0)))
+
+    def _is_ours(self, columns: PacketColumns, i: int) -> bool:
+        return (int(columns.proto[i]) == _TCP) == (self._only == TCP)
+
+    def _where(self, block: PacketBlock, columns: PacketColumns, i: int) -> Where:
+        """The packet of row ``i`` as rows of tables will cite it."""
+        return cited(self._places.names, tell(block, columns, i, int(self._places.segment[i])))
+
+
+def _tunnel(columns: PacketColumns, i: int) -> tuple[int, int]:
+    return int(columns.tunnel[i]), int(columns.tunnel_id[i])
+
+
+def _segment_inside(outer: PacketColumns, i: int, inner: PacketColumns, segment: str) -> str:
+    """The segment of a datagram put together: another one where a tunnel began inside of it."""
+    tunnel, tunnel_id = _tunnel(inner, 0)
+    if (tunnel, tunnel_id) == _tunnel(outer, i):
+        return segment
+    _, at, name = segment.partition("@")
+    return segment_name(
+        air=False,
+        vlan=int(inner.vlan[0]),
+        outer_tag=int(inner.outer_tag[0]),
+        tunnel=headers.TUNNELS[tunnel],
+        tunnel_id=tunnel_id,
+        suffix=at + name,
+    )
+
+
+def _cut_at_its_beginning(columns: PacketColumns, i: int) -> bool:
+    """Whether row ``i`` is a first fragment of which the capture holds only a part."""
+    cut = int(columns.payload_len[i]) < int(columns.payload_claimed[i])
+    return cut and int(columns.fragment[i]) >> 1 == 0
+
+
+def _alone(block: PacketBlock, columns: PacketColumns, i: int) -> Whole:
+    """A first fragment as if it were its whole datagram."""
+    ts = int(block.time[i])
+    key = Key(
+        net=int(columns.net[i]),
+        src=int(columns.src_hi[i]) << 64 | int(columns.src_lo[i]),
+        dst=int(columns.dst_hi[i]) << 64 | int(columns.dst_lo[i]),
+        ip_id=int(columns.ip_id[i]),
+    )
+    size = int(columns.ip_bytes[i])
+    body = payload_of(block, columns, i)
+    return Whole(key, int(columns.proto[i]), body, (block.first + i,), ts, ts, size)
+
+
+def payload_of(block: PacketBlock, columns: PacketColumns, i: int) -> bytes:
+    """What the packet of row ``i`` carries."""
+    start, size = int(columns.payload[i]), int(columns.payload_len[i])
+    return block.arena[start : start + size].tobytes() if start >= 0 else b""
+
+
+def cited(names: Sequence[str], told: Told) -> Where:
+    """A packet as rows of tables will cite it; ``names`` are those of segments."""
+    (
+        packet, ts, whole, capture, has_mac, src_mac, dst_mac, net, src_hi, src_lo, src_port,
+        dst_hi, dst_lo, dst_port, conversation, ttl, segment,
+    ) = told[: WHERE + 1]  # fmt: skip
+    return Where(
+        capture,
+        packet,
+        ts,
+        names[segment],
+        mac_of(src_mac) if has_mac else "",
+        mac_of(dst_mac) if has_mac else "",
+        ip_of(net, src_hi, src_lo),
+        src_port,
+        ip_of(net, dst_hi, dst_lo),
+        dst_port,
+        conversation,
+        ttl if net else -1,
+        whole != 0,
+    )
+
+
+def fragments_of(columns: PacketColumns, n: int) -> NDArray[np.uint8]:
+    """(n,) 1 for fragments that are decoded."""
+    found = np.zeros(n, np.uint8)
+    found[(columns.kind[:n] == kinds.KIND_FRAGMENT) & (columns.outcome[:n] == kinds.DECODED)] = 1
+    return found

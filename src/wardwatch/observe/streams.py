@@ -1,0 +1,206 @@
+"""Streams: the side of TCP, from conversations to what they say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+
+from wardwatch.decode import columns as kinds
+from wardwatch.decode.kernels import young
+from wardwatch.decode.kernels.conversations import TCP
+from wardwatch.decode.kernels.select import is_behind
+from wardwatch.decode.kernels.young import tell
+from wardwatch.decode.stream import ACK, FIN, RST, SYN
+from wardwatch.observe.conversations import write_conversations
+from wardwatch.observe.sessions import FOLLOW, IGNORE, Sessions
+from wardwatch.observe.side import (
+    DEVICE_PREFIXES,
+    WRITE_ROWS,
+    Reassembly,
+    Side,
+    cited,
+    fragments_of,
+    payload_of,
+)
+from wardwatch.observe.young import Young
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wardwatch.decode.columns import PacketColumns
+    from wardwatch.decode.conversations import Columns
+    from wardwatch.model.block import PacketBlock
+    from wardwatch.observe.secrets import Secrets
+    from wardwatch.observe.segments import Places
+    from wardwatch.observe.tables import Spool
+    from wardwatch.observe.where import Where
+    from wardwatch.observe.young import Piece, Told
+
+SETTLE_ROWS = 512
+"""Handshakes are written so many at a time: a column costs as much to begin as to fill."""
+
+
+class Streams(Side):
+    """Takes every block: TCP conversations, and what they say until nobody wants more of it."""
+
+    def __init__(
+        self,
+        spool: Spool,
+        secrets: Secrets,
+        places: Places,
+        reassembly: Reassembly,
+        *,
+        idle_ns: int = 0,
+        seats: int = young.SEATS,
+    ) -> None:
+        """``seats``: conversations that the kernel follows at once; 0 leaves all to Python."""
+        super().__init__(spool, secrets, places, reassembly, TCP, idle_ns)
+        self.sessions = Sessions(spool, secrets, self._datagrams)
+        prefixes = np.array(DEVICE_PREFIXES, np.uint32)
+        self.young = Young(self.sessions.shared, places.names, prefixes, seats)
+        self._interest: dict[int, int] = {}
+
+    @property
+    def parser_calls(self) -> int:
+        """Messages that a Python parser has read."""
+        return self._datagrams.parser_calls + self.sessions.parser_calls
+
+    @property
+    def given_up(self) -> int:
+        """Conversations and streams given up so far because a bound was reached."""
+        sessions = self.sessions
+        return self._conversations.evicted + sessions.evicted + sessions.shared.given_up
+
+    def take(self, block: PacketBlock, columns: PacketColumns) -> None:
+        """One block, whose segments are known."""
+        segment, names = self._places.segment, self._places.names
+        self._conversations.update(block, columns, segment)
+        arena, row = block.arena, self._conversations.row
+
+        def read(told: Told, pieces: Sequence[Piece]) -> None:
+            if pieces:
+                self._reread(pieces)
+            i = told[young.ROW]
+            if columns.kind[i] != kinds.KIND_TCP:
+                self._fragment(block, columns, i, cited(names, told))
+            elif self._is_wanted(told):
+                start = told[young.START]
+                payload = arena[start : start + told[young.LENGTH]].tobytes()
+                self._segment(told, payload, cited(names, told), int(row[i]))
+
+        asked = fragments_of(columns, block.n)
+        self.young.walk(block, columns, asked, segment, self._conversations, read)
+        self._settle(SETTLE_ROWS)
+        self._written()
+
+    def finish(self) -> None:
+        """Write what stays open to the end of all files."""
+        self._settle()
+        for pieces in self.young.living():
+            self._reread(pieces)
+        self.sessions.finish()
+        for piece in self._conversations.pieces(WRITE_ROWS):
+            self._write(piece)
+
+    def _settle(self, least: int = 1) -> None:
+        """Rows of the handshakes that the kernel saw to their end."""
+        for pieces in self.young.settle(least):
+            self._reread(pieces)
+
+    def _is_wanted(self, told: Told) -> bool:
+        """Whether a segment is wanted still, behind those that were told together with it."""
+        number = told[young.CONVERSATION]
+        flow = self.sessions.flow(number)
+        if flow is None:
+            return self._interest.get(number) != IGNORE
+        unwanted = flow.streams[1 - told[young.FROM_ORIG]].unwanted()
+        if unwanted is None or told[young.FLAGS] & (SYN | FIN | RST):
+            return True
+        return told[young.LENGTH] > 0 and is_behind(
+            told[young.SEQ], told[young.LENGTH], unwanted[1]
+        )
+
+    def _reread(self, pieces: Sequence[Piece]) -> None:
+        """Segments of a conversation that the kernel gave up, from its first word."""
+        for piece in pieces:
+            self._segment(piece.told, piece.payload, cited(self._places.names, piece.told))
+
+    def _message(self, block: PacketBlock, columns: PacketColumns, i: int, where: Where) -> None:
+        """A segment that came in fragments: its conversation may be one that the kernel follows."""
+        self._reread(self.young.leave(self._conversations, where.conversation))
+        self._segment(tell(block, columns, i, 0), payload_of(block, columns, i), where)
+
+    def _segment(self, told: Told, payload: bytes, where: Where, near: int = -1) -> None:
+        """One TCP segment of a conversation that somebody reads, or may come to read.
+
+        ``near`` is the row of the conversation, where that is known.
+        """
+        number = where.conversation
+        from_orig = bool(told[young.FROM_ORIG])
+        flags = told[young.FLAGS]
+        before = self._interest.get(number)
+        if before is None:
+            before = self._interest[number] = -1
+            self._begin(number, where, from_orig, flags, near)
+        flow = self.sessions.segment(
+            number,
+            from_orig,
+            told[young.SEQ],
+            told[young.ACK],
+            flags,
+            payload,
+            where,
+            told[young.CLAIMED],
+        )
+        interest = IGNORE if flow is None else flow.follower.interest
+        if interest != before:
+            self._interest[number] = interest
+            agrees = flow is not None and flow.follower.agrees
+            self._conversations.interest(number, interest, agrees=agrees, near=near)
+        if flow is not None and interest == FOLLOW:
+            unwanted = flow.streams[0 if from_orig else 1].unwanted()
+            if unwanted is not None:
+                self._conversations.skip_until(number, from_orig, unwanted[1], near)
+
+    def _begin(self, number: int, where: Where, from_orig: bool, flags: int, near: int) -> None:
+        """Tell the stream's beginning: SYNs are remembered by the kernel, not brought one by one.
+
+        A port scan is many SYNs; only conversations that come to say something reach Python.
+        """
+        if flags & SYN and not flags & ACK:
+            return
+        orig, resp = self._conversations.isn(number, near)
+        if flags & SYN:
+            resp = -1
+        if orig >= 0 or resp >= 0:
+            self.sessions.begin(number, orig, resp, where if from_orig else _turned(where))
+
+    def _write(self, columns: Columns) -> None:
+        self._settle()
+        sessions = self.sessions
+        for seat in columns["seat"][columns["seat"] > 0].tolist():
+            self._reread(self.young.vacate(seat))
+        for number in columns["conversation"].tolist():
+            if self._interest.pop(number, None) is not None:
+                sessions.close(number)
+        write_conversations(
+            self._spool, columns, self._places.names, sessions.services, sessions.counters
+        )
+        for number in columns["conversation"].tolist():
+            sessions.services.pop(number, None)
+            sessions.counters.pop(number, None)
+
+
+def _turned(where: Where) -> Where:
+    """The same packet seen from its other end."""
+    return msgspec.structs.replace(
+        where,
+        src_mac=where.dst_mac,
+        dst_mac=where.src_mac,
+        src=where.dst,
+        src_port=where.dst_port,
+        dst=where.src,
+        dst_port=where.src_port,
+    )
