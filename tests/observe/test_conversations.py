@@ -73,7 +73,7 @@ def test_conversations_that_leave_a_full_table_are_written_too(tmp_path, monkeyp
     from wardwatch.observe import side
 
     monkeypatch.setattr(side, "MOST_CONVERSATIONS", 64)
-    monkeypatch.setattr(observer, "WRITE_ROWS", 16)
+    monkeypatch.setattr(side, "WRITE_ROWS", 16)
     frames = [
         (n, f.ether(f.NURSE, f.PUMP, f.udp("10.0.0.5", 1000 + n, "10.0.0.41", 9, b"x")))
         for n in range(500)
