@@ -7,6 +7,7 @@ from tests.decode.kernels.packets import arp, ether, ipv4, tag, tcp, udp, vxlan
 
 from wardwatch.decode.conversations import ConversationTable
 from wardwatch.decode.fragments import Fragments, reassembled
+from wardwatch.decode.kernels import conversations as k
 
 SYN, ACK, FIN, RST = 2, 16, 1, 4
 A, B = 0x0A000001, 0x0A000002
@@ -297,3 +298,22 @@ def test_fragments_count_once_for_the_conversation_of_their_whole() -> None:
     assert (rows["orig_pkts"].tolist(), rows["orig_bytes"].tolist()) == ([2], [40])
     assert rows["orig_ip_bytes"].tolist() == [48 + 40]
     assert rows["segment"].tolist() == [4]
+
+
+def test_two_tables_share_the_conversations_and_give_no_number_twice() -> None:
+    packets = [
+        *Talk().say("S h A").packets,
+        ether(0x0800, ipv4(17, udp(1, 2, b"x"))),
+        ether(0x0800, ipv4(6, tcp(7, 8, flags=SYN))),
+        ether(0x0800, ipv4(1, b"\x08\x00\0\0\0\0\0\0")),
+    ]
+    block = block_of(packets)
+    columns, _ = decoded(block)
+    one, two = ConversationTable(only=k.TCP), ConversationTable(only=k.OTHERS)
+    one.update(block, columns)
+    assert columns.conversation[: block.n].tolist() == [0, 0, 0, -1, 2, -1]
+    two.update(block, columns)
+    assert columns.conversation[: block.n].tolist() == [0, 0, 0, 1, 2, 3]
+    assert one.rows()["conversation"].tolist() == [0, 2]
+    assert two.rows()["conversation"].tolist() == [1, 3]
+    assert two.row[: block.n].tolist() == [-1, -1, -1, 0, -1, 1]

@@ -88,9 +88,11 @@ def is_worth_it(paths: Sequence[str]) -> bool:
         return False
     total = 0
     for path in paths:
+        if path == PIPE:
+            return False
         try:
             status = Path(path).stat()
-            if path == PIPE or not stat.S_ISREG(status.st_mode):
+            if not stat.S_ISREG(status.st_mode):
                 return False
             with Path(path).open("rb") as file:
                 if file.read(5).startswith(_PACKED):
