@@ -107,9 +107,12 @@ class Apart:
     """The other process, from its beginning to its end; to be closed."""
 
     def __init__(
-        self, files: Sequence[tuple[int, str]], secrets: Secrets, *, idle_s: float
+        self, files: Sequence[tuple[int, str]], secrets: Secrets, *, idle_s: float, lasting: bool
     ) -> None:
-        """Begin to read ``files``, given as number and path, in their order."""
+        """Begin to read ``files``, given as number and path, in their order.
+
+        ``lasting`` is as of a :class:`~wardwatch.observe.tables.Spool`.
+        """
         self.parser_calls = 0
         self._scratch = Temporary()
         folder = self._scratch.path
@@ -117,7 +120,13 @@ class Apart:
         self._child = _forked()
         if not self._child:
             self._pipe.close()
-            _work(theirs, files, secrets.beside(), folder, idle_s)
+            _work(
+                theirs,
+                files,
+                secrets.beside(),
+                Spool(folder, scratch=True, lasting=lasting),
+                idle_s,
+            )
         theirs.close()
 
     def join(self, packets: dict[int, int]) -> Joined:
@@ -167,26 +176,26 @@ def _work(
     pipe: Connection,
     files: Sequence[tuple[int, str]],
     secrets: Secrets,
-    folder: Path,
+    spool: Spool,
     idle_s: float,
 ) -> NoReturn:
     """The other process: it ends here, and says nothing where it fails."""
     status = 1
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the caller is asked, and ends us
-        pipe.send_bytes(msgspec.msgpack.encode(_streams(files, secrets, folder, idle_s)))
+        pipe.send_bytes(msgspec.msgpack.encode(_streams(files, secrets, spool, idle_s)))
         status = 0
     finally:
         os._exit(status)
 
 
 def _streams(
-    files: Sequence[tuple[int, str]], secrets: Secrets, folder: Path, idle_s: float
+    files: Sequence[tuple[int, str]], secrets: Secrets, spool: Spool, idle_s: float
 ) -> Told:
-    """Everything that is TCP in the files, as tables in ``folder``."""
+    """Everything that is TCP in the files, as tables in the spool's folder."""
     import pyarrow as pa
 
-    spool, places, reassembly = Spool(folder, scratch=True), Places(), Reassembly()
+    places, reassembly = Places(), Reassembly()
     streams = Streams(spool, secrets, places, reassembly, idle_ns=round(idle_s * NS))
     events = headers.Events()
     packets: dict[int, int] = {}
@@ -209,7 +218,7 @@ def _streams(
     streams.finish()
     memory, on_disk = spool.parts()
     for table, data in memory.items():
-        with pa.ipc.new_file(str(folder / f"{table}.arrow"), data.schema) as file:
+        with pa.ipc.new_file(str(spool.folder / f"{table}.arrow"), data.schema) as file:
             file.write_table(data)
     return Told(
         packets, given_up, streams.parser_calls, secrets.unchecked, tuple(memory), tuple(on_disk)

@@ -98,7 +98,10 @@ def observe(
         )
 
     if processes == 2 or (processes == 0 and threads != 1 and is_worth_it(names)):
-        with contextlib.suppress(Lost), closing(Apart(files, given, idle_s=idle_s)) as apart:
+        with (
+            contextlib.suppress(Lost),
+            closing(Apart(files, given, idle_s=idle_s, lasting=folder is not None)) as apart,
+        ):
             return run(apart)
         # It was ended from outside, or a file grew meanwhile: what was written is written over.
     return run(None)

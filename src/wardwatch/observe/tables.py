@@ -118,11 +118,14 @@ class Temporary:
 class Spool:
     """Rows in, Parquet out; what is not named in a row is "none" as the registry spells it."""
 
-    def __init__(self, folder: Path | None = None, *, scratch: bool = False) -> None:
+    def __init__(
+        self, folder: Path | None = None, *, scratch: bool = False, lasting: bool | None = None
+    ) -> None:
         """Write to ``folder`` (made, 0700), or to a temporary one that lives as long as the spool.
 
         ``scratch``: the folder is somebody's temporary one; only tables too large for memory are
-        written to it.
+        written to it. ``lasting``: what is written is kept by somebody, and packed the smaller for
+        it; unsaid it is where the folder is no temporary one.
         """
         import pyarrow as pa
 
@@ -130,6 +133,7 @@ class Spool:
         pa.set_memory_pool(pa.system_memory_pool())
         self._temporary = None if folder else Temporary()
         self._scratch = scratch or folder is None
+        self.lasting = not self._scratch if lasting is None else lasting
         self.folder = folder or self._temporary.path  # type: ignore[union-attr]
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -224,7 +228,7 @@ class Spool:
 
     def beside(self) -> Spool:
         """Another one, temporary, whose tables are to come behind those of this one."""
-        return Spool()
+        return Spool(lasting=self.lasting)
 
     def join(self, other: Spool) -> None:
         """Put the tables of a temporary spool behind these; it takes no more rows."""
@@ -252,6 +256,10 @@ class Spool:
         for table, data in memory.items():
             self._add_piece(table, data)
         for table, path in files.items():
+            if not self._scratch and not self.counts[table] and table not in self._writers:
+                self.counts[table] += pq.read_metadata(path).num_rows
+                self._moved(table, path)
+                continue
             if self._scratch:
                 self.counts[table] += pq.read_metadata(path).num_rows
                 self._behind[table] = path
@@ -259,6 +267,16 @@ class Spool:
             with pq.ParquetFile(path) as file:
                 for group in range(file.num_row_groups):
                     self._add_piece(table, file.read_row_group(group, use_threads=False))
+
+    def _moved(self, table: str, path: Path) -> None:
+        """A file of another spool becomes ours as it is: no row of the table stands before it."""
+        target = self.folder / path.name
+        try:
+            shutil.move(path, target)
+        except OSError as error:
+            raise _unwritable(target, error) from error
+        self._files[table] = [target]
+        self._sealed.add(table)
 
     def _add_piece(self, table: str, piece: pa.Table) -> None:
         self._gather(table)
@@ -328,7 +346,7 @@ class Spool:
                     path,
                     schema,
                     # What lives for one run is not worth the time that zstd takes.
-                    compression="lz4" if self._scratch else "zstd",
+                    compression="zstd" if self.lasting else "lz4",
                     use_dictionary=[f.name for f in schema if pa.types.is_string(f.type)],
                 )
             self._writers[table].write_table(data)
