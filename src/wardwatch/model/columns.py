@@ -188,7 +188,7 @@ tcp_gaps i64 holes in TCP streams
         "conversations",
         "One row a conversation, both directions; Zeek's conn.log words.",
         _columns("""
-conversation i64 number of the conversation, unique in this run
+conversation i64 number of the conversation, unique in this run; even of TCP, odd of others
 capture i32 capture of its first packet
 segment str segment of its first packet
 first_ts i64 (ns UTC) first packet
