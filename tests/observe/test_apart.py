@@ -154,6 +154,11 @@ def test_who_is_lost_is_done_without(mix, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(apart.Apart, "join", end_it)
     assert rows([mix], tmp_path / "key", 2) == expected
     assert len(ended) == 1
+    monkeypatch.setattr(tables, "FLUSH_ROWS", 20)  # what was on disk already is written over
+    seen = observe([mix], out=tmp_path / "out", key_file=tmp_path / "key", processes=2)
+    gc.collect()
+    for name, its in expected[0].items():
+        assert seen.tables.arrow(name).to_pylist() == its
     with pytest.raises(ChildProcessError):
         os.waitpid(ended[0], os.WNOHANG)
 

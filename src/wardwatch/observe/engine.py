@@ -84,7 +84,11 @@ def observe(
             meter.next()
         if refused and len(refused) == len(names):
             raise refused[0]
-        observer.finish()
+        try:
+            observer.finish()
+        except Lost:
+            spool.discard()
+            raise
         return Observed(
             tables=spool.close(),
             packets=observer.packets,

@@ -226,6 +226,14 @@ class Spool:
         rows: list[dict[str, Any]] = self._tables().answer(question).to_pylist()
         return rows
 
+    def discard(self) -> None:
+        """Take back what was written: another spool begins anew in the same folder."""
+        for table, writer in self._writers.items():
+            # Closed later, by whoever collects it, it would write into the file of the other.
+            writer.close()
+            (self.folder / f"{table}.parquet").unlink(missing_ok=True)
+        self._writers.clear()
+
     def beside(self) -> Spool:
         """Another one, temporary, whose tables are to come behind those of this one."""
         return Spool(lasting=self.lasting)
