@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,7 +12,9 @@ from wardwatch.decode.kernels import rows_tls
 from wardwatch.decode.kernels import young as k
 from wardwatch.decode.wire import tls
 from wardwatch.decode.wire.reader import text
+from wardwatch.model.columns import BY_NAME
 from wardwatch.observe.spelled import ips, spelled
+from wardwatch.observe.tables import arrow_schema
 from wardwatch.observe.text import mac_of
 
 if TYPE_CHECKING:
@@ -318,6 +321,7 @@ class Young:
                     for at, one in enumerate(chain)
                 ],
                 **_taken(
+                    "certificates",
                     {
                         name: [one.fields.get(name, none) for one in known.values()]
                         for name, none in _OF_CERTIFICATE.items()
@@ -375,23 +379,26 @@ class Young:
         found, inverse = np.unique(shape, return_inverse=True)
         rows = found.tolist()
         return _taken(
-            {name: [its[i] for i in rows] for name, its in self._columns.items()}, inverse
+            "tls", {name: [its[i] for i in rows] for name, its in self._columns.items()}, inverse
         )
 
 
 def _taken(
-    values: Mapping[str, list[Any]], rows: NDArray[np.int64] | list[int]
+    table: str, values: Mapping[str, list[Any]], rows: NDArray[np.int64] | list[int]
 ) -> dict[str, pa.Array]:
-    """Columns of a few different values each, every one made once."""
+    """Columns of a table with a few different values each, every one made once."""
     import pyarrow as pa
 
-    at = pa.array(rows)
-    kinds = {
-        "ciphers": pa.list_(pa.int64()),
-        "extensions": pa.list_(pa.int64()),
-        "names": pa.list_(pa.string()),
-    }
-    return {name: pa.array(column, kinds.get(name)).take(at) for name, column in values.items()}
+    # With their types told: Arrow looks for a library that need not be there to find them out.
+    types = _types(table)
+    at = pa.array(rows, pa.int64())
+    return {name: pa.array(column, types[name]).take(at) for name, column in values.items()}
+
+
+@cache
+def _types(table: str) -> dict[str, pa.DataType]:
+    """The types of a table's columns."""
+    return {field.name: field.type for field in arrow_schema(BY_NAME[table])}
 
 
 def _macs(told: NDArray[np.int64], at: int) -> pa.Array:
