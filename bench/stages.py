@@ -85,9 +85,9 @@ def profile(path: str) -> dict[str, float]:
     from wardwatch import detect, verify
     from wardwatch.capture import source
     from wardwatch.decode.conversations import ConversationTable
-    from wardwatch.decode.kernels import duplicates, headers, stations, young
+    from wardwatch.decode.kernels import duplicates, headers, select, stations, young
     from wardwatch.inventory import identify
-    from wardwatch.observe import engine, fast_rows, observer, tables
+    from wardwatch.observe import engine, fast_rows, messages, observer, streams, tables
     from wardwatch.observe import young as observe_young
     from wardwatch.ui import report
     from wardwatch.watch import audit
@@ -100,15 +100,17 @@ def profile(path: str) -> dict[str, float]:
         (stations, "note_packets", "segments, stations"),
         (duplicates, "mark_copies", "copies of mirror and router"),
         (ConversationTable, "update", "conversations"),
-        (observer, "select_messages", "selection of messages"),
+        (select.Chosen, "take", "selection of messages"),
         (young, "next_rows", "young conversations (TLS by kernel)"),
         (observe_young.Young, "settle", "TLS in rows"),
         (observer.Tally, "take", "account of the capture"),
-        (observer.Observer, "_messages", "messages one by one (TCP, rare datagrams)"),
+        (streams.Streams, "_segment", "messages one by one (TCP, rare datagrams)"),
+        (messages.Messages, "_message", "messages one by one (TCP, rare datagrams)"),
         (fast_rows.FastRows, "dns", "DNS, DHCP, ARP in bulk"),
         (fast_rows.FastRows, "dhcp", "DNS, DHCP, ARP in bulk"),
         (fast_rows.FastRows, "arp", "DNS, DHCP, ARP in bulk"),
-        (observer.Observer, "_write", "conversations in words"),
+        (streams.Streams, "_write", "conversations in words"),
+        (messages.Messages, "_write", "conversations in words"),
         (tables.Spool, "_flush", "Parquet"),
         (identify, "inventory", "inventory"),
         (verify, "verify", "verdicts"),

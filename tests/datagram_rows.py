@@ -130,17 +130,19 @@ def compare(
     block, columns = block_of(seen)
     fast_spool, slow_spool = Kept(), Kept()
     fast = FastRows(fast_spool, np.array(devices or [], np.uint32))
+    left = np.ones(len(seen), np.uint8)
     rows = np.arange(len(seen), dtype=np.int64)
-    left = getattr(fast, what)(block, columns, rows, rows % 2, SEGMENTS)
+    segment = (rows % 2).astype(np.int32)
+    getattr(fast, what)(block, columns, rows, rows.size, segment, SEGMENTS, left)
     fast.finish()
     slow = Datagrams(slow_spool, PlainSecrets())
-    for i in sorted(set(rows.tolist()) - set(left.tolist())):
+    for i in np.flatnonzero(left == 0).tolist():
         payload, claimed = seen[i].payload, int(columns.payload_claimed[i])
         slow.read(KIND[what], payload, where_of(block, columns, i), claimed=claimed)
     slow.finish()
     assert not slow_spool.rows["anomalies"], "the kernel took a message with anomalies"
     found = [sorted(s.rows[what], key=lambda r: r["packet"]) for s in (fast_spool, slow_spool)]
-    return found[0], found[1], len(seen) - left.size
+    return found[0], found[1], len(seen) - int(left.sum())
 
 
 def where_of(block: PacketBlock, columns: PacketColumns, i: int) -> Where:

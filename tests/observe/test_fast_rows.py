@@ -22,12 +22,26 @@ def test_rows_cite_their_packets_as_the_parsers_rows_do(what, payload):
     assert [row["packet"] for row in fast] == list(range(11, 41))
 
 
-def test_what_a_kernel_leaves_is_given_back_by_its_index():
-    block, columns = block_of(seen_of("dns", [QUERY, b"", QUERY, b"odd", QUERY]))
-    fast = FastRows(Kept())
-    rows = np.array([0, 1, 3, 4], np.int64)
-    left = fast.dns(block, columns, rows, np.zeros(4, np.int64), SEGMENTS)
-    assert left.tolist() == [1, 2]  # indices into rows, not packets
+def take(fast, what, seen, rows=None, names=SEGMENTS):
+    """Hand ``rows`` of some packets on (all) ⇒ (packets,) 1 for those that are left."""
+    block, columns = block_of(seen)
+    rows = np.arange(len(seen), dtype=np.int64) if rows is None else np.array(rows, np.int64)
+    segment, left = (np.arange(len(seen)) % 2).astype(np.int32), np.ones(len(seen), np.uint8)
+    getattr(fast, what)(block, columns, rows, rows.size, segment, names, left)
+    return left
+
+
+def test_what_a_kernel_leaves_stays_marked():
+    seen = seen_of("dns", [QUERY, b"", QUERY, b"odd", QUERY])
+    assert take(FastRows(Kept()), "dns", seen, [0, 1, 3, 4]).tolist() == [0, 1, 1, 1, 0]
+
+
+def test_of_a_longer_list_only_as_many_rows_are_taken_as_were_told():
+    block, columns = block_of(seen_of("dns", [QUERY] * 4))
+    left, none = np.ones(4, np.uint8), np.zeros(4, np.int32)
+    rows = np.array([0, 2, 3, 3], np.int64)
+    FastRows(Kept()).dns(block, columns, rows, 2, none, SEGMENTS, left)
+    assert left.tolist() == [0, 1, 0, 1]
 
 
 def test_devices_are_left_to_the_parsers():
@@ -72,9 +86,7 @@ def test_segments_are_kept_by_name_when_the_callers_numbers_start_anew():
     kept = Kept()
     fast = FastRows(kept)
     for names in (["untagged", "vlan 7"], ["wlan", "untagged"]):
-        block, columns = block_of(seen_of("arp", ARP))
-        rows = np.arange(2, dtype=np.int64)
-        fast.arp(block, columns, rows, rows, names)
+        take(fast, "arp", seen_of("arp", ARP), names=names)
     fast.finish()
     assert [row["segment"] for row in kept.rows["arp"]] == [
         "untagged",
@@ -84,23 +96,11 @@ def test_segments_are_kept_by_name_when_the_callers_numbers_start_anew():
     ]
 
 
-def test_the_callers_conversations_go_before_those_of_the_columns():
-    kept = Kept()
-    fast = FastRows(kept)
-    block, columns = block_of(seen_of("dns", [QUERY, QUERY]))
-    rows = np.arange(2, dtype=np.int64)
-    fast.dns(block, columns, rows, rows, SEGMENTS, np.array([7_000, 8_000]))
-    fast.finish()
-    assert [row["conversation"] for row in kept.rows["dns"]] == [7_000, 8_000]
-
-
 def test_rows_reach_the_tables_on_disk(tmp_path):
     spool = Spool(tmp_path)
     fast = FastRows(spool)
     for what, payload in (("dns", QUERY), ("dhcp", OFFER), ("arp", ARP_REPLY)):
-        block, columns = block_of(seen_of(what, [payload] * 3))
-        rows = np.arange(3, dtype=np.int64)
-        getattr(fast, what)(block, columns, rows, rows % 2, SEGMENTS)
+        take(fast, what, seen_of(what, [payload] * 3))
     fast.finish()
     tables = spool.close()
     assert tables.ask("SELECT query, count(*) AS n FROM dns GROUP BY ALL") == [
@@ -112,7 +112,6 @@ def test_rows_reach_the_tables_on_disk(tmp_path):
     assert tables.ask("SELECT DISTINCT sender_ip FROM arp") == [("10.0.0.1",)]
 
 
-def test_nothing_to_take_is_nothing_left():
-    block, columns = block_of(seen_of("arp", ARP))
-    none = np.zeros(0, np.int64)
-    assert FastRows(Kept(), np.array(PUMPS)).arp(block, columns, none, none, SEGMENTS).size == 0
+def test_nothing_to_take_leaves_all_as_it_was():
+    left = take(FastRows(Kept(), np.array(PUMPS)), "arp", seen_of("arp", ARP), [])
+    assert left.tolist() == [1, 1]

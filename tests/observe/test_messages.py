@@ -1,12 +1,10 @@
 """wardwatch.observe.messages: what is no TCP, by itself."""
 
-import numpy as np
 from tests.observe import frames as f
 from tests.observe.test_young import write
 
 from wardwatch.capture import open_capture
 from wardwatch.decode.kernels import headers
-from wardwatch.decode.kernels.young import tell, tell_rows
 from wardwatch.observe.ahead import decoded
 from wardwatch.observe.messages import Messages
 from wardwatch.observe.secrets import Secrets
@@ -31,10 +29,6 @@ def test_it_takes_what_is_no_tcp_and_numbers_it_oddly(tmp_path) -> None:
         for given in decoded(reader, headers.Events(), threads=1):
             places.take(given.block, given.columns, given.interfaces, headers.TUNNELS)
             messages.take(given.block, given.columns)
-            rows = [1, 3]
-            there = places.segment
-            told = tell_rows(given.block, given.columns, np.array(rows), there)
-            assert told == [tell(given.block, given.columns, i, int(there[i])) for i in rows]
     messages.finish()
     messages.bind()
     tables = spool.close()

@@ -4,32 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from wardwatch.decode.wire import http
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from wardwatch.decode.columns import PacketColumns
     from wardwatch.observe.tables import Spool
     from wardwatch.observe.where import Where
-
-PORT = 1900
-"""UPnP Device Architecture 2.0 §1: multicast search and announcements, and where they answer."""
 
 MOST_REMEMBERED = 4096
 """Heads kept in mind: a device announces the same few again and again."""
 
 LONGEST_REMEMBERED = 1500
 """Octets of one of them: an honest head fits a frame, and 4,096 of 64 KB would not fit memory."""
-
-
-def rows_of(columns: PacketColumns, n: int) -> NDArray[np.int64]:
-    """Rows of a block that may be discovery."""
-    rows = np.flatnonzero((columns.dst_port[:n] == PORT) | (columns.src_port[:n] == PORT))
-    chosen = (columns.proto[rows] == 17) & (columns.payload_len[rows] > 0)
-    return np.compress(chosen, rows)
 
 
 class Discovery:

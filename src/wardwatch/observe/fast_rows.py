@@ -2,7 +2,7 @@
 
 The kernels append to buffers that live over many blocks; when a buffer is full, and in
 :meth:`FastRows.finish`, its rows go to the spool in one piece. What the kernels leave, and
-whatever concerns a device's MAC prefix, is returned for the Python parsers.
+whatever concerns a device's MAC prefix, stays for the Python parsers.
 """
 
 from __future__ import annotations
@@ -50,6 +50,8 @@ class FastRows:
         self.spool = spool
         self.devices = np.sort(np.asarray([] if devices is None else devices, np.uint32))
         self._names: Sequence[str] = ()
+        self._plain = np.zeros(0, np.int64)
+        self._status = np.zeros(0, np.uint8)
         self._dns = _Buffer(ROOM, len(rows_dns.NUMBERS), 4, self._flush_dns)
         self._dns_query = np.zeros(DNS_QUERY_BYTES, np.uint8)
         self._dns_answers = np.zeros((4 * ROOM, len(rows_dns.ANSWERS)), np.int64)
@@ -63,15 +65,16 @@ class FastRows:
         self,
         block: PacketBlock,
         columns: PacketColumns,
-        rows: NDArray[np.int64],  # (n,) packets of the block that are DNS over UDP
-        segment: NDArray[np.int64],  # (n,) their segments, as indices into ``names``
+        rows: NDArray[np.int64],  # (≥ n,) packets of the block that are DNS over UDP
+        n: int,  # how many of them
+        segment: NDArray[np.int32],  # (packets,) segments, as indices into ``names``
         names: Sequence[str],
-        conversation: NDArray[np.int64] | None = None,  # (n,) numbers; None: those in ``columns``
-    ) -> NDArray[np.int64]:
-        """Take the ordinary ones; returns the indices *into* ``rows`` left for the parser."""
+        left: NDArray[np.uint8],  # (packets,) out: 0 for what need not be parsed any more
+    ) -> None:
+        """Take the ordinary ones; the others are left for the parser."""
         buffer = self._dns
 
-        def call(own: NDArray[np.int64], first: int, status: NDArray[np.uint8]) -> int:
+        def call(own: NDArray[np.int64], n: int, first: int, status: NDArray[np.uint8]) -> int:
             return int(
                 rows_dns.dns_rows(
                     block.arena,
@@ -79,6 +82,7 @@ class FastRows:
                     columns.payload_len,
                     columns.payload_claimed,
                     own,
+                    n,
                     first,
                     status,
                     buffer.numbers,
@@ -89,23 +93,22 @@ class FastRows:
                 )
             )
 
-        return self._take(
-            buffer, call, block, columns, rows, _NOWHERE, segment, names, conversation
-        )
+        self._take(buffer, call, block, columns, rows, n, _NOWHERE, segment, names, left)
 
     def dhcp(
         self,
         block: PacketBlock,
         columns: PacketColumns,
         rows: NDArray[np.int64],
-        segment: NDArray[np.int64],
+        n: int,
+        segment: NDArray[np.int32],
         names: Sequence[str],
-        conversation: NDArray[np.int64] | None = None,
-    ) -> NDArray[np.int64]:
+        left: NDArray[np.uint8],
+    ) -> None:
         """As :meth:`dns`, for DHCP; a device's chaddr counts like its MAC."""
         buffer = self._dhcp
 
-        def call(own: NDArray[np.int64], first: int, status: NDArray[np.uint8]) -> int:
+        def call(own: NDArray[np.int64], n: int, first: int, status: NDArray[np.uint8]) -> int:
             return int(
                 rows_dhcp.dhcp_rows(
                     block.arena,
@@ -113,6 +116,7 @@ class FastRows:
                     columns.payload_len,
                     columns.payload_claimed,
                     own,
+                    n,
                     first,
                     status,
                     buffer.numbers,
@@ -122,20 +126,22 @@ class FastRows:
                 )
             )
 
-        return self._take(buffer, call, block, columns, rows, _CHADDR, segment, names, conversation)
+        self._take(buffer, call, block, columns, rows, n, _CHADDR, segment, names, left)
 
     def arp(
         self,
         block: PacketBlock,
         columns: PacketColumns,
         rows: NDArray[np.int64],
-        segment: NDArray[np.int64],
+        n: int,
+        segment: NDArray[np.int32],
         names: Sequence[str],
-    ) -> NDArray[np.int64]:
+        left: NDArray[np.uint8],
+    ) -> None:
         """As :meth:`dns`, for ARP; a device's ar$sha and ar$tha count like its MAC."""
         buffer = self._arp
 
-        def call(own: NDArray[np.int64], first: int, status: NDArray[np.uint8]) -> int:
+        def call(own: NDArray[np.int64], n: int, first: int, status: NDArray[np.uint8]) -> int:
             return int(
                 rows_arp.arp_rows(
                     block.arena,
@@ -143,6 +149,7 @@ class FastRows:
                     columns.payload_len,
                     columns.payload_claimed,
                     own,
+                    n,
                     first,
                     status,
                     buffer.numbers,
@@ -150,7 +157,7 @@ class FastRows:
                 )
             )
 
-        return self._take(buffer, call, block, columns, rows, _SHA_THA, segment, names, None)
+        self._take(buffer, call, block, columns, rows, n, _SHA_THA, segment, names, left)
 
     def finish(self) -> None:
         """Hand every buffered row to the spool."""
@@ -161,21 +168,25 @@ class FastRows:
     def _take(
         self,
         buffer: _Buffer,
-        call: Callable[[NDArray[np.int64], int, NDArray[np.uint8]], int],
+        call: Callable[[NDArray[np.int64], int, int, NDArray[np.uint8]], int],
         block: PacketBlock,
         columns: PacketColumns,
         rows: NDArray[np.int64],
+        n: int,
         inside: NDArray[np.int64],
-        segment: NDArray[np.int64],
+        segment: NDArray[np.int32],
         names: Sequence[str],
-        conversation: NDArray[np.int64] | None,
-    ) -> NDArray[np.int64]:
+        left: NDArray[np.uint8],
+    ) -> None:
         """Run a kernel over the plain rows, flushing when its buffers are full."""
         c = columns
         if names is not self._names:  # the caller's numbers may start anew with each capture
             self.finish()
             self._names = names
-        chosen = np.empty(rows.size, np.int64)
+        if n > len(self._plain):  # kept, as an array that kernels know is handed on sooner
+            self._plain = np.zeros(len(rows), np.int64)
+            self._status = np.zeros(len(rows), np.uint8)
+        own, status = self._plain, self._status
         plain = rows_place.plain_rows(
             block.arena,
             c.payload,
@@ -183,31 +194,25 @@ class FastRows:
             c.src_mac,
             c.dst_mac,
             rows,
+            n,
             self.devices,
             inside,
-            chosen,
+            own,
         )
-        chosen = chosen[:plain]
-        own = rows[chosen]
-        if conversation is None:
-            conversation = c.conversation[rows]
-        status = np.ones(plain, np.uint8)
-        left = np.ones(rows.size, np.uint8)
         first = 0
         while first < plain:
             before = int(buffer.used[0])
-            stopped = call(own, first, status)
+            stopped = call(own, plain, first, status)
             rows_place.place_rows(
                 first,
                 stopped,
-                chosen,
+                own,
                 status,
-                rows,
                 block.first,
                 block.capture,
                 block.time,
                 segment,
-                conversation,
+                c.conversation,
                 c.has_mac,
                 c.src_mac,
                 c.dst_mac,
@@ -226,7 +231,6 @@ class FastRows:
             first = stopped
             if first < plain:
                 buffer.flush()
-        return np.flatnonzero(left)
 
     def _flush_dns(self) -> None:
         import pyarrow as pa

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wardwatch.decode import columns as kinds
+from wardwatch.decode.kernels import select
 from wardwatch.decode.kernels.conversations import OTHERS
-from wardwatch.decode.kernels.select import select_messages
-from wardwatch.decode.kernels.young import tell_rows
+from wardwatch.decode.kernels.young import ROW, TOLD, columns_of, told_rows
 from wardwatch.observe import discovery
 from wardwatch.observe.bindings import Bindings
 from wardwatch.observe.conversations import write_conversations
@@ -18,13 +18,17 @@ from wardwatch.observe.radio import Radio
 from wardwatch.observe.side import DEVICE_PREFIXES, WRITE_ROWS, Reassembly, Side, cited, payload_of
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from wardwatch.decode.columns import PacketColumns
     from wardwatch.decode.conversations import Columns
+    from wardwatch.decode.kernels.young import Arrays
     from wardwatch.model.block import PacketBlock
     from wardwatch.observe.secrets import Secrets
     from wardwatch.observe.segments import Places
     from wardwatch.observe.tables import Spool
     from wardwatch.observe.where import Where
+    from wardwatch.observe.young import Told
 
 
 class Messages(Side):
@@ -46,10 +50,14 @@ class Messages(Side):
         self._radio = Radio(self._datagrams)
         self._fast = FastRows(spool, np.array(DEVICE_PREFIXES, np.uint32))
         self._bulk = (
-            (kinds.KIND_DNS, self._fast.dns),
-            (kinds.KIND_DHCP, self._fast.dhcp),
-            (kinds.KIND_ARP, self._fast.arp),
+            (select.DNS, self._fast.dns),
+            (select.DHCP, self._fast.dhcp),
+            (select.ARP, self._fast.arp),
         )
+        self._chosen = select.Chosen()
+        self._room = np.zeros((0, TOLD), np.int64)
+        self._columns_of: PacketColumns | None = None
+        self._arrays: Arrays = None
 
     @property
     def parser_calls(self) -> int:
@@ -63,27 +71,21 @@ class Messages(Side):
 
     def take(self, block: PacketBlock, columns: PacketColumns) -> None:
         """One block, whose segments are known."""
-        places = self._places
+        places, chosen = self._places, self._chosen
         self._conversations.update(block, columns, places.segment)
-        rows = select_messages(block.n, columns)
-        kind = columns.kind[rows]
-        wanted = kind != kinds.KIND_WIFI
-        for number, bulk in self._bulk:
-            own = np.flatnonzero(kind == number)
-            if own.size:
-                there = rows[own]
-                segment = places.segment[there].astype(np.int64)
-                left = bulk(block, columns, there, segment, places.names)
-                wanted[own] = False
-                wanted[own[left]] = True
-        asked = rows[wanted]
-        if asked.size:
-            told = tell_rows(block, columns, asked, places.segment)
-            for i, one in zip(asked.tolist(), told, strict=True):
-                self._message(block, columns, i, cited(places.names, one))
-        for i in discovery.rows_of(columns, block.n).tolist():
-            self._discovery.read(payload_of(block, columns, i), self._where(block, columns, i))
-        self._radio.take(block, columns, lambda i: self._where(block, columns, i))
+        chosen.take(block.n, columns)
+        for which, bulk in self._bulk:
+            rows, count = chosen.rows(which)
+            if count:
+                bulk(block, columns, rows, count, places.segment, places.names, chosen.asked)
+        for told in self._told(block, columns, np.flatnonzero(chosen.asked[: block.n])):
+            self._message(block, columns, told[ROW], cited(places.names, told))
+        rows, count = chosen.rows(select.DISCOVERY)
+        for told in self._told(block, columns, rows[:count]):
+            payload = payload_of(block, columns, told[ROW])
+            self._discovery.read(payload, cited(places.names, told))
+        if chosen.on_air:
+            self._radio.take(block, columns, lambda i: self._where(block, columns, i))
         self._written()
 
     def finish(self) -> None:
@@ -96,6 +98,24 @@ class Messages(Side):
     def bind(self) -> None:
         """Write the bindings, when all tables they are counted from are complete."""
         self._bindings.finish()
+
+    def _told(
+        self, block: PacketBlock, columns: PacketColumns, rows: NDArray[np.int64]
+    ) -> list[Told]:
+        """Rows of a block, as :func:`~wardwatch.decode.kernels.young.tell` tells them."""
+        n = len(rows)
+        if not n:
+            return []
+        if columns is not self._columns_of:
+            self._columns_of, self._arrays = columns, columns_of(columns)
+        if n > len(self._room):
+            self._room = np.zeros((n, TOLD), np.int64)
+        told_rows(
+            rows, n, block.first, block.capture, block.time, self._arrays,
+            self._places.segment, self._room,
+        )  # fmt: skip
+        told: list[Told] = self._room[:n].tolist()
+        return told
 
     def _message(self, block: PacketBlock, columns: PacketColumns, i: int, where: Where) -> None:
         kind = int(columns.kind[i])

@@ -16,11 +16,11 @@ from tests.decode.kernels.blocks import records
 from tests.shared import CAPTURES
 
 from wardwatch.compiled import kernel
-from wardwatch.decode.columns import DECODED, KIND_ARP, KIND_DHCP, KIND_DNS, KIND_TCP, PacketColumns
+from wardwatch.decode.columns import DECODED, KIND_TCP, PacketColumns
 from wardwatch.decode.conversations import ConversationTable
-from wardwatch.decode.kernels import headers, rows_tls
+from wardwatch.decode.kernels import headers, rows_tls, select
 from wardwatch.decode.kernels.conversations import IGNORE, ORIG_ISN, SEAT
-from wardwatch.decode.kernels.select import select_messages
+from wardwatch.decode.kernels.young import TOLD, columns_of, told_rows
 from wardwatch.model.block import Interface, PacketBlock
 from wardwatch.observe.fast_rows import FastRows
 from wardwatch.observe.follow import Shared
@@ -173,6 +173,8 @@ class Stages:
     def __init__(self):
         self.columns = PacketColumns.of_size(BATCH)
         self.events = headers.Events()
+        self.chosen = select.Chosen()
+        self.seen, self.told = columns_of(self.columns), np.zeros((BATCH, TOLD), np.int64)
         # A small table, so that it grows and evicts while it is shot at
         self.table = ConversationTable(max_rows=40_000, idle_ns={17: 500_000})
         self.vantage = Vantage(Nowhere())
@@ -192,17 +194,17 @@ class Stages:
         self.table.update(block, c, segment[:n])
         if self.table.pending:
             self.table.drain()
-        rows = select_messages(n, c)
+        self.chosen.take(n, c)
         self.seat(n, c)
-        kind = c.kind[rows]
-        for number, bulk in (
-            (KIND_DNS, self.fast.dns),
-            (KIND_DHCP, self.fast.dhcp),
-            (KIND_ARP, self.fast.arp),
+        for which, bulk in (
+            (select.DNS, self.fast.dns),
+            (select.DHCP, self.fast.dhcp),
+            (select.ARP, self.fast.arp),
         ):
-            own = rows[kind == number]
-            if own.size:
-                bulk(block, c, own, segment[own].astype(np.int64), self.vantage.names)
+            own, count = self.chosen.rows(which)
+            bulk(block, c, own, count, segment, self.vantage.names, self.chosen.asked)
+        asked = np.flatnonzero(self.chosen.asked[:n])
+        told_rows(asked, asked.size, block.first, 1, block.time, self.seen, segment, self.told)
         own = np.flatnonzero((c.kind[:n] == KIND_TCP) & (c.payload_len[:n] > 0))
         asked = np.zeros(n, np.uint8)
         self.young.walk(block, c, asked, segment, self.table, lambda *given: None)

@@ -27,7 +27,7 @@ def run(function, payloads, poison=b"", room=64):
     rows = np.arange(len(payloads), dtype=np.int64)
     stopped = function(
         block.arena, columns.payload, columns.payload_len, columns.payload_claimed,
-        rows, 0, status, numbers, used,
+        rows, rows.size, 0, status, numbers, used,
     )  # fmt: skip
     return stopped, status.tolist(), numbers[: used[0]].tolist()
 

@@ -64,7 +64,7 @@ def run(function, payloads, poison=b"", room=64, heap=1 << 18):
     rows = np.arange(len(payloads), dtype=np.int64)
     stopped = function(
         block.arena, columns.payload, columns.payload_len, columns.payload_claimed,
-        rows, 0, status, numbers, spans, octets, used,
+        rows, rows.size, 0, status, numbers, spans, octets, used,
     )  # fmt: skip
     n = int(used[0])
     texts = [[octets[a:b].tobytes() for a, b in row] for row in spans[:n].tolist()]

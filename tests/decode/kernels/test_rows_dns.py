@@ -61,7 +61,7 @@ def run(function, payloads, poison=b"", room=64, query=1 << 14, answers=256, tex
     rows = np.arange(len(payloads), dtype=np.int64)
     stopped = function(
         block.arena, columns.payload, columns.payload_len, columns.payload_claimed,
-        rows, 0, status, numbers, asked, found, texts, used,
+        rows, rows.size, 0, status, numbers, asked, found, texts, used,
     )  # fmt: skip
     n, q, a, t = used.tolist()
     return (

@@ -1,9 +1,19 @@
 """wardwatch.decode.kernels.select"""
 
+import numpy as np
 import pytest
 from tests.decode.kernels.blocks import block_of, decoded
 from tests.decode.kernels.packets import arp, ether, ipv4, tcp, udp
 
+from wardwatch.decode.columns import (
+    DECODED,
+    KIND_ARP,
+    KIND_DHCP,
+    KIND_DNS,
+    KIND_NONE,
+    KIND_TCP,
+    KIND_WIFI,
+)
 from wardwatch.decode.kernels import select as k
 from wardwatch.decode.kernels.conversations import FOLLOW, UNDECIDED
 
@@ -16,16 +26,55 @@ PACKETS = [
     ether(0x0800, ipv4(6, tcp(1, 80, b"a"))),  # 3
     ether(0x0800, ipv4(6, b"\0" * 10)),  # 4 malformed
     ether(0x0800, ipv4(17, udp(53, 9, b"\0" * 12))),  # 5 DNS
+    ether(0x0800, ipv4(17, udp(1900, 9, b"x"))),  # 6 discovery
+    ether(0x0800, ipv4(17, udp(9, 1900, b"x"))),  # 7 discovery
+    ether(0x0800, ipv4(17, udp(9, 1900, b""))),  # 8 says nothing
+    ether(0x0800, ipv4(6, tcp(1, 1900, b"a"))),  # 9 no discovery
+    ether(0x0800, ipv4(1, b"\x03\x01" + b"\0" * 34)),  # 10 ICMP
+    ether(0x0806, arp()),  # 11
 ]
+ON_AIR = b"\x80\0" + bytes(34)  # a beacon
+
+
+def naive(n, c):
+    """The same, written plainly."""
+    bulk = {KIND_DNS: k.DNS, KIND_DHCP: k.DHCP, KIND_ARP: k.ARP}
+    asked, lists, air = [], [[] for _ in range(k.LISTS)], 0
+    for i in range(n):
+        air += c.wlan_subtype[i] >= 0
+        kind = c.kind[i]
+        asked.append(int(kind not in (KIND_NONE, KIND_TCP, KIND_WIFI) and c.outcome[i] == DECODED))
+        if asked[-1] and kind in bulk:
+            lists[bulk[kind]].append(i)
+        if c.proto[i] == 17 and k.SSDP in (c.src_port[i], c.dst_port[i]) and c.payload_len[i] > 0:
+            lists[k.DISCOVERY].append(i)
+    return asked, lists, air
 
 
 @pytest.mark.parametrize("compiled", [True, False])
 def test_messages_are_chosen_and_segments_are_not(compiled, monkeypatch) -> None:
     if not compiled:
         monkeypatch.setattr(k, "messages", k.messages.py_func)
-    block = block_of(PACKETS)
+    links = [1] * len(PACKETS) + [105]
+    block = block_of([*PACKETS, ON_AIR], link=links)
     columns, _ = decoded(block)
-    assert k.select_messages(block.n, columns).tolist() == [0, 1, 5]
+    chosen = k.Chosen()
+    chosen.take(block.n, columns)
+    assert np.flatnonzero(chosen.asked).tolist() == [0, 1, 5, 10, 11]
+    lists = [rows[:count].tolist() for rows, count in map(chosen.rows, range(k.LISTS))]
+    assert lists == [[5], [1], [0, 11], [6, 7]]
+    assert (chosen.asked.tolist(), lists, chosen.on_air) == naive(block.n, columns)
+
+
+def test_of_a_shorter_block_nothing_is_left_of_the_one_before() -> None:
+    chosen = k.Chosen()
+    for packets in (PACKETS, PACKETS[2:4]):
+        block = block_of(packets)
+        columns, _ = decoded(block)
+        chosen.take(block.n, columns)
+    assert chosen.asked[:2].tolist() == [0, 0]
+    assert [chosen.rows(which)[1] for which in range(k.LISTS)] == [0, 0, 0, 0]
+    assert not chosen.on_air
 
 
 def chosen(interest=UNDECIDED, said=0, skip=-1, flags=ACK, seq=1000, size=0):

@@ -56,6 +56,20 @@ def test_compiled_and_plain_agree(seed, monkeypatch) -> None:
     assert compiled[1]
 
 
+@pytest.mark.parametrize("plain", [False, True])
+def test_many_rows_are_told_as_one_is(plain) -> None:
+    block = block_of([raw for raw, _ in many(4, 20)], first=7, capture=3)
+    columns, _ = decoded(block)
+    ConversationTable().update(block, columns)
+    where = np.arange(block.n, dtype=np.int32) % 5
+    rows = np.array([0, 3, 4, block.n - 1, 0], np.int64)
+    told = np.zeros((5, k.TOLD), np.int64)
+    function = k.told_rows.py_func if plain else k.told_rows
+    function(rows, 4, block.first, 3, block.time, k.columns_of(columns), where, told)
+    expected = [k.tell(block, columns, i, int(where[i])) for i in rows[:4].tolist()]
+    assert told.tolist() == [*expected, [0] * k.TOLD]
+
+
 def test_told_is_what_the_columns_say() -> None:
     frames = many(3, 20)
     block = block_of([raw for raw, _ in frames])

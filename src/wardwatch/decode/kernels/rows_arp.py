@@ -36,14 +36,15 @@ def arp_rows(
     payload: NDArray[np.int64],  # (packets,) first byte behind the link header, -1 none
     payload_len: NDArray[np.int32],  # (packets,) bytes of it captured
     payload_claimed: NDArray[np.int32],  # (packets,) bytes of it sent
-    rows: NDArray[np.int64],  # (n,)        packets that are ARP
+    rows: NDArray[np.int64],  # (≥ n,)      packets that are ARP
+    n: int,  #                              how many of them
     first: int,  #                          where in ``rows`` to begin
-    status: NDArray[np.uint8],  # (n,)      out: ORDINARY or FOR_PARSER
+    status: NDArray[np.uint8],  # (≥ n,)    out: ORDINARY or FOR_PARSER
     numbers: NDArray[np.int64],  # (room, 5) out: NUMBERS of each ordinary row
     used: NDArray[np.int64],  # (1,)        in, out: rows of ``numbers`` in use
 ) -> Int:
     """Fill a row for each ordinary message; returns where it stopped for want of room."""
-    for k in range(first, rows.size):
+    for k in range(first, n):
         if used[0] >= numbers.shape[0]:
             return k
         i = rows[k]
@@ -65,4 +66,4 @@ def arp_rows(
         numbers[r, 4] = _big(arena, at + 24, 4)
         used[0] = r + 1
         status[k] = ORDINARY
-    return rows.size
+    return n

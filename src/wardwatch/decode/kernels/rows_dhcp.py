@@ -199,16 +199,17 @@ def dhcp_rows(
     payload: NDArray[np.int64],  # (packets,) first byte of the UDP payload, -1 none
     payload_len: NDArray[np.int32],  # (packets,) bytes of it captured
     payload_claimed: NDArray[np.int32],  # (packets,) bytes of it sent
-    rows: NDArray[np.int64],  # (n,)        packets that are DHCP
+    rows: NDArray[np.int64],  # (≥ n,)      packets that are DHCP
+    n: int,  #                              how many of them
     first: int,  #                          where in ``rows`` to begin
-    status: NDArray[np.uint8],  # (n,)      out: ORDINARY or FOR_PARSER
+    status: NDArray[np.uint8],  # (≥ n,)    out: ORDINARY or FOR_PARSER
     numbers: NDArray[np.int64],  # (room, 16) out: NUMBERS of each ordinary row, -1 none
     spans: NDArray[np.int64],  # (room, 13, 2) out: SPANS of each, start and stop in ``heap``
     heap: NDArray[np.uint8],  # (bytes,)    out: octets of the spans
     used: NDArray[np.int64],  # (2,)        in, out: rows and bytes of ``heap`` in use
 ) -> Int:
     """Fill a row for each ordinary message; returns where it stopped for want of room."""
-    for k in range(first, rows.size):
+    for k in range(first, n):
         if used[0] >= numbers.shape[0] or used[1] + 2 * LARGEST > heap.size:
             return k
         i = rows[k]
@@ -256,4 +257,4 @@ def dhcp_rows(
         used[0] = r + 1
         used[1] = put
         status[k] = ORDINARY
-    return rows.size
+    return n

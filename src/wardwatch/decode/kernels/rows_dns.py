@@ -265,9 +265,10 @@ def dns_rows(
     payload: NDArray[np.int64],  # (packets,) first byte of the UDP payload, -1 none
     payload_len: NDArray[np.int32],  # (packets,) bytes of it captured
     payload_claimed: NDArray[np.int32],  # (packets,) bytes of it sent
-    rows: NDArray[np.int64],  # (n,)        packets that are DNS over UDP
+    rows: NDArray[np.int64],  # (≥ n,)      packets that are DNS over UDP
+    n: int,  #                              how many of them
     first: int,  #                          where in ``rows`` to begin
-    status: NDArray[np.uint8],  # (n,)      out: ORDINARY or FOR_PARSER
+    status: NDArray[np.uint8],  # (≥ n,)    out: ORDINARY or FOR_PARSER
     numbers: NDArray[np.int64],  # (room, 12) out: NUMBERS of each ordinary row
     query: NDArray[np.uint8],  # (bytes,)   out: names asked for, end to end
     answers: NDArray[np.int64],  # (room, 3) out: ANSWERS, row after row
@@ -275,7 +276,7 @@ def dns_rows(
     used: NDArray[np.int64],  # (4,)        in, out: of numbers, query, answers and text in use
 ) -> Int:
     """Fill a row for each ordinary message; returns where it stopped for want of room."""
-    for k in range(first, rows.size):
+    for k in range(first, n):
         if (
             used[0] >= numbers.shape[0]
             or used[1] + ROOM_QUERY > query.size
@@ -315,4 +316,4 @@ def dns_rows(
         used[0] = r + 1
         used[1] = put
         status[k] = ORDINARY
-    return rows.size
+    return n

@@ -53,14 +53,15 @@ def plain_rows(
     payload_len: NDArray[np.int32],  # (packets,) bytes of it captured
     src_mac: NDArray[np.uint64],  # (packets,)
     dst_mac: NDArray[np.uint64],  # (packets,)
-    rows: NDArray[np.int64],  # (n,)        packets to choose from
+    rows: NDArray[np.int64],  # (≥ n,)      packets to choose from
+    n: int,  #                               how many of them
     devices: NDArray[np.uint32],  # (d,)     prefixes whose messages the parsers shall read
     inside: NDArray[np.int64],  # (k,)       where in the payload MACs begin
-    chosen: NDArray[np.int64],  # (n,)       out: indices into ``rows`` that concern no device
+    chosen: NDArray[np.int64],  # (≥ n,)    out: packets that concern no device
 ) -> int:
     """Choose; returns how many."""
     count = 0
-    for k in range(rows.size):
+    for k in range(n):
         i = np.uint64(rows[k])
         known = _device(np.int64(src_mac[i] >> np.uint64(24)), devices) or _device(
             np.int64(dst_mac[i] >> np.uint64(24)), devices
@@ -75,24 +76,23 @@ def plain_rows(
                 )
                 known = known or _device(prefix, devices)
         if not known:
-            chosen[count] = k
+            chosen[count] = rows[k]
             count += 1
     return count
 
 
 @kernel
 def place_rows(
-    first: int,  #                           where in ``chosen`` to begin
+    first: int,  #                           where in ``rows`` to begin
     stop: int,  #                            one behind the last
-    chosen: NDArray[np.int64],  # (m,)       indices into ``rows``
-    status: NDArray[np.uint8],  # (m,)       0: it has become a row
-    rows: NDArray[np.int64],  # (n,)         packets of the block
+    rows: NDArray[np.int64],  # (≥ stop,)    packets of the block
+    status: NDArray[np.uint8],  # (≥ stop,)  0: it has become a row
     packet: int,  #                          number of the packet in row 0
     capture: int,  #                         number of the capture
     time: NDArray[np.int64],  # (packets,)   ns
-    segment: NDArray[np.int64],  # (n,)      the caller's numbers
-    conversation: NDArray[np.int64],  # (n,)
-    has_mac: NDArray[np.uint8],  # (packets,) and so on, as in PacketColumns
+    segment: NDArray[np.int32],  # (packets,) the caller's numbers
+    conversation: NDArray[np.int64],  # (packets,) and so on, as in PacketColumns
+    has_mac: NDArray[np.uint8],
     src_mac: NDArray[np.uint64],
     dst_mac: NDArray[np.uint64],
     net: NDArray[np.uint8],
@@ -105,18 +105,17 @@ def place_rows(
     ttl: NDArray[np.uint8],
     at: int,  #                              first row of ``place`` to fill
     place: NDArray[np.int64],  # (PLACE, room) out
-    left: NDArray[np.uint8],  # (n,)         out: 0 for what has become a row
+    left: NDArray[np.uint8],  # (packets,)   out: 0 for what has become a row
 ) -> int:
     """Remember where each row came from; returns the row of ``place`` behind the last."""
     for k in range(first, stop):
         if status[k]:
             continue
-        here = np.uint64(chosen[k])
-        i = np.uint64(rows[here])
-        place[0, at] = packet + rows[here]
+        i = np.uint64(rows[k])
+        place[0, at] = packet + rows[k]
         place[1, at] = time[i]
-        place[2, at] = segment[here]
-        place[3, at] = conversation[here]
+        place[2, at] = segment[i]
+        place[3, at] = conversation[i]
         place[4, at] = has_mac[i]
         place[5, at] = np.int64(src_mac[i])
         place[6, at] = np.int64(dst_mac[i])
@@ -129,6 +128,6 @@ def place_rows(
         place[13, at] = dst_port[i]
         place[14, at] = ttl[i]
         place[15, at] = capture
-        left[here] = 0
+        left[i] = 0
         at += 1
     return at

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wardwatch.compiled import hot, kernel
-from wardwatch.decode.columns import DECODED, KIND_NONE, KIND_TCP, PacketColumns
+from wardwatch.decode.columns import (
+    DECODED,
+    KIND_ARP,
+    KIND_DHCP,
+    KIND_DNS,
+    KIND_NONE,
+    KIND_TCP,
+    KIND_WIFI,
+    PacketColumns,
+)
 from wardwatch.decode.kernels.conversations import FOLLOW
 
 if TYPE_CHECKING:
@@ -17,28 +26,100 @@ if TYPE_CHECKING:
 
 _SYN, _FIN_RST = 2, 5
 
+DNS, DHCP, ARP, DISCOVERY, LISTS = range(5)
+"""Lists of rows: three kinds that become rows in bulk, and discovery, which is of no kind."""
+SSDP = 1900
+"""UPnP Device Architecture 2.0 §1: multicast search and announcements, and where they answer."""
 
-def select_messages(n: int, columns: PacketColumns) -> NDArray[np.int64]:
-    """Rows of the block that are messages without TCP: datagrams and frames with a kind."""
-    found = np.empty(n, np.int64)
-    count = messages(n, columns.kind, columns.outcome, found)
-    return found[:count]
+
+class Chosen:
+    """Rows of the last block that are messages without TCP; its arrays are used again and again."""
+
+    def __init__(self) -> None:
+        self.asked = np.zeros(0, np.uint8)
+        """(n,) 1: a message that a parser is to read, unless it becomes a row in bulk."""
+        self.counts = np.zeros(LISTS + 1, np.int64)
+        self._rows: list[NDArray[np.int64]] = []
+        self._found = np.zeros((LISTS, 0), np.int64)
+
+    def take(self, n: int, columns: PacketColumns) -> None:
+        """Choose from the first ``n`` rows of a block."""
+        if len(self.asked) < n:
+            self.asked = np.zeros(n, np.uint8)
+            self._found = np.zeros((LISTS, n), np.int64)
+            self._rows = list(self._found)
+        c = columns
+        messages(
+            n,
+            c.kind,
+            c.outcome,
+            c.proto,
+            c.src_port,
+            c.dst_port,
+            c.payload_len,
+            c.wlan_subtype,
+            self.asked,
+            self._found,
+            self.counts,
+        )
+
+    def rows(self, which: int) -> tuple[NDArray[np.int64], int]:
+        """The rows of a list, and how many of the array they are."""
+        return self._rows[which], int(self.counts[which])
+
+    @property
+    def on_air(self) -> bool:
+        """Whether any packet has an 802.11 header."""
+        return bool(self.counts[LISTS])
 
 
 @kernel
 def messages(
     n: int,  #                              rows of the block
-    kind: NDArray[np.uint8],  # (n,)        in: PacketColumns.kind
-    outcome: NDArray[np.uint8],  # (n,)     in: PacketColumns.outcome
-    found: NDArray[np.int64],  # (n,)       out: chosen rows, ascending
-) -> int:
-    """Write the chosen rows to ``found``; their count."""
-    count = 0
+    kind: NDArray[np.uint8],  # (n,)        in, and so on: as in PacketColumns
+    outcome: NDArray[np.uint8],
+    proto: NDArray[np.int16],
+    src_port: NDArray[np.int32],
+    dst_port: NDArray[np.int32],
+    payload_len: NDArray[np.int32],
+    wlan_subtype: NDArray[np.int16],
+    asked: NDArray[np.uint8],  # (n,)       out: 1 for messages without TCP that are not on the air
+    found: NDArray[np.int64],  # (LISTS, n) out: rows of each list, ascending
+    counts: NDArray[np.int64],  # (LISTS + 1,) out: how many of each; packets with an 802.11 header
+) -> None:
+    """Choose the messages of a block, and those of each kind that there are many of."""
+    dns = 0
+    dhcp = 0
+    arp = 0
+    discovery = 0
+    air = 0
     for i in range(n):
-        if kind[i] != KIND_NONE and kind[i] != KIND_TCP and outcome[i] == DECODED:
-            found[count] = i
-            count += 1
-    return count
+        k = kind[i]
+        asked[i] = 0
+        if wlan_subtype[i] >= 0:
+            air += 1
+        if k == KIND_TCP:
+            continue
+        if proto[i] == 17 and (dst_port[i] == SSDP or src_port[i] == SSDP) and payload_len[i] > 0:
+            found[DISCOVERY, discovery] = i
+            discovery += 1
+        if k == KIND_NONE or k == KIND_WIFI or outcome[i] != DECODED:
+            continue
+        asked[i] = 1
+        if k == KIND_DNS:
+            found[DNS, dns] = i
+            dns += 1
+        elif k == KIND_DHCP:
+            found[DHCP, dhcp] = i
+            dhcp += 1
+        elif k == KIND_ARP:
+            found[ARP, arp] = i
+            arp += 1
+    counts[DNS] = dns
+    counts[DHCP] = dhcp
+    counts[ARP] = arp
+    counts[DISCOVERY] = discovery
+    counts[LISTS] = air
 
 
 @hot

@@ -169,32 +169,7 @@ def next_rows(
         elif not wanted[i]:
             i += 1
             continue
-        # No helper here: the columns as a whole are too wide to be handed on for every packet.
-        told[count, PACKET] = first + i
-        told[count, TS] = time[i]
-        told[count, WHOLE] = 1 if c.payload_len[i] >= c.payload_claimed[i] else 0
-        told[count, CAPTURE] = capture
-        told[count, HAS_MAC] = c.has_mac[i]
-        told[count, SRC_MAC] = c.src_mac[i]
-        told[count, DST_MAC] = c.dst_mac[i]
-        told[count, NET] = c.net[i]
-        told[count, SRC_HI] = c.src_hi[i]
-        told[count, SRC_LO] = c.src_lo[i]
-        told[count, SRC_PORT] = c.src_port[i]
-        told[count, DST_HI] = c.dst_hi[i]
-        told[count, DST_LO] = c.dst_lo[i]
-        told[count, DST_PORT] = c.dst_port[i]
-        told[count, CONVERSATION] = c.conversation[i]
-        told[count, TTL] = c.ttl[i]
-        told[count, WHERE] = where[i]
-        told[count, SEQ] = c.seq[i]
-        told[count, ACK] = c.ack[i]
-        told[count, FLAGS] = c.flags[i]
-        told[count, CLAIMED] = c.payload_claimed[i]
-        told[count, FROM_ORIG] = c.from_orig[i]
-        told[count, START] = c.payload[i]
-        told[count, LENGTH] = c.payload_len[i] if c.payload[i] >= 0 else 0
-        told[count, ROW] = i
+        _tell(told, count, i, first, capture, time, c, where)
         if c.kind[i] != KIND_TCP:
             count += 1
             i += 1
@@ -266,40 +241,59 @@ def tell(block: PacketBlock, columns: PacketColumns, i: int, segment: int) -> li
     return list(map(int, told))
 
 
-def tell_rows(
-    block: PacketBlock, columns: PacketColumns, rows: Ints, segment: NDArray[np.int32]
-) -> list[list[int]]:
-    """:func:`tell` for many rows; ``segment`` (n,) is that of each row of the block."""
-    c = columns
-    there = c.payload[rows]
-    told = (
-        block.first + rows,
-        block.time[rows],
-        c.payload_len[rows] >= c.payload_claimed[rows],
-        np.full(len(rows), block.capture),
-        c.has_mac[rows],
-        c.src_mac[rows],
-        c.dst_mac[rows],
-        c.net[rows],
-        c.src_hi[rows],
-        c.src_lo[rows],
-        c.src_port[rows],
-        c.dst_hi[rows],
-        c.dst_lo[rows],
-        c.dst_port[rows],
-        c.conversation[rows],
-        c.ttl[rows],
-        segment[rows],
-        c.seq[rows],
-        c.ack[rows],
-        c.flags[rows],
-        c.payload_claimed[rows],
-        c.from_orig[rows],
-        there,
-        np.where(there >= 0, c.payload_len[rows], 0),
-        rows,
-    )
-    return list(map(list, zip(*(column.tolist() for column in told), strict=True)))
+@kernel
+def told_rows(
+    rows: Ints,  # (≥ n,)                     rows of the block
+    n: int,  #                                how many of them
+    first: int,  #                            number of the packet in row 0
+    capture: int,
+    time: Ints,  # (packets,)
+    c: Arrays,  #                             in: the arrays of :func:`columns_of`
+    where: NDArray[np.int32],  # (packets,)   number of the segment of each packet
+    told: Ints,  # (≥ n, TOLD)                out
+) -> None:
+    """What :func:`next_rows` tells of rows, for many of them."""
+    for k in range(n):
+        _tell(told, k, rows[k], first, capture, time, c, where)
+
+
+@hot
+def _tell(
+    told: Ints,
+    count: Int,
+    i: Int,
+    first: Int,
+    capture: Int,
+    time: Ints,
+    c: Arrays,
+    where: NDArray[np.int32],
+) -> None:
+    """Write what is told of row ``i``; copied where it is called, as the columns are many."""
+    told[count, PACKET] = first + i
+    told[count, TS] = time[i]
+    told[count, WHOLE] = 1 if c.payload_len[i] >= c.payload_claimed[i] else 0
+    told[count, CAPTURE] = capture
+    told[count, HAS_MAC] = c.has_mac[i]
+    told[count, SRC_MAC] = c.src_mac[i]
+    told[count, DST_MAC] = c.dst_mac[i]
+    told[count, NET] = c.net[i]
+    told[count, SRC_HI] = c.src_hi[i]
+    told[count, SRC_LO] = c.src_lo[i]
+    told[count, SRC_PORT] = c.src_port[i]
+    told[count, DST_HI] = c.dst_hi[i]
+    told[count, DST_LO] = c.dst_lo[i]
+    told[count, DST_PORT] = c.dst_port[i]
+    told[count, CONVERSATION] = c.conversation[i]
+    told[count, TTL] = c.ttl[i]
+    told[count, WHERE] = where[i]
+    told[count, SEQ] = c.seq[i]
+    told[count, ACK] = c.ack[i]
+    told[count, FLAGS] = c.flags[i]
+    told[count, CLAIMED] = c.payload_claimed[i]
+    told[count, FROM_ORIG] = c.from_orig[i]
+    told[count, START] = c.payload[i]
+    told[count, LENGTH] = c.payload_len[i] if c.payload[i] >= 0 else 0
+    told[count, ROW] = i
 
 
 @helper
