@@ -155,6 +155,29 @@ def test_help_and_version_cost_nothing_and_work() -> None:
     assert b"Exit status" in ran.stdout
 
 
+def test_the_end_leaves_no_temporary_folder(tmp_path: Path, state) -> None:
+    (tmp_path / "a.pcap").write_bytes(arp_capture())
+    (tmp_path / "temporary").mkdir()
+    ran = wardwatch("audit", tmp_path / "a.pcap", TMPDIR=str(tmp_path / "temporary"), **state)
+    assert ran.returncode == 3, ran.stderr
+    assert not list((tmp_path / "temporary").iterdir())
+
+
+def test_what_another_thread_still_does_is_waited_for() -> None:
+    program = """
+import sys, threading, time
+from wardwatch.ui.cli import main
+threading.Thread(target=lambda: (time.sleep(0.5), print("late"))).start()
+sys.argv = ["wardwatch", "--version"]
+main()
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, check=False, text=True
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.splitlines()[1:] == ["late"]
+
+
 def test_control_characters_of_a_file_name_are_shown_not_obeyed(tmp_path: Path, state) -> None:
     assert printable("a\x1b[2Jb") == "a\\x1b[2Jb"
     ran = wardwatch("audit", tmp_path / "x\x1b[2Jy.pcap", **state)

@@ -81,7 +81,9 @@ def test_the_summary_fits_a_terminal_and_obeys_no_markup(
 
 
 def test_reports_are_written_whole(tmp_path: Path) -> None:
-    render.write_report(build(audits.make()), tmp_path)
+    told = render.write_report(build(audits.make()), tmp_path)
+    assert (tmp_path / "report.json").read_text(encoding="utf-8") == told
+    assert told == render.report_json(build(audits.make())) + "\n"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["report.html", "report.json"]
     (tmp_path / "file").write_text("x")
     with pytest.raises(OutputError, match="cannot be written"):

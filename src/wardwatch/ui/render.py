@@ -44,15 +44,17 @@ def report_json(report: Report) -> str:
     return msgspec.json.format(msgspec.json.encode(report), indent=1).decode()
 
 
-def write_report(report: Report, out: Path) -> None:
-    """Write report.html and report.json, each whole or not at all."""
-    for name, text in (("report.json", report_json(report) + "\n"), ("report.html", page(report))):
+def write_report(report: Report, out: Path) -> str:
+    """Write report.html and report.json, each whole or not at all ⇒ the text of the latter."""
+    told = report_json(report) + "\n"
+    for name, text in (("report.json", told), ("report.html", page(report))):
         target, partial = out / name, out / f".{name}.partial"
         try:
             partial.write_text(text, encoding="utf-8")
             partial.replace(target)
         except OSError as error:
             raise OutputError(f"{target}: cannot be written ({error.strerror})") from error
+    return told
 
 
 def page(report: Report) -> str:
