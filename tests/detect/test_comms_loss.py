@@ -24,6 +24,18 @@ def test_trigger_silence_and_start_up() -> None:
     assert len(found.evidence) == 2
 
 
+def test_of_two_devices_the_length_is_one_s() -> None:
+    other, other_ip = "00:1a:01:00:00:42", "10.20.0.42"
+    ward = up(struck(), 1100).device(other, other_ip).present(other, 0, 1000)
+    ward.answer(ROGUE_IP, ROGUE, at=1000, overrun=True, dst=other_ip, dst_mac=other)
+    ward.present(other, 1300, 1400).arp(other, other_ip, other_ip, at=1300)
+    (found,) = ward.findings(TECHNIQUE)
+    assert found.targets == ("dev-001a01000041", "dev-001a01000042")
+    assert (
+        "fell silent after such a message, then started up; one was silent for" in found.statement
+    )
+
+
 def test_the_dhcp_trigger_counts_too() -> None:
     ward = Ward().device(PUMP, PUMP_IP).present(PUMP, 0, 1000)
     ward.reply(ROGUE_IP, ROGUE, PUMP, at=1000, opt66_len=200)

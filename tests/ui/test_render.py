@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import jsonschema
+import msgspec
 import pytest
 from tests.ui import audits
 
@@ -78,6 +79,25 @@ def test_the_summary_fits_a_terminal_and_obeys_no_markup(
     assert "30 packets = 28 decoded + 1 skipped + 1 malformed" in out
     assert len(out.splitlines()) <= 40
     assert max(map(len, out.splitlines())) <= 100
+
+
+def test_names_and_macs_are_not_broken_in_two(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    made = audits.make()
+    names = ("dhcp_overflow", "configuration_in_clear", "ftp_without_login")
+    findings = tuple(
+        msgspec.structs.replace(
+            made.findings[0], technique=name, actor="b8:27:eb:e8:00:66 10.1.0.9"
+        )
+        for name in names
+    )
+    render.print_summary(build(msgspec.structs.replace(made, findings=findings)), None)
+    out = capsys.readouterr().out
+    cells = {cell for line in out.splitlines() for cell in line.split()}
+    assert {"dhcp_overflow", "configuration_", "in_clear", "b8:27:eb:e8:00:66"} <= cells
+    assert max(map(len, out.splitlines())) <= 80
 
 
 def test_reports_are_written_whole(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from wardwatch.detect.thresholds import Thresholds
     from wardwatch.inventory.scene import Scene
     from wardwatch.model.judgement import Finding
+    from wardwatch.signs.episodes import Episode
 
 TECHNIQUE = "comms_loss"
 
@@ -110,7 +111,17 @@ def detect(scene: Scene, thresholds: Thresholds) -> Iterator[Finding]:
             scene,
             TECHNIQUE,
             episode,
-            f"{some(episode.targets)} was {episode.detail}. The message came from {episode.actor}.",
+            f"{_said(episode)} The message came from {episode.actor}.",
             do_next="Biomed: look at the pump's communications module; the infusion should have gone on.",
             speaks_against="A restart by hand at that moment looks the same.",
         )
+
+
+def _said(episode: Episode) -> str:
+    """What happened; the detail is one device's, so it is not told of several."""
+    if len(episode.targets) < 2:
+        return f"{some(episode.targets)} was {episode.detail}."
+    return (
+        f"{some(episode.targets)} fell silent after such a message, then started up; "
+        f"one was {episode.detail}."
+    )

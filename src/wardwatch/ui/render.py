@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -160,13 +161,14 @@ def print_summary(report: Report, out: Path | None) -> None:
     if report.findings:
         found = Table(box=None, pad_edge=True, header_style="bold")
         for head in ("finding", "certainty", "from", "to", "packets"):
-            found.add_column(head, overflow="fold")
+            address = MAC_COLUMN if head in ("from", "to") and screen.width >= 80 else None
+            found.add_column(head, overflow="fold", min_width=address)
         for finding in sorted(report.findings, key=certainty_order)[:12]:
             colour = {"confirmed": "red", "suspect": "yellow"}.get(finding.certainty.value, "")
             variant = f" ({finding.variant})" if finding.variant else ""
             more = f" +{len(finding.targets) - 1}" if len(finding.targets) > 1 else ""
             found.add_row(
-                finding.technique + variant,
+                (_broken(finding.technique) if screen.width < 100 else finding.technique) + variant,
                 Text(finding.certainty.value, style=colour),
                 shown(finding.actor)[:40],
                 shown("".join(finding.targets[:1]))[:40] + more,
@@ -191,6 +193,22 @@ def print_summary(report: Report, out: Path | None) -> None:
         screen.print(" For the page and the tables: add --out DIR", style="dim")
     else:
         screen.print(Text(f" page: {out / 'report.html'}"))
+
+
+MAC_COLUMN = 17
+"""Characters of a MAC address, which is not broken in two."""
+NAME_COLUMN = 15
+"""Characters of a technique's name on one line: wider, a screen of 80 has no room for two MACs."""
+
+
+def _broken(name: str) -> str:
+    """A technique's name on several lines, each of which ends behind an underscore."""
+    lines = [""]
+    for part in re.findall(r"[^_]*_|[^_]+", name):
+        if lines[-1] and len(lines[-1] + part) > NAME_COLUMN:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(lines)
 
 
 ADVISORIES = 8
