@@ -411,6 +411,8 @@ FLOORS = (
     ("against nfpcapd", "nfpcapd", 2.0, 4.0),
     ("against argus", "argus", 4.0, 8.0),
     ("against ndpiReader", "ndpiReader", 4.0, 8.0),
+    ("against Suricata", "suricata", 4.0, 10.0),
+    ("against Zeek", "zeek", 10.0, 20.0),
     ("against nfstream", "nfstream", 25.0, 50.0),
     ("against tshark -T fields", "tshark -T fields", 200.0, 400.0),
     ("against the dpkt loop", "dpkt loop", 80.0, 160.0),
