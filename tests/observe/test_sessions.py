@@ -252,3 +252,82 @@ def test_syns_that_somebody_else_saw_are_as_if_they_had_come(orig: int, resp: in
     assert one.sessions.skip(1, True) == two.sessions.skip(1, True)
     for table in ("ftp", "banners", "logins"):
         assert one.rows(table) == two.rows(table) != []
+
+
+SPOKEN = {
+    21: (b"220 x FTP\r\n", b"USER a\r\n", b"331 go on\r\n", b"PASS b\r\n", b"230 in\r\n", b"RETR f\r\n"),
+    80: (
+        b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nServer: s\r\nContent-Length: 3000\r\n\r\n" + b"x" * 300,
+        b"y" * 1300,
+        b"z" * 1400,
+        b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"HTTP/1.1 204 No Content\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n",
+        b"123456789",
+    ),
+    23: (b"login: ", b"r", b"oot\r\n", b"Password: ", b"secret\r\n", b"# "),
+    9: (b"\x01" * 40, b"\x02" * 70, b"\x03" * 70),
+}  # fmt: skip
+BY_SERVER = {21: {0, 2, 4}, 80: {1, 2, 3, 5}, 23: {0, 3, 5}, 9: {1}}
+
+
+def heard(seed: int, shortly: bool) -> tuple[Talk, int]:
+    """Some disturbed conversations, said by turns, and how many segments went the short way."""
+    chance, talk, taken = random.Random(seed), Talk(), 0
+    said = []
+    for number, port in enumerate(SPOKEN):
+        ahead, own = [1000, 2000], []
+        for flags in ((0, SYN), (1, SYN | ACK)):
+            own.append((number, port, flags[0], ahead[flags[0]], flags[1], b"", 0))
+            ahead[flags[0]] += 1
+        for at, payload in enumerate(SPOKEN[port]):
+            side = int(at in BY_SERVER[port])
+            cut = payload[: len(payload) - 3] if chance.random() < 0.05 else payload
+            own.append((number, port, side, ahead[side], ACK, cut, len(payload)))
+            ahead[side] += len(payload)
+        for at in range(2, len(own)):
+            draw = chance.random()
+            if draw < 0.1:
+                own[at - 1], own[at] = own[at], own[at - 1]
+            elif draw < 0.2:
+                own.insert(at, own[at])
+            elif draw < 0.25:
+                own[at] = (*own[at][:5], own[at][5][::-1], own[at][6])
+        said.append([one for one in own if chance.random() > 0.03])
+    packet, latest = 0, {}
+    while any(said):
+        own = chance.choice([one for one in said if one])
+        number, port, side, seq, flags, payload, claimed = own.pop(0)
+        packet += 1
+        ends = [(CLIENT, 40_000), (SERVER, port)]
+        where = Where(1, packet, packet, "vlan 7", "a", "b", *ends[side], *ends[1 - side], number)
+        latest[number, side] = seq + claimed
+        given = (seq, latest.get((number, 1 - side), 0), flags, payload, where, claimed)
+        if talk.sessions.interest(number) == IGNORE:
+            continue
+        flow = talk.sessions.flow(number)
+        if shortly and flow is not None:
+            interest = talk.sessions.go_on(flow, side, *given)
+            if interest >= 0:
+                taken += 1
+                assert interest == talk.sessions.interest(number)
+                continue
+        talk.sessions.segment(number, side == 0, *given)
+    return talk, taken
+
+
+def test_the_short_way_of_a_segment_ends_where_the_long_one_does() -> None:
+    shortened = 0
+    for seed in range(40):
+        one, taken = heard(seed, True)
+        two, _ = heard(seed, False)
+        shortened += taken
+        assert one.sessions._buffered == two.sessions._buffered
+        assert list(one.sessions._flows) == list(two.sessions._flows)
+        for table in ("ftp", "http", "banners", "logins", "anomalies", "transfers"):
+            strip = [{**row, "secret": ""} for row in two.rows(table)]
+            assert [{**row, "secret": ""} for row in one.rows(table)] == strip, (seed, table)
+        assert one.sessions.counters == two.sessions.counters
+        assert one.sessions.services == two.sessions.services
+    assert shortened > 300

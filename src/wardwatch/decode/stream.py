@@ -158,6 +158,11 @@ class Stream(Generic[M]):
         """Bytes kept in memory for this direction."""
         return self._held_bytes + self._recent_bytes
 
+    @property
+    def waits(self) -> bool:
+        """Whether bytes are held that wait for others: an acknowledgement may set them free."""
+        return bool(self._held)
+
     def feed(
         self, seq: int, flags: int, data: bytes, mark: M, claimed: int = -1
     ) -> list[Chunk[M] | Gap[M]]:
@@ -220,7 +225,7 @@ class Stream(Generic[M]):
 
     def unwanted(self) -> tuple[int, int] | None:
         """Sequence numbers ``[from, to)`` of bytes that need not be fed; ``None`` if none."""
-        if self._skip_to <= self.next or self._base < 0:
+        if self._skip_to <= self.next or self._base < 0:  # by far the most
             return None
         return (self._base + self.next) & _MASK, (self._base + self._skip_to) & _MASK
 
@@ -390,10 +395,12 @@ class Stream(Generic[M]):
     def _remember(self, offset: int, data: bytes) -> None:
         if len(data) > RECENT_BYTES:
             offset, data = offset + len(data) - RECENT_BYTES, data[-RECENT_BYTES:]
-        self._recent.append((offset, data))
-        self._recent_bytes += len(data)
-        while self._recent_bytes > RECENT_BYTES or len(self._recent) > HELD_SEGMENTS:
-            self._recent_bytes -= len(self._recent.pop(0)[1])
+        recent = self._recent
+        recent.append((offset, data))
+        size = self._recent_bytes + len(data)
+        while size > RECENT_BYTES or len(recent) > HELD_SEGMENTS:
+            size -= len(recent.pop(0)[1])
+        self._recent_bytes = size
 
     def _compare_delivered(self, offset: int, data: bytes, mark: M) -> None:
         for start, known in self._recent:

@@ -28,6 +28,7 @@ from wardwatch.decode.kernels import headers
 from wardwatch.errors import CaptureError
 from wardwatch.model.values import NS
 from wardwatch.observe.ahead import cores, decoded
+from wardwatch.observe.collector import at_rest
 from wardwatch.observe.segments import Places
 from wardwatch.observe.side import Reassembly
 from wardwatch.observe.streams import Streams
@@ -183,7 +184,9 @@ def _work(
     status = 1
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the caller is asked, and ends us
-        pipe.send_bytes(msgspec.msgpack.encode(_streams(files, secrets, spool, idle_s)))
+        with at_rest():
+            told = _streams(files, secrets, spool, idle_s)
+        pipe.send_bytes(msgspec.msgpack.encode(told))
         status = 0
     finally:
         os._exit(status)

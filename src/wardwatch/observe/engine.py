@@ -63,6 +63,7 @@ def observe(
     """
     from wardwatch.capture import timeline
     from wardwatch.observe.apart import Apart, Lost, is_worth_it
+    from wardwatch.observe.collector import at_rest
     from wardwatch.observe.observer import Observer
     from wardwatch.observe.secrets import Secrets
 
@@ -105,10 +106,12 @@ def observe(
         with (
             contextlib.suppress(Lost),
             closing(Apart(files, given, idle_s=idle_s, lasting=folder is not None)) as apart,
+            at_rest(),
         ):
             return run(apart)
         # It was ended from outside, or a file grew meanwhile: what was written is written over.
-    return run(None)
+    with at_rest():
+        return run(None)
 
 
 def write_evidence(

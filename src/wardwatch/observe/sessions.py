@@ -120,15 +120,6 @@ class Sessions:
             pieces = other.acked(ack, where)
             if pieces:
                 self._hand_over(flow, 1 - side, pieces)
-        if not flags & _MARKS and claimed <= len(payload) and not stream.anomalies:
-            chunk = stream.go_on(seq, payload, where)
-            if chunk is not None:
-                flow.follower.data(side, chunk)
-                if flow.follower.interest == IGNORE:
-                    self._finish(flow)
-                    return None
-                self._account(flow)
-                return flow
         pieces = stream.feed(seq, flags, payload, where, claimed)
         if pieces:
             self._hand_over(flow, side, pieces)
@@ -148,6 +139,41 @@ class Sessions:
             return None
         self._account(flow)
         return flow
+
+    def go_on(
+        self,
+        flow: Flow,
+        side: int,
+        seq: int,
+        ack: int,
+        flags: int,
+        payload: bytes,
+        where: Where,
+        claimed: int,
+    ) -> int:
+        """Take a segment that just continues its stream, as :meth:`segment` would: by far the most.
+
+        ⇒ what is wanted of the conversation, IGNORE: it is over; -1: nothing was done, as the
+        segment does not just continue its stream.
+        """
+        streams = flow.streams
+        stream, other = streams[side], streams[1 - side]
+        if flags & _MARKS or claimed > len(payload) or stream.anomalies or other.waits:
+            return -1
+        chunk = stream.go_on(seq, payload, where)
+        if chunk is None:
+            return -1
+        if flags & ACK:
+            other.acked(ack, where)
+        flow.last = where
+        self._flows.move_to_end(flow.number)
+        flow.follower.data(side, chunk)
+        interest = flow.follower.interest
+        if interest == IGNORE:
+            self._finish(flow)
+        else:
+            self._account(flow)
+        return interest
 
     def begin(self, conversation: int, orig: int, resp: int, where: Where) -> None:
         """Begin a conversation whose SYNs somebody else has seen, before its first segment.

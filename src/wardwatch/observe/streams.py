@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from wardwatch.decode import columns as kinds
 from wardwatch.decode.kernels import young
 from wardwatch.decode.kernels.conversations import TCP
 from wardwatch.decode.kernels.select import is_behind
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from wardwatch.decode.columns import PacketColumns
     from wardwatch.decode.conversations import Columns
     from wardwatch.model.block import PacketBlock
+    from wardwatch.observe.follow import Flow
     from wardwatch.observe.secrets import Secrets
     from wardwatch.observe.segments import Places
     from wardwatch.observe.tables import Spool
@@ -77,20 +77,40 @@ class Streams(Side):
         """One block, whose segments are known."""
         segment, names = self._places.segment, self._places.names
         self._conversations.update(block, columns, segment)
-        arena, row = block.arena, self._conversations.row
+        asked = fragments_of(columns, block.n)
+        any_asked = bool(asked.any())
+        sessions, octets, row = self.sessions, block.arena.data, self._conversations.row
 
         def read(told: Told, pieces: Sequence[Piece]) -> None:
             if pieces:
                 self._reread(pieces)
-            i = told[young.ROW]
-            if columns.kind[i] != kinds.KIND_TCP:
+            i, number = told[young.ROW], told[young.CONVERSATION]
+            if any_asked and asked[i]:
                 self._fragment(block, columns, i, cited(names, told))
-            elif self._is_wanted(told):
-                start = told[young.START]
-                payload = arena[start : start + told[young.LENGTH]].tobytes()
-                self._segment(told, payload, cited(names, told), int(row[i]))
+                return
+            flow = sessions.flow(number)
+            if not self._is_wanted(told, flow):
+                return
+            start = told[young.START]
+            payload = bytes(octets[start : start + told[young.LENGTH]])
+            where = cited(names, told)
+            if flow is not None:
+                side = 1 - told[young.FROM_ORIG]
+                interest = sessions.go_on(
+                    flow,
+                    side,
+                    told[young.SEQ],
+                    told[young.ACK],
+                    told[young.FLAGS],
+                    payload,
+                    where,
+                    told[young.CLAIMED],
+                )
+                if interest >= 0:
+                    self._learn(number, flow, interest, side, int(row[i]))
+                    return
+            self._segment(told, payload, where, int(row[i]))
 
-        asked = fragments_of(columns, block.n)
         self.young.walk(block, columns, asked, segment, self._conversations, read)
         self._settle(SETTLE_ROWS)
         self._written()
@@ -109,12 +129,10 @@ class Streams(Side):
         for pieces in self.young.settle(least):
             self._reread(pieces)
 
-    def _is_wanted(self, told: Told) -> bool:
+    def _is_wanted(self, told: Told, flow: Flow | None) -> bool:
         """Whether a segment is wanted still, behind those that were told together with it."""
-        number = told[young.CONVERSATION]
-        flow = self.sessions.flow(number)
         if flow is None:
-            return self._interest.get(number) != IGNORE
+            return self._interest.get(told[young.CONVERSATION]) != IGNORE
         unwanted = flow.streams[1 - told[young.FROM_ORIG]].unwanted()
         if unwanted is None or told[young.FLAGS] & (SYN | FIN | RST):
             return True
@@ -140,9 +158,8 @@ class Streams(Side):
         number = where.conversation
         from_orig = bool(told[young.FROM_ORIG])
         flags = told[young.FLAGS]
-        before = self._interest.get(number)
-        if before is None:
-            before = self._interest[number] = -1
+        if number not in self._interest:
+            self._interest[number] = -1
             self._begin(number, where, from_orig, flags, near)
         flow = self.sessions.segment(
             number,
@@ -155,14 +172,21 @@ class Streams(Side):
             told[young.CLAIMED],
         )
         interest = IGNORE if flow is None else flow.follower.interest
-        if interest != before:
+        self._learn(number, flow, interest, 0 if from_orig else 1, near)
+
+    def _learn(self, number: int, flow: Flow | None, interest: int, side: int, near: int) -> None:
+        """What the kernel is to bring of a conversation from now on, behind a segment of ``side``.
+
+        ``flow`` is looked at where it is not over.
+        """
+        if interest != self._interest[number]:
             self._interest[number] = interest
-            agrees = flow is not None and flow.follower.agrees
+            agrees = flow is not None and interest != IGNORE and flow.follower.agrees
             self._conversations.interest(number, interest, agrees=agrees, near=near)
         if flow is not None and interest == FOLLOW:
-            unwanted = flow.streams[0 if from_orig else 1].unwanted()
+            unwanted = flow.streams[side].unwanted()
             if unwanted is not None:
-                self._conversations.skip_until(number, from_orig, unwanted[1], near)
+                self._conversations.skip_until(number, side == 0, unwanted[1], near)
 
     def _begin(self, number: int, where: Where, from_orig: bool, flags: int, near: int) -> None:
         """Tell the stream's beginning: SYNs are remembered by the kernel, not brought one by one.
