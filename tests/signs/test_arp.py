@@ -1,7 +1,11 @@
 """ARP claims: who holds an address, decided without a list."""
 
+import random
+
+import pytest
 from tests.verify.ward import PUMP, PUMP_IP, ROGUE, ROUTER, ROUTER_IP, Ward, rows_of
 
+from wardwatch.signs import arp
 from wardwatch.signs.arp import claims
 
 
@@ -53,3 +57,52 @@ def test_neighbour_discovery_may_not_move_an_address_whose_mac_was_confirmed() -
     assert said() == set()
     assert said(until=4000, macs=(ROUTER,)) == set()
     assert said("00:00:5e:00:02:07", macs=(ROUTER,)) == set()
+
+
+MACS = (PUMP, ROGUE, ROUTER, "00:00:5e:00:01:07", "o'brien", "")
+IPS = (PUMP_IP, ROUTER_IP, "fe80::1", "0.0.0.0", "'; --", "")
+TIMES = range(0, 500, 50)
+
+
+def quarrel(seed: int) -> Ward:
+    """A few stations that claim and use a few addresses, at random."""
+    chance = random.Random(seed)
+    few = chance.randint(1, 6)
+
+    def one() -> tuple[str, str]:
+        return chance.choice(MACS[:few]), chance.choice(IPS[: chance.randint(1, 6)])
+
+    ward = Ward()
+    for _ in range(chance.randint(0, 5)):
+        ward.present(chance.choice(MACS), start := chance.choice(TIMES), start + 300)
+    for _ in range(chance.randint(0, 6)):
+        start = chance.choice(TIMES)
+        source = chance.choice(("arp", "dhcp", "ip", "ip", "nd"))
+        ward.bound(*one(), source, start=start, end=start + chance.choice(TIMES))
+    for _ in range(chance.randint(0, 4)):
+        ward.arp(*one(), at=chance.choice(TIMES))
+    if chance.random() < 0.5:
+        (one_mac, ip), (other, wanted) = one(), one()
+        ward.bound(one_mac, ip, "ip", start=0, end=chance.choice(TIMES))
+        ward.bound(other, ip, "ip", start=200, end=400).arp(other, wanted, at=chance.choice(TIMES))
+    if chance.random() < 0.3:
+        ward.server("router", chance.choice(IPS), macs=(chance.choice(MACS[:3]),))
+    return ward
+
+
+def test_what_need_not_be_asked_has_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    left_out, told = 0, set()
+    for seed in range(400):
+        scene = quarrel(seed).scene()
+        short = claims(scene, 60.0)
+        found = [tuple(row) for row in rows_of(scene, *short)]
+        with monkeypatch.context() as patch:
+            patch.setattr(arp, "_possible", lambda scene: (True, True))
+            scene = quarrel(seed).scene()
+            everything = [tuple(row) for row in rows_of(scene, *claims(scene, 60.0))]
+            expected = everything if arp._disputed(scene) else []
+        assert sorted(found) == sorted(expected)
+        left_out += not short[0] and arp._disputed(scene)
+        told |= {row[10] for row in found}
+    assert left_out > 20
+    assert told >= {"still there", "traffic moved"}

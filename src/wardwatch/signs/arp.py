@@ -17,16 +17,76 @@ if TYPE_CHECKING:
     from wardwatch.inventory.scene import Scene
 
 
+_CLAIM = f"""sender_ip NOT IN ('', '0.0.0.0')
+    AND sender_mac NOT IN ('', '00:00:00:00:00:00', 'ff:ff:ff:ff:ff:ff')
+    AND NOT regexp_matches(sender_mac, '{VIRTUAL}')"""
+_STILL_THERE = """
+    SELECT s.capture, s.packet, s.ts, s.segment, s.actor AS actor_mac, '' AS actor_ip,
+        p.holder AS target_mac, s.ip AS target_ip,
+        CASE WHEN p.neighbours THEN 1 ELSE 0 END AS strength, 0 AS weight,
+        CASE WHEN p.neighbours THEN 'neighbouring MACs' ELSE 'still there' END AS variant,
+        'said that ' || s.ip || ' is at ' || s.mac || ', while ' || p.holder
+            || ' went on using it' AS detail
+    FROM said s JOIN pairs p ON p.segment = s.segment AND p.ip = s.ip AND p.claimer = s.mac
+    WHERE NOT p.one_device AND p.last_ts > s.ts
+        AND (EXISTS (
+            SELECT 1 FROM presence t WHERE t.segment = s.segment AND t.mac = p.holder
+                AND t.first_ts <= s.ts AND t.last_ts > s.ts)
+        OR (EXISTS (
+            SELECT 1 FROM presence t WHERE t.segment = s.segment AND t.mac = p.holder
+                AND t.first_ts <= s.ts AND t.last_ts >= s.ts - {still})
+            AND EXISTS (
+            SELECT 1 FROM presence t WHERE t.segment = s.segment AND t.mac = p.holder
+                AND t.first_ts <= s.ts + {still} AND t.last_ts > s.ts)))
+"""
+_MOVED = """
+    -- the traffic moves: what another MAC carried before the claim, this one carries after it
+    SELECT DISTINCT s.capture, s.packet, s.ts, s.segment, s.actor AS actor_mac, '' AS actor_ip,
+        v.before AS target_mac, s.ip AS target_ip,
+        CASE WHEN (s.segment, s.ip, v.before) IN (
+                SELECT (segment, ip, mac) FROM holders)
+            OR (s.ip, v.before) IN (SELECT (ip, mac) FROM named) THEN 0 ELSE 1 END
+            AS strength,
+        1 AS weight, 'traffic moved' AS variant,
+        'said that ' || s.ip || ' is at ' || s.mac || ', and then carried traffic that '
+            || v.before || ' had carried before' AS detail
+    FROM said s
+    JOIN moved v ON v.segment = s.segment AND v.mac = s.mac
+        AND v.first_ts BETWEEN s.ts AND s.ts + {still}
+    LEFT JOIN carriers c ON c.segment = s.segment AND c.mac = s.mac
+    WHERE s.mac NOT IN (SELECT mac FROM friends)
+        AND (s.segment, s.mac) NOT IN (SELECT (segment, src_mac) FROM redundancy)
+        -- it carried nothing for others before it spoke
+        AND coalesce(c.since >= s.ts, true)
+"""
+_NEIGHBOUR = """
+    -- neighbour discovery (RFC 4861 §7.2.5): an address whose MAC a person confirmed, from another
+    SELECT n.capture, n.first_packet AS packet, n.first_ts AS ts, n.segment, n.mac AS actor_mac,
+        '' AS actor_ip, h.mac AS target_mac, n.ip AS target_ip, 0 AS strength, 0 AS weight,
+        'still there' AS variant,
+        'said that ' || n.ip || ' is at ' || n.mac || ', while ' || h.mac || ' went on using it'
+            AS detail
+    FROM bindings n JOIN named h ON h.ip = n.ip
+    WHERE n.source = 'nd' AND n.mac NOT IN (SELECT mac FROM friends)
+        AND (n.ip, n.mac) NOT IN (SELECT (ip, mac) FROM named)
+        AND NOT regexp_matches(n.mac, '{virtual}')
+        AND EXISTS (
+            SELECT 1 FROM presence t WHERE t.segment = n.segment AND t.mac = h.mac
+                AND t.first_ts <= n.first_ts AND t.last_ts >= n.first_ts - {still})
+        AND EXISTS (
+            SELECT 1 FROM presence t WHERE t.segment = n.segment AND t.mac = h.mac
+                AND t.first_ts <= n.first_ts + {still} AND t.last_ts > n.first_ts)
+"""
+
+
 def claims(scene: Scene, still_s: float) -> tuple[str, list[Any]]:
     """The question for contested claims; for ``episodes``. Its actor is the sender's MAC.
 
     Of two MACs with one address the holder is the confirmed one, else the one DHCP gave it to,
     else the one that claims fewer contested addresses, else the earlier. It must be heard with
     that address both up to ``still_s`` before a claim and after it: then it did not move.
-    "" where no address of a segment was ever used by two MACs: the plain case, and asked first.
+    "" where nothing that was seen could be one: the plain case, and asked first.
     """
-    if not _disputed(scene):
-        return "", []
     still = int(still_s * NS)
     named = [
         (server.ip, mac.lower())
@@ -34,7 +94,16 @@ def claims(scene: Scene, still_s: float) -> tuple[str, list[Any]]:
         if server.confirmed
         for mac in server.macs
     ]
+    contested, moved = scene.once("arp possible", lambda: _possible(scene))
+    asked = [
+        question
+        for question, possible in ((_STILL_THERE, contested), (_MOVED, moved), (_NEIGHBOUR, named))
+        if possible
+    ]
+    if not asked or not (contested or scene.once("arp disputed", lambda: _disputed(scene))):
+        return "", []
     columns = [list(column) for column in zip(*named, strict=True)] or [[], []]
+    union = " UNION ALL ".join(asked).format(still=still, virtual=VIRTUAL)
     sql = f"""
         WITH {owners(scene, scene.devices)},
         friends AS (SELECT unnest(?::VARCHAR[]) AS mac),
@@ -44,9 +113,7 @@ def claims(scene: Scene, still_s: float) -> tuple[str, list[Any]]:
                 CASE WHEN src_mac <> '' THEN src_mac ELSE sender_mac END AS actor,
                 target_mac, target_ip, dst_mac
             FROM arp
-            WHERE sender_ip NOT IN ('', '0.0.0.0')
-                AND sender_mac NOT IN ('', '00:00:00:00:00:00', 'ff:ff:ff:ff:ff:ff')
-                AND NOT regexp_matches(sender_mac, '{VIRTUAL}')),
+            WHERE {_CLAIM}),
         ends AS (
             -- a MAC that sends packets of several addresses passes them on: a router, or a forger
             SELECT segment, mac FROM bindings WHERE source = 'ip' AND contains(ip, '.')
@@ -102,57 +169,36 @@ def claims(scene: Scene, still_s: float) -> tuple[str, list[Any]]:
             WHERE NOT regexp_matches(a.mac, '{VIRTUAL}')
                 AND (a.mac, b.mac) NOT IN (
                     SELECT (m.address, n.address) FROM owners m JOIN owners n USING (device)))
-        SELECT s.capture, s.packet, s.ts, s.segment, s.actor AS actor_mac, '' AS actor_ip,
-            p.holder AS target_mac, s.ip AS target_ip,
-            CASE WHEN p.neighbours THEN 1 ELSE 0 END AS strength, 0 AS weight,
-            CASE WHEN p.neighbours THEN 'neighbouring MACs' ELSE 'still there' END AS variant,
-            'said that ' || s.ip || ' is at ' || s.mac || ', while ' || p.holder
-                || ' went on using it' AS detail
-        FROM said s JOIN pairs p ON p.segment = s.segment AND p.ip = s.ip AND p.claimer = s.mac
-        WHERE NOT p.one_device AND p.last_ts > s.ts
-            AND (EXISTS (
-                SELECT 1 FROM presence t WHERE t.segment = s.segment AND t.mac = p.holder
-                    AND t.first_ts <= s.ts AND t.last_ts > s.ts)
-            OR (EXISTS (
-                SELECT 1 FROM presence t WHERE t.segment = s.segment AND t.mac = p.holder
-                    AND t.first_ts <= s.ts AND t.last_ts >= s.ts - {still})
-                AND EXISTS (
-                SELECT 1 FROM presence t WHERE t.segment = s.segment AND t.mac = p.holder
-                    AND t.first_ts <= s.ts + {still} AND t.last_ts > s.ts)))
-        UNION ALL
-        -- the traffic moves: what another MAC carried before the claim, this one carries after it
-        SELECT DISTINCT s.capture, s.packet, s.ts, s.segment, s.actor, '', v.before, s.ip,
-            CASE WHEN (s.segment, s.ip, v.before) IN (
-                    SELECT (segment, ip, mac) FROM holders)
-                OR (s.ip, v.before) IN (SELECT (ip, mac) FROM named) THEN 0 ELSE 1 END,
-            1, 'traffic moved',
-            'said that ' || s.ip || ' is at ' || s.mac || ', and then carried traffic that '
-                || v.before || ' had carried before'
-        FROM said s
-        JOIN moved v ON v.segment = s.segment AND v.mac = s.mac
-            AND v.first_ts BETWEEN s.ts AND s.ts + {still}
-        LEFT JOIN carriers c ON c.segment = s.segment AND c.mac = s.mac
-        WHERE s.mac NOT IN (SELECT mac FROM friends)
-            AND (s.segment, s.mac) NOT IN (SELECT (segment, src_mac) FROM redundancy)
-            -- it carried nothing for others before it spoke
-            AND coalesce(c.since >= s.ts, true)
-        UNION ALL
-        -- neighbour discovery (RFC 4861 §7.2.5): an address whose MAC a person confirmed, from another
-        SELECT n.capture, n.first_packet, n.first_ts, n.segment, n.mac, '', h.mac, n.ip, 0, 0,
-            'still there',
-            'said that ' || n.ip || ' is at ' || n.mac || ', while ' || h.mac || ' went on using it'
-        FROM bindings n JOIN named h ON h.ip = n.ip
-        WHERE n.source = 'nd' AND n.mac NOT IN (SELECT mac FROM friends)
-            AND (n.ip, n.mac) NOT IN (SELECT (ip, mac) FROM named)
-            AND NOT regexp_matches(n.mac, '{VIRTUAL}')
-            AND EXISTS (
-                SELECT 1 FROM presence t WHERE t.segment = n.segment AND t.mac = h.mac
-                    AND t.first_ts <= n.first_ts AND t.last_ts >= n.first_ts - {still})
-            AND EXISTS (
-                SELECT 1 FROM presence t WHERE t.segment = n.segment AND t.mac = h.mac
-                    AND t.first_ts <= n.first_ts + {still} AND t.last_ts > n.first_ts)
+        {union}
     """
     return sql, [friends(scene), *columns]
+
+
+def _possible(scene: Scene) -> tuple[bool, bool]:
+    """Whether anybody claimed an address that another used, and whether one passed to another MAC.
+
+    Both are necessary for signs, no more: a short question, where planning the long one costs most.
+    """
+    (row,) = scene.tables.ask(
+        f"""
+        SELECT coalesce(bool_or(contested), false) AS contested,
+            coalesce(bool_or(moved), false) AS moved
+        FROM (
+            SELECT min(mac) FILTER (NOT virtual) <> max(mac) FILTER (NOT virtual)
+                    AND bool_or(said) AND bool_or(NOT said AND NOT virtual) AS contested,
+                min(last_ts) FILTER (passed AND NOT virtual) < max(first_ts) FILTER (passed)
+                    AND min(mac) FILTER (passed) <> max(mac) FILTER (passed) AS moved
+            FROM (
+                SELECT segment, sender_ip AS ip, sender_mac AS mac, 0 AS first_ts,
+                    0 AS last_ts, false AS passed, true AS said, false AS virtual
+                FROM arp WHERE {_CLAIM}
+                UNION ALL
+                SELECT segment, ip, mac, first_ts, last_ts, source = 'ip', false,
+                    regexp_matches(mac, '{VIRTUAL}')
+                FROM bindings)
+            GROUP BY segment, ip)"""
+    )
+    return row.contested, row.moved
 
 
 def _disputed(scene: Scene) -> bool:
