@@ -1,8 +1,11 @@
 """Bindings: who used which address, by what they say."""
 
+import msgspec
+import numpy as np
+import pytest
 from tests.observe import frames as f
 
-from wardwatch.observe.bindings import MOST_CLAIMS, Bindings
+from wardwatch.observe.bindings import MOST_CLAIMS, Bindings, Noted
 from wardwatch.observe.engine import observe
 from wardwatch.observe.tables import Spool
 from wardwatch.observe.where import Where
@@ -53,3 +56,40 @@ def test_neighbour_discovery_is_noted_message_by_message():
     (row,) = spool.close().ask("SELECT * FROM bindings")
     assert (row.ip, row.first_packet, row.last_packet, row.packets) == ("fe80::1", 3, 9, 2)
     assert (row.first_ts, row.last_ts) == (30, 90)
+
+
+def rows_of(noted):
+    noted.finish()
+    return noted._spool.close().ask("SELECT * FROM bindings")
+
+
+@pytest.mark.parametrize("most", [3, 1 << 16])
+@pytest.mark.parametrize("seed", range(4))
+def test_two_that_note_come_to_the_same_wherever_they_are_parted(seed, most, monkeypatch):
+    """Where the later one was full, it says so, and it was."""
+    monkeypatch.setattr("wardwatch.observe.bindings.MOST_NOTED", most)
+    chance = np.random.default_rng(seed)
+    said = [
+        ("untagged", f"00:00:00:00:00:0{mac}", f"fe80::{ip}", "nd", Where(1, n + 1, ts, "untagged"))
+        for n, (mac, ip, ts) in enumerate(chance.integers(0, (2, 3, 99), (30, 3)).tolist())
+    ]
+
+    def noting(start, stop):
+        bindings = Bindings(Spool())
+        for told in said[start:stop]:
+            bindings.note(*told)
+        return bindings
+
+    refused = 0
+    for cut in range(31):
+        bindings = noting(0, cut)
+        packed = msgspec.msgpack.encode(noting(cut, 30).noted())
+        noted = msgspec.msgpack.decode(packed, type=Noted)
+        if bindings.can_absorb(noted):
+            refused += 1
+            assert len({told[1:3] for told in said[cut:]}) >= most
+            continue
+        bindings.absorb(noted)
+        assert rows_of(bindings) == rows_of(noting(0, 30)), cut
+    assert refused < 30
+    assert (refused > 0) == (most == 3)

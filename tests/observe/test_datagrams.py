@@ -1,5 +1,8 @@
 """wardwatch.observe.datagrams"""
 
+import random
+
+import msgspec
 import pytest
 from tests import wire_messages as wire
 from tests.datagram_rows import Kept, PlainSecrets
@@ -295,3 +298,79 @@ def test_a_flood_of_speakers_is_bounded_and_loses_none(monkeypatch):
         ward >> (kinds.KIND_CONTROL, wire.STP, at(src_mac=f"02:00:00:00:00:{k:02x}"))
         assert len(ward.read._speakers["control"]._rows) <= 10
     assert len(ward.control) == 25
+
+
+def vrrp(*last, priority=100):
+    body = b"".join(bytes([10, 0, ip >> 8, ip & 255]) for ip in last)
+    return bytes([0x21, 7, priority, len(last), 0, 1, 0, 0]) + body
+
+
+def hsrp(state):
+    return bytes([0, 0, state, 3, 10, 110, 7, 0]) + bytes(8) + bytes([10, 0, 0, 254])
+
+
+SUITE = wire.RSN.replace(b"\x08\0\0", b"\x01\0\0")
+COUNTED = [
+    *((kinds.KIND_CONTROL, wire.CONTROL[0], {"src_mac": mac}) for mac in "abc"),
+    *((kinds.KIND_REDUNDANCY, hsrp(state), {"dst_port": 1985}) for state in (8, 16)),
+    *(
+        (kinds.KIND_REDUNDANCY, vrrp(*ips, priority=ips[-1] & 255), {"src_port": -1, "dst_port": -1})
+        for ips in ((1, 2), (2, 2, 1), range(3, 30), range(20, 50), (60, *[1] * 31), (7,))
+    ),
+    *((kinds.KIND_WIFI, frame, {}) for frame in (*wire.WIFI, wire.beacon(rsn=SUITE))),
+    (kinds.KIND_SNMP, wire.snmp(1, b"public"), {}),
+    (kinds.KIND_SNMP, wire.snmp3(), {}),
+    (kinds.KIND_CDP, wire.CDP, {}),
+    (kinds.KIND_LLDP, wire.LLDP, {}),
+    (None, None, {}),
+]  # fmt: skip
+
+
+def counting(said, start, stop):
+    ward = Ward()
+    for n in range(start, stop):
+        (kind, payload, where), ts = said[n]
+        here = at(packet=n + 1, ts=ts, **where)
+        if kind is None:  # many frames of the air at once
+            ward.read.wifi_count(40, "a", "b", "", 5, here, here, channel=ts % 3 - 1)
+        else:
+            ward >> (kind, payload, here)
+    return ward
+
+
+def told_of(ward):
+    ward.read.finish()
+    return {table: ward.kept.rows[table] for table in datagrams.KEYS}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("most", [2, 1 << 16])
+@pytest.mark.parametrize("seed", range(8))
+def test_two_that_count_come_to_the_same_wherever_they_are_parted(seed, most, packed, monkeypatch):
+    """In the same order too; where not, one table had more speakers than fit."""
+    monkeypatch.setattr(datagrams, "MOST_SPEAKERS", most)
+    chance = random.Random(seed)
+    said = [(chance.choice(COUNTED), chance.randrange(100)) for _ in range(40)]
+    whole = told_of(counting(said, 0, 40))
+    for cut in range(41):
+        ward = counting(said, 0, cut)
+        told = counting(said, cut, 40).read.speakers()
+        if packed:
+            told = msgspec.msgpack.decode(msgspec.msgpack.encode(told))
+        if ward.read.can_absorb_speakers(told):
+            assert max(len({tuple(r.get(n) for n in datagrams.KEYS[t]) for r in whole[t]})
+                       for t in whole) >= most  # fmt: skip
+            continue
+        ward.read.absorb_speakers(told)
+        assert told_of(ward) == whole, cut
+    assert any(len(rows) > 2 for rows in whole.values())
+
+
+def test_a_table_with_more_speakers_than_fit_is_not_absorbed(monkeypatch):
+    monkeypatch.setattr(datagrams, "MOST_SPEAKERS", 2)
+    said = [(COUNTED[n], 0) for n in (0, 1, 2)]
+    ward, later = counting(said, 0, 2), counting(said, 2, 3)
+    told = later.read.speakers()
+    assert "control" in ward.read.can_absorb_speakers(told)
+    assert "control" in Ward().read.can_absorb_speakers(counting(said, 0, 2).read.speakers())
+    assert counting(said, 0, 1).read.can_absorb_speakers(told) == ""

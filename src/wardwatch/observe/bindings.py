@@ -40,6 +40,10 @@ _FROM_DHCP = """
 """
 
 
+Noted = list[tuple[tuple[int, str, str, str, str], list[int]]]
+"""Bindings in the order of their first packets: capture, segment, mac, ip and source; first and
+last stamp, first and last packet, how many. msgspec packs and reads it back."""
+
 NO_ADDRESS = frozenset({"", "::", "0.0.0.0"})  # noqa: S104 - compared, never bound to
 """The unspecified addresses: probes and clients without one."""
 
@@ -63,6 +67,28 @@ class Bindings:
             row[4] += 1
         elif len(self._noted) < MOST_NOTED:
             self._noted[key] = [where.ts, where.ts, where.packet, where.packet, 1]
+
+    def noted(self) -> Noted:
+        """What was noted message by message, for :meth:`absorb` elsewhere."""
+        return [(key, [*row]) for key, row in self._noted.items()]
+
+    def can_absorb(self, noted: Noted) -> str:
+        """Why :meth:`absorb` could not be exact; ``""`` where it will be."""
+        if len(noted) >= MOST_NOTED:  # it may have turned away what we would count
+            return f"{MOST_NOTED:,} bindings were noted behind"
+        return ""
+
+    def absorb(self, noted: Noted) -> None:
+        """Note what :meth:`noted` says of packets behind all of ours."""
+        for key, row in noted:
+            kept = self._noted.get(key)
+            if kept is not None:
+                _, last, _, packet, count = row
+                kept[1] = max(kept[1], last)
+                kept[3] = packet
+                kept[4] += count
+            elif len(self._noted) < MOST_NOTED:
+                self._noted[key] = [*row]
 
     def finish(self) -> None:
         """Write the bindings; tables ``arp`` and ``dhcp`` are complete now."""

@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from wardwatch.observe.tables import Spool
     from wardwatch.observe.where import Where
 
+Speakers = dict[str, list[dict[str, Any]]]
+"""By counted table its rows, in the order of their first packets. msgspec packs it: the tuples in
+rows come back as lists, which a spool takes alike."""
+
 DNS_PORTS = {53: "dns", 5353: "mdns", 5355: "llmnr"}
 
 MOST_SPEAKERS = 65_536
@@ -129,7 +133,23 @@ class Datagrams:
         """Count many data or control frames of one kind at once, without reading them."""
         row = {"channel": channel, "protected": protected}
         key = (first.capture, subtype, transmitter, receiver, bssid, "")
-        self._speakers["wifi"].count(key, row, _merge_wifi, first, last, packets)
+        self._speakers["wifi"].count(key, row, first, last, packets)
+
+    def speakers(self) -> Speakers:
+        """The rows that count, as far as they are, for :meth:`absorb_speakers` elsewhere."""
+        return {table: speakers.rows() for table, speakers in self._speakers.items()}
+
+    def can_absorb_speakers(self, told: Speakers) -> str:
+        """Why :meth:`absorb_speakers` could not be exact; ``""`` where it will be."""
+        for table, rows in told.items():
+            if not self._speakers[table].has_room(rows):
+                return f"more than {MOST_SPEAKERS:,} speakers of {table}"
+        return ""
+
+    def absorb_speakers(self, told: Speakers) -> None:
+        """Count what :meth:`speakers` says of packets behind all of ours."""
+        for table, rows in told.items():
+            self._speakers[table].absorb(rows)
 
     def finish(self) -> None:
         """Write the rows that count."""
@@ -284,10 +304,10 @@ class Datagrams:
             row = {
                 "state": message.state,
                 "priority": message.priority,
-                "virtual_ips": message.virtual_ips[:MOST_VIRTUAL_IPS],
+                "virtual_ips": tuple(dict.fromkeys(message.virtual_ips))[:MOST_VIRTUAL_IPS],
             }
             speaker = (*key, where.src_mac, where.src)
-            self._speakers["redundancy"].count(speaker, row, _merge_redundancy, where)
+            self._speakers["redundancy"].count(speaker, row, where)
         self.anomalies("redundancy", anomalies, where)
 
     def _snmp(self, payload: bytes, where: Where, claimed: int) -> None:
@@ -299,7 +319,7 @@ class Datagrams:
                 known = self.secrets.known_default(message.community, "snmp")
             key = (where.capture, where.segment, where.src, where.dst, where.dst_port)
             kind = (message.version, message.pdu, secret, known, message.user)
-            self._speakers["snmp"].count((*key, *kind), {}, _merge_nothing, where)
+            self._speakers["snmp"].count((*key, *kind), {}, where)
         self.anomalies("snmp", anomalies, where)
 
     def _tftp(self, payload: bytes, where: Where, claimed: int) -> None:
@@ -349,13 +369,13 @@ class Datagrams:
 
     def _neighbor(self, protocol: str, names: tuple[str, str, str, int, str], where: Where) -> None:
         key = (where.capture, where.segment, protocol, where.src_mac, *names)
-        self._speakers["neighbors"].count(key, {}, _merge_nothing, where)
+        self._speakers["neighbors"].count(key, {}, where)
 
     def _control(self, payload: bytes, where: Where, claimed: int) -> None:
         message, anomalies = control.parse(payload, claimed, dst_mac=where.dst_mac)
         if message is not None:
             key = (where.capture, where.segment, message.protocol, where.src_mac, where.dst_mac)
-            self._speakers["control"].count(key, {}, _merge_nothing, where)
+            self._speakers["control"].count(key, {}, where)
         self.anomalies("control", anomalies, where)
 
     def _wifi(self, frame: bytes, where: Where, claimed: int, channel: int = -1) -> None:
@@ -370,7 +390,7 @@ class Datagrams:
                 "akm": message.akm,
                 "xid_broadcast": message.xid_broadcast,
             }
-            self._speakers["wifi"].count((*key, *network), row, _merge_wifi, where)
+            self._speakers["wifi"].count((*key, *network), row, where)
         self.anomalies("wifi", anomalies, where)
 
     def anomalies(self, protocol: str, anomalies: Sequence[Anomaly], where: Where) -> None:
@@ -438,7 +458,6 @@ class _Speakers:
         self,
         key: tuple[object, ...],
         row: Mapping[str, Any],
-        merge: Callable[[dict[str, Any], Mapping[str, Any]], None],
         where: Where,
         last: Where | None = None,
         packets: int = 1,
@@ -447,9 +466,7 @@ class _Speakers:
         last = last or where
         kept = self._rows.get(key)
         if kept is None:
-            if len(self._rows) >= MOST_SPEAKERS:
-                oldest = next(iter(self._rows))
-                self._spool.add(self._table, self._rows.pop(oldest))
+            self._make_room()
             names = KEYS[self._table]
             self._rows[key] = {
                 **dict(zip(names, key, strict=True)),
@@ -461,17 +478,51 @@ class _Speakers:
                 "packets": packets,
             }
             return
-        merge(kept, row)
-        kept["first_ts"] = min(kept["first_ts"], where.ts)
-        kept["last_ts"] = max(kept["last_ts"], last.ts)
-        kept["last_packet"] = max(kept["last_packet"], last.packet)
-        kept["packets"] += packets
+        _MERGE[self._table](kept, row)
+        _span(kept, where.ts, last.ts, last.packet, packets)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """What is counted and not written yet, oldest first."""
+        return list(self._rows.values())
+
+    def has_room(self, rows: Sequence[Mapping[str, Any]]) -> bool:
+        """Whether none of ours or of ``rows`` had to be, or will be, written early."""
+        fresh = sum(self._key(row) not in self._rows for row in rows)
+        return len(rows) < MOST_SPEAKERS and len(self._rows) + fresh <= MOST_SPEAKERS
+
+    def absorb(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Count rows that rest on packets behind all of ours."""
+        for row in rows:
+            key = self._key(row)
+            kept = self._rows.get(key)
+            if kept is None:
+                self._make_room()
+                self._rows[key] = {**row}
+                continue
+            _MERGE[self._table](kept, row)
+            _span(kept, row["first_ts"], row["last_ts"], row["last_packet"], row["packets"])
 
     def finish(self) -> None:
         """Write every row."""
         for row in self._rows.values():
             self._spool.add(self._table, row)
         self._rows.clear()
+
+    def _key(self, row: Mapping[str, Any]) -> tuple[object, ...]:
+        return tuple(row[name] for name in KEYS[self._table])
+
+    def _make_room(self) -> None:
+        if len(self._rows) >= MOST_SPEAKERS:
+            oldest = next(iter(self._rows))
+            self._spool.add(self._table, self._rows.pop(oldest))
+
+
+def _span(kept: dict[str, Any], first_ts: int, last_ts: int, last_packet: int, n: int) -> None:
+    """Add ``n`` packets to those that a row rests on."""
+    kept["first_ts"] = min(kept["first_ts"], first_ts)
+    kept["last_ts"] = max(kept["last_ts"], last_ts)
+    kept["last_packet"] = max(kept["last_packet"], last_packet)
+    kept["packets"] += n
 
 
 def _merge_nothing(kept: dict[str, Any], row: Mapping[str, Any]) -> None:
@@ -496,6 +547,16 @@ def _merge_wifi(kept: dict[str, Any], row: Mapping[str, Any]) -> None:
     suites = row.get("akm", ())
     if not set(suites) <= set(kept.get("akm", ())):
         kept["akm"] = tuple(dict.fromkeys((*kept.get("akm", ()), *suites)))
+
+
+_MERGE: dict[str, Callable[[dict[str, Any], Mapping[str, Any]], None]] = {
+    "redundancy": _merge_redundancy,
+    "neighbors": _merge_nothing,
+    "control": _merge_nothing,
+    "snmp": _merge_nothing,
+    "wifi": _merge_wifi,
+}
+"""How a row takes in one that comes behind it: of one message, or of many that were counted."""
 
 
 def nothing(segment: str, mac: str, ip: str, source: str, where: Where) -> None:

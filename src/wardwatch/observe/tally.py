@@ -19,12 +19,15 @@ FORWARD_NS = 3600 * NS
 """A clock that goes back by more than a second, or forward by more than an hour, jumped."""
 
 
+_TIMES = [kernel.FIRST, kernel.LAST, kernel.BEGAN, kernel.PREVIOUS]
+
+
 class Tally:
-    """Takes every block of one capture."""
+    """Takes every block of one capture; plain arrays, which other processes may be sent."""
 
     def __init__(self) -> None:
         self._stamps = np.zeros(kernel.STAMPS, np.int64)
-        self._stamps[[kernel.FIRST, kernel.LAST, kernel.PREVIOUS]] = UNKNOWN_TIME
+        self._stamps[_TIMES] = UNKNOWN_TIME
         self._counts = np.zeros((3, len(REASONS)), np.int64)
         self._first = np.zeros((3, len(REASONS)), np.int64)
         self._interfaces = np.zeros(1, np.int64)
@@ -71,6 +74,29 @@ class Tally:
             self._first,
             self._interfaces,
         )
+
+    def absorb(self, later: Tally) -> None:
+        """Count what another counted of the packets that follow ours in the same capture.
+
+        It is then as if we had taken them: packets bear their numbers in the whole capture there
+        as here, and the step from our last stamp to its first may be a jump too.
+        """
+        mine, theirs = self._stamps, later._stamps
+        if mine[kernel.PREVIOUS] == UNKNOWN_TIME:
+            mine[_TIMES] = theirs[_TIMES]
+        elif theirs[kernel.PREVIOUS] != UNKNOWN_TIME:
+            step = int(theirs[kernel.BEGAN]) - int(mine[kernel.PREVIOUS])
+            mine[kernel.JUMPS] += step < -BACK_NS or step > FORWARD_NS
+            mine[kernel.FIRST] = min(mine[kernel.FIRST], theirs[kernel.FIRST])
+            mine[kernel.LAST] = max(mine[kernel.LAST], theirs[kernel.LAST])
+            mine[kernel.PREVIOUS] = theirs[kernel.PREVIOUS]
+        mine[[kernel.JUMPS, kernel.CUT]] += theirs[[kernel.JUMPS, kernel.CUT]]
+        self._first = np.where(self._counts, self._first, later._first)
+        self._counts += later._counts
+        missing = len(later._interfaces) - len(self._interfaces)
+        if missing > 0:
+            self._interfaces = np.pad(self._interfaces, (0, missing))
+        self._interfaces[: len(later._interfaces)] += later._interfaces
 
     def outcomes(self) -> list[int]:
         """Packets decoded, skipped and malformed."""

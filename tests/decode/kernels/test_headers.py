@@ -420,6 +420,29 @@ def test_tags_labels_and_tunnels_are_counted_with_their_first_packet() -> None:
     assert events.rows() == []
 
 
+def test_two_that_count_tags_come_to_the_same_wherever_they_are_parted(monkeypatch):
+    """The later one is refused where all tags do not fit, and only there."""
+    packets = [
+        bytes(12) + b"".join(b"\x81\x00" + vid.to_bytes(2, "big") for vid in vids) + b"\x08\x06"
+        for vids in np.random.default_rng(1).integers(1, 12, (40, 3)).tolist()
+    ]
+
+    def counted(start, stop):
+        return decoded(block_of(packets[start:stop], first=start + 1))[1]
+
+    whole = counted(0, 40).rows()
+    for cut in range(41):
+        events, told = counted(0, cut), counted(cut, 40).told()
+        assert events.can_absorb(told) == ""
+        events.absorb(told)
+        assert events.rows() == whole, cut
+        assert events.table[headers.EVENT_SLOTS, 0] == len(whole)
+    for bound, fits in ((len(whole), False), (len(whole) + 1, True)):
+        monkeypatch.setattr(headers, "EVENT_BOUND", bound)
+        events, told = counted(0, 20), counted(20, 40).told()
+        assert (events.can_absorb(told) == "") is fits
+
+
 def test_a_flood_of_labels_is_counted_under_no_value() -> None:
     packets = [
         ether(0x8847, mpls(range(k, k + 16), TCP))

@@ -20,6 +20,7 @@ def naive(blocks):
     return {
         "first": min(stamps, default=k.UNKNOWN_TIME),
         "last": max(stamps, default=k.UNKNOWN_TIME),
+        "began": stamps[0] if stamps else k.UNKNOWN_TIME,
         "jumps": sum(step < -BACK or step > FORWARD for step in steps),
         "cut": sum(p["length"] < p["wire"] for p in packets),
         "ways": {way: (ways.count(way), 1 + ways.index(way)) for way in ways},
@@ -29,7 +30,7 @@ def naive(blocks):
 
 def counted(blocks, function):
     stamps = np.zeros(k.STAMPS, np.int64)
-    stamps[[k.FIRST, k.LAST, k.PREVIOUS]] = k.UNKNOWN_TIME
+    stamps[[k.FIRST, k.LAST, k.BEGAN, k.PREVIOUS]] = k.UNKNOWN_TIME
     counts, firsts = np.zeros((3, 7), np.int64), np.zeros((3, 7), np.int64)
     interfaces = np.zeros(3, np.int64)
     first = 1
@@ -58,6 +59,7 @@ def counted(blocks, function):
     return {
         "first": stamps[k.FIRST],
         "last": stamps[k.LAST],
+        "began": stamps[k.BEGAN],
         "jumps": stamps[k.JUMPS],
         "cut": stamps[k.CUT],
         "ways": {(o, r): (counts[o, r], firsts[o, r]) for o, r in np.argwhere(counts).tolist()},

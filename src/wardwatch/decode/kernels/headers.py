@@ -442,6 +442,27 @@ class Events(msgspec.Struct):
             rows.append((EVENT_KINDS[kind], value - 1, packets, earliest))
         return sorted(rows)
 
+    def told(self) -> NDArray[np.int64]:
+        """(keys, 3) what was counted, for :meth:`absorb` elsewhere: key, count, first packet."""
+        slots = self.table[:EVENT_SLOTS]
+        counted: NDArray[np.int64] = slots[slots[:, 0] != 0]
+        return counted
+
+    def can_absorb(self, told: NDArray[np.int64]) -> str:
+        """Why :meth:`absorb` could not be exact; ``""`` where it will be."""
+        both = np.union1d(self.table[:EVENT_SLOTS, 0], told[:, 0])  # 0 is among them
+        if both.size > EVENT_BOUND:
+            return f"more than {EVENT_BOUND:,} different tags"
+        return ""
+
+    def absorb(self, told: NDArray[np.int64]) -> None:
+        """Count what :meth:`told` says of packets behind ours in the same capture."""
+        for key, _, first in told.tolist():
+            _tally(self.table, key, first)
+        order = np.argsort(self.table[:EVENT_SLOTS, 0])
+        at = order[np.searchsorted(self.table[order, 0], told[:, 0])]
+        self.table[at, 1] += told[:, 1] - 1  # one each is counted above
+
     def clear(self) -> None:
         """Forget everything: a new capture begins."""
         self.table[:] = 0

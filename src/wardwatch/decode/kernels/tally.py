@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # What ``stamps`` holds, in and out.
-FIRST, LAST, PREVIOUS, JUMPS, CUT, STAMPS = range(6)
-"""Earliest and latest stamp; the last one; steps that were jumps; packets that are cut."""
+FIRST, LAST, BEGAN, PREVIOUS, JUMPS, CUT, STAMPS = range(7)
+"""Earliest and latest stamp; those of the first and of the last packet that bears one; steps that
+were jumps; packets that are cut."""
 
 UNKNOWN_TIME = -(2**63)
 
@@ -38,6 +39,7 @@ def tally(
     """Count the packets of a block; ``interfaces`` has room for all of theirs."""
     earliest = int(stamps[FIRST])
     latest = int(stamps[LAST])
+    began = int(stamps[BEGAN])
     previous = int(stamps[PREVIOUS])
     jumps = stamps[JUMPS]
     cut = stamps[CUT]
@@ -47,6 +49,7 @@ def tally(
             if previous == UNKNOWN_TIME:
                 earliest = t
                 latest = t
+                began = t
             elif t - previous < -back or t - previous > forward:
                 jumps += 1
             earliest = min(earliest, t)
@@ -62,6 +65,7 @@ def tally(
         interfaces[np.uint64(interface[i])] += 1
     stamps[FIRST] = earliest
     stamps[LAST] = latest
+    stamps[BEGAN] = began
     stamps[PREVIOUS] = previous
     stamps[JUMPS] = jumps
     stamps[CUT] = cut
