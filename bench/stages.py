@@ -87,7 +87,15 @@ def profile(path: str) -> dict[str, float]:
     from wardwatch.decode.conversations import ConversationTable
     from wardwatch.decode.kernels import duplicates, headers, select, stations, young
     from wardwatch.inventory import identify
-    from wardwatch.observe import engine, fast_rows, messages, observer, streams, tables
+    from wardwatch.observe import (
+        datagrams,
+        engine,
+        fast_rows,
+        messages,
+        observer,
+        streams,
+        tables,
+    )
     from wardwatch.observe import young as observe_young
     from wardwatch.ui import report
     from wardwatch.watch import audit
@@ -105,7 +113,7 @@ def profile(path: str) -> dict[str, float]:
         (observe_young.Young, "settle", "TLS in rows"),
         (observer.Tally, "take", "account of the capture"),
         (streams.Streams, "_segment", "messages one by one (TCP, rare datagrams)"),
-        (messages.Messages, "_message", "messages one by one (TCP, rare datagrams)"),
+        (datagrams.Datagrams, "read", "messages one by one (TCP, rare datagrams)"),
         (fast_rows.FastRows, "dns", "DNS, DHCP, ARP in bulk"),
         (fast_rows.FastRows, "dhcp", "DNS, DHCP, ARP in bulk"),
         (fast_rows.FastRows, "arp", "DNS, DHCP, ARP in bulk"),

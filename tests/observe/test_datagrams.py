@@ -374,3 +374,35 @@ def test_a_table_with_more_speakers_than_fit_is_not_absorbed(monkeypatch):
     assert "control" in ward.read.can_absorb_speakers(told)
     assert "control" in Ward().read.can_absorb_speakers(counting(said, 0, 2).read.speakers())
     assert counting(said, 0, 1).read.can_absorb_speakers(told) == ""
+
+
+def test_a_plain_neighbour_message_binds_what_the_parser_binds(monkeypatch):
+    chance = random.Random(6)
+    sent = []
+    for _ in range(1200):
+        kind, option = chance.choice([135, 136, 135, 136, 137]), chance.choice([1, 2, 2, 1, 3, 25])
+        units = chance.choice([1, 1, 1, 1, 2, 0])
+        target = chance.choice([bytes(16), chance.randbytes(16), bytes(10) + b"\xff\xff\x0a\0\0\5"])
+        payload = bytes([kind, 0, 0, 0, 0, 0, 0, 0]) + target + bytes([option, units])
+        payload += chance.randbytes(6) + bytes(chance.choice([0, 0, 0, 0, 8]))
+        payload = payload[: len(payload) - chance.choice([0, 0, 0, 0, 1])]
+        claimed = len(payload) + chance.choice([0, 0, 0, 8])
+        sent.append((payload, at(src=chance.choice(["fe80::9", "::", "2001:db8::1"])), claimed))
+
+    def told():
+        ward = Ward()
+        for payload, where, claimed in sent:
+            ward.read.read(kinds.KIND_ICMP6, payload, where, claimed=claimed)
+        return ward.bindings, ward.anomalies, ward.read.parser_calls
+
+    plain = []
+    step = Datagrams._plain_neighbor
+    monkeypatch.setattr(
+        Datagrams,
+        "_plain_neighbor",
+        lambda *given: plain.append(step(*given)) or plain[-1],
+    )
+    shortly = told()
+    monkeypatch.setattr(Datagrams, "_plain_neighbor", lambda *_: False)
+    assert shortly == told()
+    assert 50 < sum(plain) < 300

@@ -324,7 +324,11 @@ def test_the_short_way_of_a_segment_ends_where_the_long_one_does() -> None:
         two, _ = heard(seed, False)
         shortened += taken
         assert one.sessions._buffered == two.sessions._buffered
-        assert list(one.sessions._flows) == list(two.sessions._flows)
+        there = [
+            [[(f.number, s.next, s._acked) for s in f.streams] for f in t.sessions._flows.values()]
+            for t in (one, two)
+        ]
+        assert there[0] == there[1]
         for table in ("ftp", "http", "banners", "logins", "anomalies", "transfers"):
             strip = [{**row, "secret": ""} for row in two.rows(table)]
             assert [{**row, "secret": ""} for row in one.rows(table)] == strip, (seed, table)

@@ -24,6 +24,7 @@ from wardwatch.decode.wire import (
     tftp,
     wifi,
 )
+from wardwatch.observe.text import ip6_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -213,6 +214,8 @@ class Datagrams:
     def _icmpv6(
         self, payload: bytes, where: Where, claimed: int, extension_headers: bool = False
     ) -> None:
+        if self._plain_neighbor(payload, where, claimed):
+            return
         message, anomalies = icmpv6.parse(payload, claimed)
         if message is not None:
             if message.type == icmpv6.UNREACHABLE:
@@ -257,6 +260,24 @@ class Datagrams:
             mac, ip = message.lladdr(icmpv6.SOURCE_LLADDR), where.src
         if mac and ip not in ("", "::"):
             self.on_binding(where.segment, mac, ip, "nd", where)
+
+    def _plain_neighbor(self, payload: bytes, where: Where, claimed: int) -> bool:
+        """Take a solicitation or advertisement with one option, as nearly all are, in one step.
+
+        RFC 4861 §4.3, §4.4. ``False``: it is none, and nothing was done.
+        """
+        if len(payload) != 32 or claimed > 32 or payload[25] != 1:
+            return False
+        kind, option = payload[0], payload[24]
+        if kind == icmpv6.NEIGHBOR_SOLICITATION and option == icmpv6.SOURCE_LLADDR:
+            ip = where.src
+        elif kind == icmpv6.NEIGHBOR_ADVERTISEMENT and option == icmpv6.TARGET_LLADDR:
+            ip = ip6_of(payload[8:24])
+        else:
+            return False
+        if ip not in ("", "::"):
+            self.on_binding(where.segment, payload[26:].hex(":"), ip, "nd", where)
+        return True
 
     def _unreachable(
         self, code: int, quoted: icmp.Quoted | None, where: Where, *, ipv6: bool

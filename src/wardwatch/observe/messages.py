@@ -9,7 +9,15 @@ import numpy as np
 from wardwatch.decode import columns as kinds
 from wardwatch.decode.kernels import select
 from wardwatch.decode.kernels.conversations import OTHERS
-from wardwatch.decode.kernels.young import ROW, TOLD, columns_of, told_rows
+from wardwatch.decode.kernels.young import (
+    CLAIMED,
+    LENGTH,
+    ROW,
+    START,
+    TOLD,
+    columns_of,
+    told_rows,
+)
 from wardwatch.observe import discovery
 from wardwatch.observe.bindings import Bindings
 from wardwatch.observe.conversations import write_conversations
@@ -78,8 +86,21 @@ class Messages(Side):
             rows, count = chosen.rows(which)
             if count:
                 bulk(block, columns, rows, count, places.segment, places.names, chosen.asked)
+        octets = block.arena.data
         for told in self._told(block, columns, np.flatnonzero(chosen.asked[: block.n])):
-            self._message(block, columns, told[ROW], cited(places.names, told))
+            i, start = told[ROW], told[START]
+            kind = int(columns.kind[i])
+            where = cited(places.names, told)
+            if kind == kinds.KIND_FRAGMENT:
+                self._fragment(block, columns, i, where)
+                continue
+            self._datagrams.read(
+                kind,
+                bytes(octets[start : start + told[LENGTH]]) if start >= 0 else b"",
+                where,
+                claimed=told[CLAIMED],
+                extension_headers=bool(columns.extensions[i]),
+            )
         rows, count = chosen.rows(select.DISCOVERY)
         for told in self._told(block, columns, rows[:count]):
             payload = payload_of(block, columns, told[ROW])
@@ -118,12 +139,8 @@ class Messages(Side):
         return told
 
     def _message(self, block: PacketBlock, columns: PacketColumns, i: int, where: Where) -> None:
-        kind = int(columns.kind[i])
-        if kind == kinds.KIND_FRAGMENT:
-            self._fragment(block, columns, i, where)
-            return
         self._datagrams.read(
-            kind,
+            int(columns.kind[i]),
             payload_of(block, columns, i),
             where,
             claimed=int(columns.payload_claimed[i]),

@@ -26,6 +26,12 @@ def ip_of(net: int, high: int, low: int) -> str:
     return ""
 
 
+@lru_cache(maxsize=16_384)
+def ip6_of(raw: bytes) -> str:
+    """Sixteen octets of a message as an address."""
+    return ip6_text(raw)
+
+
 def printable(text: str) -> str:
     """Text from outside with control and unprintable characters escaped, on one line."""
     if text.isprintable():

@@ -7,6 +7,7 @@ it must keep at all, so that patient segments never get here.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import msgspec
 
@@ -91,8 +92,12 @@ def _at(fields: list[bytes], index: int) -> bytes:
     return fields[index] if index < len(fields) else b""
 
 
+@lru_cache(maxsize=1024)
 def _parts(field: bytes, component: bytes, most: int) -> str:
-    """The first components, joined with the usual ``^`` whatever the message uses."""
+    """The first components, joined with the usual ``^`` whatever the message uses.
+
+    A device says the same few in every message.
+    """
     return text(b"^".join(field.split(component)[:most]), _SHOWN)
 
 
