@@ -135,6 +135,8 @@ class Young:
             for told in before:
                 read(told, ())
             read(last, pieces)
+            if i == n:
+                return
             if table.generation != generation:
                 generation = table.generation
                 table.find(columns, i, n)
