@@ -93,6 +93,7 @@ def profile(path: str) -> dict[str, float]:
         fast_rows,
         messages,
         observer,
+        sessions,
         streams,
         tables,
     )
@@ -112,6 +113,7 @@ def profile(path: str) -> dict[str, float]:
         (young, "next_rows", "young conversations (TLS by kernel)"),
         (observe_young.Young, "settle", "TLS in rows"),
         (observer.Tally, "take", "account of the capture"),
+        (sessions.Sessions, "go_on", "messages one by one (TCP, rare datagrams)"),
         (streams.Streams, "_segment", "messages one by one (TCP, rare datagrams)"),
         (datagrams.Datagrams, "read", "messages one by one (TCP, rare datagrams)"),
         (fast_rows.FastRows, "dns", "DNS, DHCP, ARP in bulk"),
