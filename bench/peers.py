@@ -212,7 +212,7 @@ def wanted(capture: Path, small: Path, work: Path, folder: Path) -> list[Peer]:
         ),
         Peer(
             "suricata",
-            # its packets in one thread: no more CPU time than with its several, and steadier
+            # its packets in one thread: about the CPU time of its several, and steadier
             _afresh(
                 work / "suricata-logs", *engine, "-r", file, "-l", ".", "-S", "/dev/null", "-k", "none",
                 "--runmode", "single",
