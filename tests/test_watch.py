@@ -1,18 +1,26 @@
 """wardwatch.watch"""
 
 import os
+import random
 import stat
 from pathlib import Path
 
 import msgspec
 import pytest
+from bench.mix import write as write_mix
+from tests import demo_audits
+from tests.shared import CAPTURES, needs_shared
 from tests.ui import audits
 from tests.ui.test_cli import arp_capture
 
 import wardwatch
 from wardwatch.errors import CaptureError, OutputError, SiteError
+from wardwatch.inventory import together
 from wardwatch.model.judgement import State
 from wardwatch.model.site import Site
+from wardwatch.observe import apart
+from wardwatch.ui.render import page, report_json
+from wardwatch.ui.report import build
 from wardwatch.watch import private_folder
 
 
@@ -104,3 +112,48 @@ def test_a_folder_others_use_is_not_closed_to_them(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"holds other things.*--out"):
         private_folder(shared)
     assert stat.S_IMODE(shared.stat().st_mode) == 0o755
+
+
+@pytest.mark.parametrize("attacked", [False, True], ids=["clean", "attacked"])
+def test_two_threads_judge_as_one(attacked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    days = demo_audits.days()
+    capture, site = (days.attacked, days.site_attacked) if attacked else (days.clean, days.site)
+
+    def told() -> tuple[str, str]:
+        report = build(wardwatch.audit([capture], site=site, inventory=days.listed))
+        return report_json(report), page(report)
+
+    monkeypatch.setattr(together, "is_worth_it", lambda scene: False)
+    expected = told()
+    began = []
+    monkeypatch.setattr(together, "is_worth_it", lambda scene: began.append(scene) or True)
+    for _ in range(3):
+        assert told() == expected
+    assert len(began) == 3
+
+
+@needs_shared
+def test_two_threads_judge_shared_captures_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = (".pcap", ".pcapng", ".cap")
+    paths = sorted(p for p in CAPTURES.iterdir() if p.suffix in known)
+    for path in random.Random(23).sample(paths, 12):
+        told = []
+        for both in (False, True):
+            monkeypatch.setattr(together, "is_worth_it", lambda scene, both=both: both)
+            try:
+                told.append(report_json(build(wardwatch.audit([path]))))
+            except CaptureError as error:
+                told.append(str(error))
+        assert told[0] == told[1]
+
+
+def test_what_a_caller_needs_is_loaded_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setattr(apart, "is_worth_it", lambda paths: True)
+    write_mix(tmp_path / "mix.pcap", 1, seed=3)
+    called: list[str] = []
+    found = wardwatch.audit([tmp_path / "mix.pcap"], meanwhile=lambda: called.append("here"))
+    assert found.packets
+    assert called == ["here"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,6 +73,7 @@ def audit(
     out: str | Path | None = None,
     key_file: str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
+    meanwhile: Callable[[], object] | None = None,
 ) -> Audit:
     """Read captures and answer: which devices, which advisories, which measures, who attacks.
 
@@ -79,39 +81,57 @@ def audit(
     list as CSV, ``shelf`` the folder of the advisories the hospital imported (without it, our own
     records of the infusion pumps stand alone), ``out`` a folder whose ``evidence/`` receives the tables as Parquet (without it
     they live in a temporary folder as long as the value does). ``progress`` is called with
-    (bytes read, bytes in all or -1).
+    (bytes read, bytes in all or -1), and ``meanwhile`` in a thread besides where a second core
+    reads a long capture: a caller may load there what it needs afterwards.
 
     Raises :class:`~wardwatch.errors.CaptureError` when no file could be read at all,
     :class:`~wardwatch.errors.SiteError` and :class:`~wardwatch.errors.InventoryError` for the
     other two files.
     """
-    from wardwatch.advise import advise
-    from wardwatch.detect import detect
-    from wardwatch.inventory.identify import inventory as identify
     from wardwatch.inventory.register import read_list
-    from wardwatch.inventory.scene import Scene
     from wardwatch.inventory.site_file import read_site
     from wardwatch.observe.engine import observe
-    from wardwatch.verify import verify
+
+    def load() -> None:
+        _load()
+        if meanwhile is not None:
+            meanwhile()
 
     stated = site if isinstance(site, Site) else read_site(site) if site is not None else Site()
     listed, complaints = read_list(inventory) if inventory is not None else ((), ())
     folder = None if out is None else private_folder(Path(out)) / "evidence"
     seen = observe(
-        paths, out=folder, key_file=key_file, progress=progress, known_secrets=stated.secret
+        paths,
+        out=folder,
+        key_file=key_file,
+        progress=progress,
+        known_secrets=stated.secret,
+        meanwhile=load,
     )
+    # Not needed before, and loaded already where that was of use.
+    from wardwatch.advise import advise
+    from wardwatch.detect import questions as techniques
+    from wardwatch.inventory.identify import inventory as identify
+    from wardwatch.inventory.scene import Scene
+    from wardwatch.inventory.together import together
+    from wardwatch.verify import questions as measures
+
     devices = identify(seen.tables, listed)
     end = seen.tables.ask("SELECT max(last_ts) AS t FROM captures WHERE packets > 0")[0].t
     scene = Scene(tables=seen.tables, devices=devices, site=stated, now=end or 0)
-    advised = advise(devices, Path(shelf) if shelf is not None else None)
+    known = Path(shelf) if shelf is not None else None
+    measured, sought = measures(), techniques()
+    advised, *judged = together(
+        scene, [lambda scene: advise(scene.devices, known), *measured, *sought]
+    )
     return Audit(
         tables=seen.tables,
         devices=devices,
         advisories=advised.advisories,
         matches=advised.matches,
         shelved=advised.documents,
-        verdicts=verify(scene),
-        findings=detect(scene),
+        verdicts=tuple(chain.from_iterable(judged[: len(measured)])),
+        findings=tuple(chain.from_iterable(judged[len(measured) :])),
         site=stated,
         assumed=(
             *_assumptions(stated, given=site is not None),
@@ -127,6 +147,17 @@ def audit(
         damaged=seen.damaged or bool(seen.refused),
         parser_calls=seen.parser_calls,
     )
+
+
+def _load() -> None:
+    """Load what judges, and what it is told by: it takes as long as two questions in ten."""
+    import duckdb  # noqa: F401
+
+    from wardwatch import advise, detect, verify  # noqa: F401
+    from wardwatch.inventory import identify  # noqa: F401
+    from wardwatch.inventory.rulebook import rulebook
+
+    rulebook()
 
 
 def private_folder(folder: Path) -> Path:

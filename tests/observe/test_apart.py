@@ -5,6 +5,8 @@ import gzip
 import os
 import random
 import signal
+import threading
+import time
 
 import pytest
 from bench.mix import write as write_mix
@@ -224,3 +226,19 @@ def test_nothing_stays_behind(mix, tmp_path, monkeypatch) -> None:
     assert list((tmp_path / "t").iterdir()) == []
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
+
+
+def test_what_is_to_be_done_meanwhile_is_done_by_the_end(mix, tmp_path) -> None:
+    before = rows([mix], tmp_path / "key", 2)
+    done = []
+
+    def load() -> None:
+        time.sleep(0.3)
+        done.append(threading.current_thread())
+
+    assert rows([mix], tmp_path / "key", 2, meanwhile=load) == before
+    assert len(done) == 1
+    assert done[0] is not threading.current_thread()
+    assert not done[0].is_alive()
+    assert rows([mix], tmp_path / "key", 1, meanwhile=load) == before
+    assert len(done) == 1

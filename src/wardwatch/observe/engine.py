@@ -7,6 +7,7 @@ ordinary messages); only packets that carry an answer the kernels leave open rea
 from __future__ import annotations
 
 import contextlib
+import threading
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from wardwatch.errors import CaptureError
 from wardwatch.observe.tables import Spool, Tables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from wardwatch.model.site import KnownSecret
 
@@ -50,6 +51,7 @@ def observe(
     idle_s: float = 0.0,
     threads: int = 0,
     processes: int = 0,
+    meanwhile: Callable[[], object] | None = None,
 ) -> Observed:
     """Read captures, in the order of their first packets, and fill the evidence tables.
 
@@ -57,7 +59,8 @@ def observe(
     ones live in a temporary folder as long as the value. ``progress`` is called with (bytes read,
     bytes in all or -1). ``idle_s`` ends a conversation after so many seconds of silence; 0 never.
     ``threads`` 1 keeps all work in the caller's; ``processes`` 2 lets another process read what
-    is TCP, 0 where that saves time; the tables are the same. Raises
+    is TCP, 0 where that saves time; the tables are the same. Where it does, ``meanwhile`` is called
+    in a thread besides: what the caller needs afterwards is loaded while two cores read. Raises
     :class:`~wardwatch.errors.CaptureError` when no file could be read at all; otherwise files
     that could not be read are named in :attr:`Observed.refused`.
     """
@@ -107,11 +110,27 @@ def observe(
             contextlib.suppress(Lost),
             closing(Apart(files, given, idle_s=idle_s, lasting=folder is not None)) as apart,
             at_rest(),
+            # Behind the fork: what a thread has locked stays locked in the copy.
+            _besides(meanwhile),
         ):
             return run(apart)
         # It was ended from outside, or a file grew meanwhile: what was written is written over.
     with at_rest():
         return run(None)
+
+
+@contextlib.contextmanager
+def _besides(work: Callable[[], object] | None) -> Iterator[None]:
+    """Another thread does ``work`` meanwhile, and has done it at the end."""
+    if work is None:
+        yield
+        return
+    thread = threading.Thread(target=work, name="meanwhile")
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
 
 
 def write_evidence(

@@ -8,6 +8,7 @@ DuckDB in process.
 
 from __future__ import annotations
 
+import itertools
 import re
 import shutil
 import tempfile
@@ -388,7 +389,7 @@ class Tables:
         self._counts = {} if counts is None else counts
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._opened: set[str] = set()
-        self._beside = 0
+        self._numbers = itertools.count(1)
 
     @classmethod
     def of(cls, **rows: Iterable[Mapping[str, Any]]) -> Tables:
@@ -411,6 +412,16 @@ class Tables:
         if unknown := rows.keys() - BY_NAME.keys():
             raise KeyError(sorted(unknown))
         return cls(memory=memory)
+
+    def beside(self) -> Tables:
+        """The same evidence for another thread to ask; what either lays or settles both may join.
+
+        A connection of DuckDB answers one question at a time.
+        """
+        other = Tables(self.folder, self._memory, self, self._counts, self._files)
+        other._connection = self._asked().cursor()
+        other._numbers = self._numbers
+        return other
 
     def rows(self, table: str) -> int:
         """How many rows a table has."""
@@ -471,14 +482,14 @@ class Tables:
         connection.register(
             "given", pa.table({k: pa.array(v, pa.string()) for k, v in columns.items()})
         )
-        connection.execute(f"CREATE TEMP TABLE {name} AS FROM given")
+        connection.execute(f"CREATE TABLE {name} AS FROM given")
         connection.unregister("given")
         return name
 
     def settle(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[str, int]:
         """Keep the answer to a question as one more table, for others to ask; its name and rows."""
         name = self._new("settled")
-        ((rows,),) = self.ask(f"CREATE TEMP TABLE {name} AS {sql}", parameters)
+        ((rows,),) = self.ask(f"CREATE TABLE {name} AS {sql}", parameters)
         return name, rows
 
     def forget(self, name: str) -> None:
@@ -494,8 +505,7 @@ class Tables:
         return (self.folder / f"{table}.parquet",)
 
     def _new(self, kind: str) -> str:
-        self._beside += 1
-        return f"{kind}_{self._beside}"
+        return f"{kind}_{next(self._numbers)}"
 
     def _asked(self) -> duckdb.DuckDBPyConnection:
         if self._connection is None:
@@ -514,4 +524,4 @@ class Tables:
             elif self.folder is not None:
                 paths = (str(path).replace("'", "''") for path in self._paths(name))
                 listed = ", ".join(f"'{path}'" for path in paths)
-                connection.execute(f'CREATE VIEW "{name}" AS FROM read_parquet([{listed}])')
+                connection.execute(f'CREATE TEMP VIEW "{name}" AS FROM read_parquet([{listed}])')

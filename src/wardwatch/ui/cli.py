@@ -176,6 +176,7 @@ def audit(
             out=out,
             key_file=key_file,
             progress=progress,
+            meanwhile=_load_page if out is not None else None,
         )
     from wardwatch.ui.render import print_summary, report_json, write_report
     from wardwatch.ui.report import build
@@ -344,6 +345,13 @@ def drill(
 statement.add(app)
 app.add_typer(advisories.app)
 app.add_typer(twin.app)
+
+
+def _load_page() -> None:
+    """Load what the page is made with."""
+    import jinja2  # noqa: F401
+
+    from wardwatch.ui import render, report  # noqa: F401
 
 
 def _not_beside_the_key(out: Path | None, key_file: Path | None) -> None:

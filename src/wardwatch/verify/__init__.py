@@ -24,7 +24,7 @@ from wardwatch.verify import (
 )
 from wardwatch.verify.minimums import Minimums
 
-__all__ = ["CHECKS", "Check", "Minimums", "verify"]
+__all__ = ["CHECKS", "Check", "Minimums", "questions", "verify"]
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -58,6 +58,15 @@ CHECKS: tuple[Check, ...] = (
 """Every check, in reading order."""
 
 
+def questions(minimums: Minimums = Minimums()) -> list[Callable[[Scene], tuple[Verdict, ...]]]:  # noqa: B008
+    """What :func:`verify` asks, check by check."""
+
+    def of(check: Check) -> Callable[[Scene], tuple[Verdict, ...]]:
+        return lambda scene: tuple(check.function(scene, minimums))
+
+    return list(map(of, CHECKS))
+
+
 def verify(scene: Scene, minimums: Minimums = Minimums()) -> tuple[Verdict, ...]:  # noqa: B008
     """A verdict for every subject of every measure."""
-    return tuple(verdict for check in CHECKS for verdict in check.function(scene, minimums))
+    return tuple(verdict for ask in questions(minimums) for verdict in ask(scene))
