@@ -113,16 +113,20 @@ def audit(
     from wardwatch.detect import questions as techniques
     from wardwatch.inventory.identify import inventory as identify
     from wardwatch.inventory.scene import Scene
-    from wardwatch.inventory.together import together
+    from wardwatch.inventory.together import is_worth_it, together
+    from wardwatch.signs.ahead import AHEAD
     from wardwatch.verify import questions as measures
 
-    devices = identify(seen.tables, listed)
     end = seen.tables.ask("SELECT max(last_ts) AS t FROM captures WHERE packets > 0")[0].t
-    scene = Scene(tables=seen.tables, devices=devices, site=stated, now=end or 0)
+    scene = Scene(tables=seen.tables, devices=(), site=stated, now=end or 0)
+    # One thread asks nothing ahead: what nobody needs would not have been asked.
+    threads, ahead = (2, AHEAD) if is_worth_it(scene) else (1, ())
+    devices, *_ = together(scene, [lambda scene: identify(scene.tables, listed), *ahead], threads)
+    scene = scene.with_devices(devices)
     known = Path(shelf) if shelf is not None else None
     measured, sought = measures(), techniques()
     advised, *judged = together(
-        scene, [lambda scene: advise(scene.devices, known), *measured, *sought]
+        scene, [lambda scene: advise(scene.devices, known), *measured, *sought], threads
     )
     return Audit(
         tables=seen.tables,

@@ -92,7 +92,7 @@ def quarrel(seed: int) -> Ward:
 
 def test_what_need_not_be_asked_has_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     left_out, told = 0, set()
-    for seed in range(400):
+    for seed in range(120):
         scene = quarrel(seed).scene()
         short = claims(scene, 60.0)
         found = [tuple(row) for row in rows_of(scene, *short)]
@@ -104,5 +104,5 @@ def test_what_need_not_be_asked_has_no_answer(monkeypatch: pytest.MonkeyPatch) -
         assert sorted(found) == sorted(expected)
         left_out += not short[0] and arp._disputed(scene)
         told |= {row[10] for row in found}
-    assert left_out > 20
+    assert left_out > 5
     assert told >= {"still there", "traffic moved"}

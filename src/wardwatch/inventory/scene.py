@@ -56,9 +56,15 @@ class Scene(msgspec.Struct, frozen=True, dict=True):
                     self._told[key] = answer()
         return cast("T", self._told[key])
 
+    def with_devices(self, devices: tuple[Device, ...]) -> Scene:
+        """The same evidence once its devices are known; what was told of it before stays told."""
+        return self._sharing(msgspec.structs.replace(self, devices=devices))
+
     def beside(self) -> Scene:
         """The same scene for another thread; what one was told, the other need not ask."""
-        other = msgspec.structs.replace(self, tables=self.tables.beside())
+        return self._sharing(msgspec.structs.replace(self, tables=self.tables.beside()))
+
+    def _sharing(self, other: Scene) -> Scene:
         other.__dict__.update(_told=self._told, _asking=self._asking)
         return other
 

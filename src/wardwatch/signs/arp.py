@@ -94,7 +94,7 @@ def claims(scene: Scene, still_s: float) -> tuple[str, list[Any]]:
         if server.confirmed
         for mac in server.macs
     ]
-    contested, moved = scene.once("arp possible", lambda: _possible(scene))
+    contested, moved = possible(scene)
     asked = [
         question
         for question, possible in ((_STILL_THERE, contested), (_MOVED, moved), (_NEIGHBOUR, named))
@@ -174,11 +174,15 @@ def claims(scene: Scene, still_s: float) -> tuple[str, list[Any]]:
     return sql, [friends(scene), *columns]
 
 
-def _possible(scene: Scene) -> tuple[bool, bool]:
+def possible(scene: Scene) -> tuple[bool, bool]:
     """Whether anybody claimed an address that another used, and whether one passed to another MAC.
 
     Both are necessary for signs, no more: a short question, where planning the long one costs most.
     """
+    return scene.once("arp possible", lambda: _possible(scene))
+
+
+def _possible(scene: Scene) -> tuple[bool, bool]:
     (row,) = scene.tables.ask(
         f"""
         SELECT coalesce(bool_or(contested), false) AS contested,
