@@ -50,9 +50,28 @@ def called(folder: Path) -> Called:
         demo(1, folder / "demo")
         for path in sorted(folder.rglob("*.pcap*")):
             observe([path])
+        _shared_by_two(folder / "mix.pcap")
     finally:
         border.bitcode_of = plain
     return found
+
+
+def _shared_by_two(path: Path) -> None:
+    """One vantage takes in what another tells: captures as small as ours are not shared by two."""
+    from wardwatch.capture import open_capture
+    from wardwatch.decode.columns import PacketColumns
+    from wardwatch.decode.kernels import headers
+    from wardwatch.observe.tables import Spool
+    from wardwatch.observe.vantage import Vantage
+
+    one, other = Vantage(Spool()), Vantage(Spool(), part=True)
+    with open_capture(path, 1) as reader:
+        for block in reader:
+            columns = PacketColumns.of_size(block.n)
+            headers.decode_block(block, columns, headers.Events())
+            for vantage in (one, other):
+                vantage.take(block, columns, reader.interfaces, headers.TUNNELS)
+    one.absorb(other.told())
 
 
 def made(found: Called) -> bytes:

@@ -38,7 +38,8 @@ class Places:
         from wardwatch.decode.kernels import stations
 
         self._k = stations
-        self._aliases = Aliases()
+        self.aliases = Aliases()
+        """Which interfaces count as one."""
         self._slots = np.zeros(MOST_SEGMENTS * 4, np.int32)
         self.segments = np.zeros((MOST_SEGMENTS, stations.SEG_WIDTH), np.int64)
         """Rows of the segments met, of which other kernels count in further columns."""
@@ -64,7 +65,7 @@ class Places:
             block.capture,
             block.link,
             block.interface,
-            self._aliases.of_block(block, interfaces),
+            self.aliases.of_block(block, interfaces),
             columns.vlan,
             columns.outer_tag,
             columns.tunnel,
@@ -82,17 +83,35 @@ class Places:
                 outer_tag=row[k.SEG_OUTER_TAG],
                 tunnel=tunnels[row[k.SEG_TUNNEL]] if row[k.SEG_TUNNEL] else "",
                 tunnel_id=row[k.SEG_TUNNEL_ID],
-                suffix=self._aliases.suffix.get((row[k.SEG_CAPTURE], row[k.SEG_ALIAS]), ""),
+                suffix=self.aliases.suffix.get((row[k.SEG_CAPTURE], row[k.SEG_ALIAS]), ""),
             )
             self.names.append(name)
+
+    def can_absorb(self, aliases: dict[tuple[int, str], int]) -> str:
+        """Why segments of interfaces with these ``aliases`` cannot be taken for ours; or ``""``."""
+        if any(self.aliases.of.get(key) != number for key, number in aliases.items()):
+            return "the interfaces were met in another order"
+        return ""
+
+    def absorb(self, later: NDArray[np.int64], names: Sequence[str]) -> NDArray[np.int64]:
+        """Count segments, and their ``names``, of packets behind ours ⇒ (n,) the row of each here.
+
+        ``later`` (n, SEG_WIDTH) are those in use elsewhere.
+        """
+        where = np.zeros(len(later), np.int64)
+        self._k.absorb_segments(later, self.segments, self._slots, self.used, where)
+        self.names += [
+            name for name, row in zip(names, where.tolist(), strict=True) if row >= len(self.names)
+        ]
+        return where
 
 
 class Aliases:
     """Which interfaces of each capture count as one, and how their segments are marked."""
 
     def __init__(self) -> None:
-        self._of: dict[tuple[int, int], int] = {}
-        self._names: dict[tuple[int, str], int] = {}
+        self.of: dict[tuple[int, str], int] = {}
+        """By capture and an interface's name, in the order in which they were met."""
         self._arrays: dict[int, NDArray[np.int32]] = {}
         self.suffix: dict[tuple[int, int], str] = {}
         """By capture and alias: ``""`` for the first, ``@name`` for others."""
@@ -128,11 +147,11 @@ class Aliases:
     def _alias(self, capture: int, index: int, name: str) -> int:
         label = printable(name)[:LONGEST_INTERFACE_NAME] or str(index)
         key = (capture, label)
-        if key not in self._names:
-            number = sum(1 for c, _ in self._names if c == capture)
-            self._names[key] = number
+        if key not in self.of:
+            number = sum(1 for c, _ in self.of if c == capture)
+            self.of[key] = number
             self.suffix[capture, number] = f"@{label}" if number else ""
-        return self._names[key]
+        return self.of[key]
 
 
 def segment_name(

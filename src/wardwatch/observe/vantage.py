@@ -6,12 +6,12 @@ tables, which are of fixed size whatever the traffic.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from wardwatch.model.values import NS
-from wardwatch.observe.segments import Places
+from wardwatch.model.values import NS, UNKNOWN_TIME
+from wardwatch.observe.segments import MOST_SEGMENTS, Places
 from wardwatch.observe.spelled import ips, macs, spelled
 
 if TYPE_CHECKING:
@@ -51,11 +51,45 @@ WRITE_SPELLS = 4_096
 """Spells that have ended are written in pieces of so many."""
 
 
+MOST_SPELLS = 1 << 19
+"""Ended spells that a part keeps: 50 MB; a ward's day has some ten thousand."""
+
+
+class Part(NamedTuple):
+    """What one vantage knows of the packets it took, for the one that took those before them.
+
+    Plain arrays, whose columns :mod:`~wardwatch.decode.kernels.stations` names: pickle takes them
+    to another process. They are the vantage's own, good until it takes another block.
+    """
+
+    aliases: dict[tuple[int, str], int]
+    """Of the interfaces, as :class:`~wardwatch.observe.segments.Aliases` tells."""
+    names: list[str]
+    """Of the segments."""
+    segments: NDArray[np.int64]
+    stations: NDArray[np.int64]
+    pairs: NDArray[np.int64]
+    bindings: NDArray[np.int64]
+    """Every address of every station."""
+    spells: NDArray[np.int64]
+    """Spells that have ended."""
+    recent: tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]
+    """The last frames, as :func:`~wardwatch.decode.kernels.duplicates.recent` makes them."""
+    missed: int
+    """What a bound turned away."""
+    spells_lost: bool
+    """Whether more than ``MOST_SPELLS`` have ended."""
+
+
 class Vantage:
     """Takes every block; knows the segment of every packet of the last one."""
 
-    def __init__(self, spool: Spool) -> None:
-        """Rows go to ``spool``."""
+    def __init__(self, spool: Spool, *, part: bool = False) -> None:
+        """Rows go to ``spool``.
+
+        As a ``part`` it writes none, and keeps what :meth:`told` tells instead: it takes packets
+        of a capture behind those that another vantage takes, and is not finished.
+        """
         from wardwatch.decode.kernels import duplicates, stations
 
         self._spool = spool
@@ -70,11 +104,16 @@ class Vantage:
         self._bindings = np.zeros((MOST_BINDINGS, s.BIND_WIDTH), np.int64)
         self._binding_slots = np.zeros(MOST_BINDINGS * 4, np.int32)
         self._used = self.places.used
-        self._options = np.array([SPELL_SILENCE_NS, MOST_IPS, LONGEST_WIRE], np.int64)
+        # Which are the first addresses of a station only the one who took what came before can say.
+        most_ips = MOST_BINDINGS if part else MOST_IPS
+        self._options = np.array([SPELL_SILENCE_NS, most_ips, LONGEST_WIRE], np.int64)
+        self._part = part
+        self._spells_lost = False
         self._recent = duplicates.recent()
         self._windows = np.array([MIRROR_NS, ROUTED_NS], np.int64)
         self._spells = np.zeros((0, s.STA_WIDTH), np.int64)
         self._ended: list[NDArray[np.int64]] = []
+        self._waiting = 0
         self._copies = np.zeros(0, np.uint8)
 
     @property
@@ -104,8 +143,7 @@ class Vantage:
         if not n:
             return
         self.places.take(block, columns, interfaces, tunnels)
-        if len(self._copies) < n:
-            self._copies = np.zeros(n, np.uint8)
+        if len(self._spells) < n:
             self._spells = np.zeros((n, self._k.STA_WIDTH), np.int64)
         signed = columns.signed
         ended = self._k.note_packets(
@@ -134,10 +172,108 @@ class Vantage:
             self._spells,
         )
         if ended:
-            self._ended.append(self._spells[:ended].copy())
-            if sum(map(len, self._ended)) >= WRITE_SPELLS:
-                self._write_spells()
-        copied = self._d.mark_copies(
+            self._keep(self._spells[:ended].copy())
+        if self._mark(block, columns):
+            copies = self._copies[:n]
+            for mark, column in (
+                (self._d.MIRROR_COPY, self._k.SEG_MIRRORED),
+                (self._d.ROUTED_COPY, self._k.SEG_ROUTED),
+            ):
+                rows, counts = np.unique(self.segment[:n][copies == mark], return_counts=True)
+                self._segments[rows, column] += counts
+
+    def begin_at(self, packets: int) -> None:
+        """Begin behind so many packets, less those that :meth:`warm` is then given."""
+        self._recent[2][0] = packets
+
+    def warm(self, block: PacketBlock, columns: PacketColumns) -> None:
+        """See frames that come before our first, whose copies may follow; nothing is counted.
+
+        Of the last :data:`~wardwatch.decode.kernels.duplicates.RECENT_ROWS` one is remembered.
+        """
+        self._mark(block, columns)
+
+    def told(self) -> Part:
+        """What this part knows, for :meth:`absorb` elsewhere."""
+        k, used = self._k, self._used
+        return Part(
+            aliases=self.places.aliases.of,
+            names=self.names,
+            segments=self._segments[: used[k.SEGMENTS]],
+            stations=self._stations[: used[k.STATIONS]],
+            pairs=self._pairs[: used[k.PAIRS]],
+            bindings=self._bindings[: used[k.BINDINGS]],
+            spells=np.concatenate([self._spells[:0], *self._ended]),
+            recent=self._recent,
+            missed=self.missed,
+            spells_lost=self._spells_lost,
+        )
+
+    def can_absorb(self, part: Part) -> str:
+        """Why :meth:`absorb` could not be exact; ``""`` where it will be. Nothing is changed."""
+        k = self._k
+        if part.spells_lost:
+            return f"more than {MOST_SPELLS:,} spells of activity ended behind"
+        if self.missed or part.missed:
+            return "segments, stations or bindings were turned away"
+        addresses = int(np.minimum(part.stations[:, k.STA_IPS], MOST_IPS).sum())
+        for kind, row, more, most in (
+            ("segments", k.SEGMENTS, len(part.segments), MOST_SEGMENTS),
+            ("stations", k.STATIONS, len(part.stations), MOST_STATIONS),
+            ("bindings", k.BINDINGS, addresses, MOST_BINDINGS),
+            # of these nothing tells whether a full table turned one away
+            ("pairs of stations", k.PAIRS, len(part.pairs), MOST_PAIRS - 1),
+        ):
+            if self._used[row] + more > most:
+                return f"there may be more than {most:,} {kind}"
+        rows = self._rows_of(part)
+        return (
+            self.places.can_absorb(part.aliases)
+            or self._gap_unknown(part, rows)
+            or self._spell_unknown(part, rows)
+        )
+
+    def absorb(self, part: Part) -> None:
+        """Take in what a part tells of the packets behind ours, where :meth:`can_absorb` allows.
+
+        It is then as if we had taken them: rows stand in the same order, and more blocks may
+        follow. The part must have been warmed with the frames before its first.
+        """
+        k = self._k
+        where = self.places.absorb(part.segments, part.names)
+        going_on = part.stations[part.stations[:, k.STA_PACKETS] > 0]
+        spells = np.concatenate([part.spells, going_on])
+        spells = spells[np.argsort(spells[:, k.STA_FIRST_PACKET], kind="stable")]
+        ended = np.zeros_like(spells)
+        count = k.absorb_stations(
+            part.stations,
+            part.pairs,
+            part.bindings,
+            spells,
+            where,
+            np.zeros(len(part.stations), np.int64),
+            np.zeros(len(part.bindings), np.int64),
+            self._segments,
+            self._stations,
+            self._station_slots,
+            self._pairs,
+            self._pair_slots,
+            self._bindings,
+            self._binding_slots,
+            self._used,
+            self._options,
+            ended,
+        )
+        self._keep(ended[:count].copy())
+        recent, keys, frames = self._recent
+        recent[:], keys[:], frames[:] = part.recent
+
+    def _mark(self, block: PacketBlock, columns: PacketColumns) -> int:
+        """Mark the copies of a block ⇒ how many there are."""
+        n, signed = block.n, columns.signed
+        if len(self._copies) < n:
+            self._copies = np.zeros(n, np.uint8)
+        return self._d.mark_copies(
             n,
             block.arena,
             block.offset,
@@ -157,14 +293,6 @@ class Vantage:
             *self._recent,
             self._copies,
         )
-        if copied:
-            copies = self._copies[:n]
-            for mark, column in (
-                (self._d.MIRROR_COPY, self._k.SEG_MIRRORED),
-                (self._d.ROUTED_COPY, self._k.SEG_ROUTED),
-            ):
-                rows, counts = np.unique(self.segment[:n][copies == mark], return_counts=True)
-                self._segments[rows, column] += counts
 
     def finish(self) -> None:
         """Write the bindings seen in packets and the spells that were still going on."""
@@ -225,11 +353,71 @@ class Vantage:
             )
         return found
 
+    def _rows_of(self, part: Part) -> list[int]:
+        """Our row of each segment of a part; -1 where we have none."""
+        k = self._k
+        key = [k.SEG_CAPTURE, k.SEG_ALIAS, k.SEG_AIR, k.SEG_VLAN, k.SEG_OUTER_TAG]
+        key += [k.SEG_TUNNEL, k.SEG_TUNNEL_ID]
+        mine = self._segments[: self._used[k.SEGMENTS], key].tolist()
+        rows = {tuple(told): row for row, told in enumerate(mine)}
+        return [rows.get(tuple(told), -1) for told in part.segments[:, key].tolist()]
+
+    def _gap_unknown(self, part: Part, rows: list[int]) -> str:
+        """Whether stamps go back at the border, and thus a segment's longest silence is not known.
+
+        Steps of a part up to our last stamp are no silences, and it tells the longest step alone.
+        """
+        k = self._k
+        for name, row, theirs in zip(part.names, rows, part.segments, strict=True):
+            ours = self._segments[row]
+            last = ours[k.SEG_LAST]
+            if (
+                row >= 0
+                and UNKNOWN_TIME not in (last, theirs[k.SEG_LAST])
+                and theirs[k.SEG_BEGAN] < last
+                and theirs[k.SEG_GAP_FROM] < last
+                and theirs[k.SEG_GAP] > ours[k.SEG_GAP]
+            ):
+                return f"stamps go back within the longest silence of {name}"
+        return ""
+
+    def _spell_unknown(self, part: Part, rows: list[int]) -> str:
+        """Whether a spell of ours may end at a stamp that a part does not tell.
+
+        It tells that of a spell's first packet; where that one bears none, of no later one.
+        """
+        k = self._k
+        begun = np.concatenate([part.stations[part.stations[:, k.STA_PACKETS] > 0], part.spells])
+        begun = begun[begun[:, k.STA_FIRST] == UNKNOWN_TIME]
+        if not len(begun):
+            return ""
+        mine = self._stations[: self._used[k.STATIONS]]
+        mine = mine[(mine[:, k.STA_PACKETS] > 0) & (mine[:, k.STA_LAST] != UNKNOWN_TIME)]
+        last = {(row[k.STA_SEGMENT], row[k.STA_MAC]): row[k.STA_LAST] for row in mine.tolist()}
+        for spell in begun.tolist():
+            ours = last.get((rows[spell[k.STA_SEGMENT]], spell[k.STA_MAC]), spell[k.STA_LAST])
+            if spell[k.STA_LAST] - ours > SPELL_SILENCE_NS:
+                return "a station's first packet behind bears no stamp"
+        return ""
+
+    def _keep(self, ended: NDArray[np.int64]) -> None:
+        """Spells that have ended: written in pieces, or told at the end."""
+        self._ended.append(ended)
+        self._waiting += len(ended)
+        if not self._part:
+            if self._waiting >= WRITE_SPELLS:
+                self._write_spells()
+        elif self._waiting > MOST_SPELLS:
+            self._spells_lost = True
+            self._ended.clear()
+            self._waiting = 0
+
     def _write_spells(self) -> None:
         """Append spells of activity to table ``presence``."""
         k = self._k
         spells = np.concatenate(self._ended)
         self._ended.clear()
+        self._waiting = 0
         segments = spells[:, k.STA_SEGMENT]
         self._spool.extend(
             "presence",

@@ -52,7 +52,7 @@ def run(p, plain, rows=128):
         "bindings": np.zeros((rows * 8, k.BIND_WIDTH), np.int64),
         "used": np.zeros(k.USED_WIDTH, np.int64),
     }
-    slots = [np.zeros(4096, np.int32) for _ in range(4)]
+    t["slots"] = slots = [np.zeros(4096, np.int32) for _ in range(4)]
     alias = np.array([0, 1], np.int32)
     names, ended = [], []
     for start, stop in ((0, n // 3), (n // 3, n)):
@@ -220,3 +220,20 @@ def test_every_station_without_room_is_counted():
         np.array([SPELL, MOST, LONGEST], np.int64), np.zeros((n, k.STA_WIDTH), np.int64),
     )  # fmt: skip
     assert used.tolist() == [0, 1, 3, 0, 2]
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_rows_lie_where_plain_python_looks_for_them(plain):
+    """Kernels that share tables must agree on the hash, whatever LLVM knows of its arguments."""
+    t, _, _ = run(packets(2), plain)
+    for slots, rows, facts in (
+        (t["slots"][1], t["stations"], lambda r: (r[k.STA_SEGMENT], r[k.STA_MAC], 0, 0)),
+        (t["slots"][2], t["pairs"], lambda r: (*r[: k.PAIR_DST + 1], 1)),
+        (t["slots"][3], t["bindings"], lambda r: r[: k.BIND_LO + 1]),
+    ):
+        filled = np.flatnonzero(slots)
+        assert filled.size > 20
+        for at in filled.tolist():
+            home = k.mix(*facts(rows[slots[at] - 1].tolist())) & (slots.size - 1)
+            assert slots[home : at + 1].all()
+            assert at - home < 20

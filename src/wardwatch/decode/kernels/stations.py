@@ -18,11 +18,15 @@ Ints = NDArray[np.int64]
 SEG_CAPTURE, SEG_INTERFACE, SEG_ALIAS, SEG_AIR, SEG_VLAN, SEG_TUNNEL, SEG_TUNNEL_ID = range(7)
 SEG_PACKETS, SEG_FIRST, SEG_LAST, SEG_GAP, SEG_BROADCASTS, SEG_BROADCASTERS = range(7, 13)
 SEG_MULTICASTS, SEG_STATIONS, SEG_PAIRS, SEG_CUT, SEG_OFFLOADED = range(13, 18)
-SEG_MIRRORED, SEG_ROUTED, SEG_OUTER_TAG, SEG_WIDTH = range(18, 22)
+SEG_MIRRORED, SEG_ROUTED, SEG_OUTER_TAG, SEG_BEGAN, SEG_GAP_FROM, SEG_WIDTH = range(18, 24)
+"""SEG_GAP, the longest step from a stamp to the next one that is later than all before it, began at
+SEG_GAP_FROM. SEG_FIRST is the earliest stamp, SEG_BEGAN that of the first packet that bears one."""
 
 # Columns of a station's row: its present spell of activity, and what it ever did.
 STA_SEGMENT, STA_MAC, STA_FIRST, STA_LAST, STA_FIRST_PACKET, STA_LAST_PACKET = range(6)
-STA_PACKETS, STA_RECEIVED, STA_IPS, STA_EVER, STA_WIDTH = range(6, 11)
+STA_PACKETS, STA_RECEIVED, STA_IPS, STA_EVER, STA_BEFORE, STA_WIDTH = range(6, 12)
+"""STA_BEFORE: how many of STA_RECEIVED came before the spell's first packet, which are some where
+a station was spoken to before it ever spoke."""
 SPOKE, BROADCAST = 1, 2  # bits of STA_EVER
 
 # Columns of a pair's row: a cache of what its packets need, and a count of pairs.
@@ -36,21 +40,74 @@ BIND_FIRST_PACKET, BIND_LAST_PACKET, BIND_PACKETS, BIND_WIDTH = range(6, 10)
 SEGMENTS, STATIONS, PAIRS, BINDINGS, MISSED, USED_WIDTH = range(6)
 
 UNKNOWN_TIME = -(2**63)
-_MASK = 2**63 - 1
-_K1 = 0x1E3779B97F4A7C15
-_K2 = 0x3F58476D1CE4E5B9
+_K1 = 0x5BD1E995
+_K2 = 0x7ED55D17
 _ALL_ONES = 0xFFFFFFFFFFFF
 _GROUP = 1 << 40  # I/G bit of the first octet
 
 
 @helper
 def mix(a: int, b: int, c: int, d: int) -> int:
-    """Hash of four integers, 63 bits; masked at every step so that plain Python agrees."""
-    h = ((a & _MASK) * _K1) & _MASK
-    h = ((h ^ (h >> 29) ^ b) * _K2) & _MASK
-    h = ((h ^ (h >> 31) ^ c) * _K1) & _MASK
-    h = ((h ^ (h >> 29) ^ d) * _K2) & _MASK
-    return h ^ (h >> 32)
+    """Hash of four integers, 63 bits; ``a`` is small, or ``b`` is.
+
+    No product overflows: of signed ones that did LLVM would keep what suits it, where it knows more
+    of an argument, and kernels that share a table would look in different places.
+    """
+    return _stir(_stir(_stir(a << 47 ^ b) ^ c) ^ d)
+
+
+@helper
+def _stir(h: int) -> int:
+    """The lower 32 bits, and the 31 above them, each times a number of 31 bits."""
+    h = (h & 0xFFFFFFFF) * _K1 ^ (h >> 32 & 0x7FFFFFFF) * _K2
+    return h ^ h >> 29
+
+
+@helper
+def _segment(
+    capture: int,
+    interface: int,
+    via: int,
+    air: int,
+    tag: int,
+    outer: int,
+    through: int,
+    number: int,
+    segments: Ints,
+    slots: NDArray[np.int32],
+    used: Ints,
+) -> int:
+    """Row of a segment, made where there is room, then ``interface``'s; -1 otherwise."""
+    wrap = slots.shape[0] - 1
+    at = mix(capture * 2 + air, via, (outer << 20) + tag * 64 + through, number) & wrap
+    while slots[at]:
+        row = int(slots[at]) - 1
+        if (
+            segments[row, SEG_CAPTURE] == capture
+            and segments[row, SEG_ALIAS] == via
+            and segments[row, SEG_AIR] == air
+            and segments[row, SEG_VLAN] == tag
+            and segments[row, SEG_OUTER_TAG] == outer
+            and segments[row, SEG_TUNNEL] == through
+            and segments[row, SEG_TUNNEL_ID] == number
+        ):
+            return row
+        at = (at + 1) & wrap
+    if used[SEGMENTS] >= segments.shape[0]:
+        used[MISSED] += 1
+        return -1
+    row = int(used[SEGMENTS])
+    used[SEGMENTS] += 1
+    slots[at] = row + 1
+    segments[row, SEG_CAPTURE] = capture
+    segments[row, SEG_INTERFACE] = interface
+    segments[row, SEG_ALIAS] = via
+    segments[row, SEG_AIR] = air
+    segments[row, SEG_VLAN] = tag
+    segments[row, SEG_OUTER_TAG] = outer
+    segments[row, SEG_TUNNEL] = through
+    segments[row, SEG_TUNNEL_ID] = number
+    return row
 
 
 @kernel
@@ -74,7 +131,6 @@ def assign_segments(
     ``alias`` (interfaces,) is 0 for the interface whose segments bear plain names. A packet
     without room for its segment goes to row 0, the segment of all others.
     """
-    wrap = slots.shape[0] - 1
     row = -1
     for i in range(n):
         kind = link[i]
@@ -101,39 +157,12 @@ def assign_segments(
         ):
             out[i] = row
             continue
-        at = mix(capture * 2 + air, via, (outer << 20) + tag * 64 + through, number & _MASK) & wrap
-        row = -1
-        while slots[at]:
-            seen = int(slots[at]) - 1
-            if (
-                segments[seen, SEG_CAPTURE] == capture
-                and segments[seen, SEG_ALIAS] == via
-                and segments[seen, SEG_AIR] == air
-                and segments[seen, SEG_VLAN] == tag
-                and segments[seen, SEG_OUTER_TAG] == outer
-                and segments[seen, SEG_TUNNEL] == through
-                and segments[seen, SEG_TUNNEL_ID] == number
-            ):
-                row = seen
-                break
-            at = (at + 1) & wrap
+        row = _segment(
+            capture, int(interface[i]), via, air, tag, outer, through, number, segments, slots, used
+        )
         if row < 0:
-            if used[SEGMENTS] < segments.shape[0]:
-                row = int(used[SEGMENTS])
-                used[SEGMENTS] += 1
-                slots[at] = row + 1
-                segments[row, SEG_CAPTURE] = capture
-                segments[row, SEG_INTERFACE] = interface[i]
-                segments[row, SEG_ALIAS] = via
-                segments[row, SEG_AIR] = air
-                segments[row, SEG_VLAN] = tag
-                segments[row, SEG_OUTER_TAG] = outer
-                segments[row, SEG_TUNNEL] = through
-                segments[row, SEG_TUNNEL_ID] = number
-            else:
-                used[MISSED] += 1
-                out[i] = 0
-                continue
+            out[i] = 0
+            continue
         out[i] = row
 
 
@@ -253,16 +282,19 @@ def note_packets(
             ):
                 segments[at_segment, SEG_FIRST] = t
                 segments[at_segment, SEG_LAST] = t
+                segments[at_segment, SEG_BEGAN] = t
             else:
                 if t < segments[at_segment, SEG_FIRST]:
                     segments[at_segment, SEG_FIRST] = t
                 if t > segments[at_segment, SEG_LAST]:
                     if t - int(segments[at_segment, SEG_LAST]) > segments[at_segment, SEG_GAP]:
                         segments[at_segment, SEG_GAP] = t - int(segments[at_segment, SEG_LAST])
+                        segments[at_segment, SEG_GAP_FROM] = segments[at_segment, SEG_LAST]
                     segments[at_segment, SEG_LAST] = t
         elif segments[at_segment, SEG_PACKETS] == 1:
             segments[at_segment, SEG_FIRST] = UNKNOWN_TIME
             segments[at_segment, SEG_LAST] = UNKNOWN_TIME
+            segments[at_segment, SEG_BEGAN] = UNKNOWN_TIME
         if not has_mac[i]:
             continue
         src = int(src_mac[i])
@@ -334,6 +366,7 @@ def note_packets(
             stations[speaker, STA_FIRST] = t
             stations[speaker, STA_LAST] = t
             stations[speaker, STA_FIRST_PACKET] = number
+            stations[speaker, STA_BEFORE] = stations[speaker, STA_RECEIVED]
         elif t > stations[speaker, STA_LAST]:
             stations[speaker, STA_LAST] = t
         stations[speaker, STA_LAST_PACKET] = number
@@ -366,4 +399,188 @@ def note_packets(
             bindings[row, BIND_LAST] = t
         bindings[row, BIND_LAST_PACKET] = number
         bindings[row, BIND_PACKETS] += 1
+    return ended
+
+
+@kernel
+def absorb_segments(
+    later: Ints,  # (n, SEG_WIDTH)       segments of packets behind ours
+    segments: Ints,
+    slots: NDArray[np.int32],
+    used: Ints,
+    where: Ints,  # (n,)                 out: the row of each here
+) -> None:
+    """Count segments of packets behind ours as if we had taken those packets.
+
+    But for what is counted once of each station and pair: :func:`absorb_stations`.
+    """
+    for i in range(later.shape[0]):
+        row = _segment(
+            int(later[i, SEG_CAPTURE]),
+            int(later[i, SEG_INTERFACE]),
+            int(later[i, SEG_ALIAS]),
+            int(later[i, SEG_AIR]),
+            int(later[i, SEG_VLAN]),
+            int(later[i, SEG_OUTER_TAG]),
+            int(later[i, SEG_TUNNEL]),
+            int(later[i, SEG_TUNNEL_ID]),
+            segments,
+            slots,
+            used,
+        )
+        where[i] = row
+        if segments[row, SEG_PACKETS] == 0 or segments[row, SEG_LAST] == UNKNOWN_TIME:
+            segments[row, SEG_FIRST] = later[i, SEG_FIRST]
+            segments[row, SEG_LAST] = later[i, SEG_LAST]
+            segments[row, SEG_BEGAN] = later[i, SEG_BEGAN]
+            segments[row, SEG_GAP] = later[i, SEG_GAP]
+            segments[row, SEG_GAP_FROM] = later[i, SEG_GAP_FROM]
+        elif later[i, SEG_LAST] != UNKNOWN_TIME:
+            last = int(segments[row, SEG_LAST])
+            if int(later[i, SEG_BEGAN]) - last > segments[row, SEG_GAP]:
+                segments[row, SEG_GAP] = int(later[i, SEG_BEGAN]) - last
+                segments[row, SEG_GAP_FROM] = last
+            if later[i, SEG_GAP] > segments[row, SEG_GAP]:
+                segments[row, SEG_GAP] = later[i, SEG_GAP]
+                segments[row, SEG_GAP_FROM] = later[i, SEG_GAP_FROM]
+            segments[row, SEG_FIRST] = min(segments[row, SEG_FIRST], later[i, SEG_FIRST])
+            segments[row, SEG_LAST] = max(segments[row, SEG_LAST], later[i, SEG_LAST])
+        for column in (
+            SEG_PACKETS,
+            SEG_BROADCASTS,
+            SEG_MULTICASTS,
+            SEG_CUT,
+            SEG_OFFLOADED,
+            SEG_MIRRORED,
+            SEG_ROUTED,
+        ):
+            segments[row, column] += later[i, column]
+
+
+@kernel
+def absorb_stations(
+    later: Ints,  # (n, STA_WIDTH)             stations of packets behind ours
+    later_pairs: Ints,  # (p, PAIR_WIDTH)      pairs of theirs
+    later_bindings: Ints,  # (b, BIND_WIDTH)   bindings of theirs, which no count of addresses bounds
+    later_spells: Ints,  # (s, STA_WIDTH)      spells of theirs, in the order in which they began
+    where: Ints,  # (segments of theirs,)      the row of each here
+    rows: Ints,  # (n,)                        out: the row of each station here
+    bound: Ints,  # (b,)                       out: the row of each binding here; -1 one too many
+    segments: Ints,
+    stations: Ints,
+    station_slots: NDArray[np.int32],
+    pairs: Ints,
+    pair_slots: NDArray[np.int32],
+    bindings: Ints,
+    binding_slots: NDArray[np.int32],
+    used: Ints,
+    options: Ints,  #                          as of note_packets
+    spells: Ints,  # (s, STA_WIDTH)            out: spells that ended
+) -> int:
+    """Take in stations of packets behind ours as if we had taken those packets; return ended spells.
+
+    A spell is taken as its packets would be. None of its steps in time ended it there, thus none
+    does here, where a later stamp may stand before; only its first packet can end ours.
+    """
+    silence = int(options[0])
+    most = int(options[1])
+    for i in range(later.shape[0]):
+        at_segment = int(where[later[i, STA_SEGMENT]])
+        row = _station(at_segment, int(later[i, STA_MAC]), stations, station_slots, used)
+        rows[i] = row
+        ever = int(later[i, STA_EVER])
+        fresh = ever & ~int(stations[row, STA_EVER])
+        if fresh & SPOKE:
+            segments[at_segment, SEG_STATIONS] += 1
+        if fresh & BROADCAST:
+            segments[at_segment, SEG_BROADCASTERS] += 1
+        stations[row, STA_EVER] |= ever
+        if not ever & SPOKE:
+            stations[row, STA_RECEIVED] += later[i, STA_RECEIVED]
+
+    for i in range(later_bindings.shape[0]):
+        row = _binding(
+            int(rows[later_bindings[i, BIND_STATION]]),
+            int(later_bindings[i, BIND_NET]),
+            int(later_bindings[i, BIND_HI]),
+            int(later_bindings[i, BIND_LO]),
+            most,
+            stations,
+            bindings,
+            binding_slots,
+            used,
+        )
+        bound[i] = row
+        if row < 0:
+            continue
+        if bindings[row, BIND_PACKETS] == 0:
+            bindings[row, BIND_FIRST] = later_bindings[i, BIND_FIRST]
+            bindings[row, BIND_LAST] = later_bindings[i, BIND_LAST]
+            bindings[row, BIND_FIRST_PACKET] = later_bindings[i, BIND_FIRST_PACKET]
+        elif later_bindings[i, BIND_LAST] > bindings[row, BIND_LAST]:
+            bindings[row, BIND_LAST] = later_bindings[i, BIND_LAST]
+        bindings[row, BIND_LAST_PACKET] = later_bindings[i, BIND_LAST_PACKET]
+        bindings[row, BIND_PACKETS] += later_bindings[i, BIND_PACKETS]
+
+    wrap = pair_slots.shape[0] - 1
+    for i in range(later_pairs.shape[0]):
+        at_segment = int(where[later_pairs[i, PAIR_SEGMENT]])
+        src = int(later_pairs[i, PAIR_SRC])
+        dst = int(later_pairs[i, PAIR_DST])
+        at = mix(at_segment, src, dst, 1) & wrap
+        seen = -1
+        while pair_slots[at]:
+            row = int(pair_slots[at]) - 1
+            if (
+                pairs[row, PAIR_SRC] == src
+                and pairs[row, PAIR_DST] == dst
+                and pairs[row, PAIR_SEGMENT] == at_segment
+            ):
+                seen = row
+                break
+            at = (at + 1) & wrap
+        if seen >= 0 or used[PAIRS] >= pairs.shape[0]:
+            continue
+        row = int(used[PAIRS])
+        used[PAIRS] += 1
+        pair_slots[at] = row + 1
+        sender = int(later_pairs[i, PAIR_FROM])
+        receiver = int(later_pairs[i, PAIR_TO])
+        binding = int(later_pairs[i, PAIR_BINDING])
+        pairs[row, PAIR_SEGMENT] = at_segment
+        pairs[row, PAIR_SRC] = src
+        pairs[row, PAIR_DST] = dst
+        pairs[row, PAIR_FROM] = rows[sender] if sender >= 0 else -1
+        pairs[row, PAIR_TO] = rows[receiver] if receiver >= 0 else -1
+        pairs[row, PAIR_BINDING] = bound[binding] if binding >= 0 else -1
+        if not dst & _GROUP:
+            segments[at_segment, SEG_PAIRS] += 1
+
+    ended = 0
+    for i in range(later_spells.shape[0]):
+        at_segment = int(where[later_spells[i, STA_SEGMENT]])
+        row = _station(at_segment, int(later_spells[i, STA_MAC]), stations, station_slots, used)
+        t = int(later_spells[i, STA_FIRST])
+        stations[row, STA_RECEIVED] += later_spells[i, STA_BEFORE]
+        if (
+            stations[row, STA_PACKETS]
+            and t != UNKNOWN_TIME
+            and stations[row, STA_LAST] != UNKNOWN_TIME
+            and t - int(stations[row, STA_LAST]) > silence
+        ):
+            for k in range(STA_WIDTH):
+                spells[ended, k] = stations[row, k]
+            ended += 1
+            stations[row, STA_PACKETS] = 0
+            stations[row, STA_RECEIVED] = 0
+        if stations[row, STA_PACKETS] == 0:
+            stations[row, STA_FIRST] = t
+            stations[row, STA_LAST] = later_spells[i, STA_LAST]
+            stations[row, STA_FIRST_PACKET] = later_spells[i, STA_FIRST_PACKET]
+            stations[row, STA_BEFORE] = stations[row, STA_RECEIVED]
+        elif later_spells[i, STA_LAST] > stations[row, STA_LAST]:
+            stations[row, STA_LAST] = later_spells[i, STA_LAST]
+        stations[row, STA_LAST_PACKET] = later_spells[i, STA_LAST_PACKET]
+        stations[row, STA_PACKETS] += later_spells[i, STA_PACKETS]
+        stations[row, STA_RECEIVED] += later_spells[i, STA_RECEIVED] - later_spells[i, STA_BEFORE]
     return ended
