@@ -374,7 +374,6 @@ class Vantage:
             if (
                 row >= 0
                 and UNKNOWN_TIME not in (last, theirs[k.SEG_LAST])
-                and theirs[k.SEG_BEGAN] < last
                 and theirs[k.SEG_GAP_FROM] < last
                 and theirs[k.SEG_GAP] > ours[k.SEG_GAP]
             ):
