@@ -14,11 +14,12 @@ from tests.ui import audits
 from tests.ui.test_cli import arp_capture
 
 import wardwatch
+from wardwatch.capture import reader
 from wardwatch.errors import CaptureError, OutputError, SiteError
 from wardwatch.inventory import together
 from wardwatch.model.judgement import State
 from wardwatch.model.site import Site
-from wardwatch.observe import apart
+from wardwatch.observe import later
 from wardwatch.ui.render import page, report_json
 from wardwatch.ui.report import build
 from wardwatch.watch import private_folder
@@ -147,11 +148,59 @@ def test_two_threads_judge_shared_captures_as_one(monkeypatch: pytest.MonkeyPatc
         assert told[0] == told[1]
 
 
+def halves(monkeypatch: pytest.MonkeyPatch, path: Path) -> list[str]:
+    """From now on two processes share this capture, cut in its middle ⇒ what will be refused."""
+    refused = []
+    cut = later.Cut(1, path.stat().st_size // 2)
+    monkeypatch.setattr(later, "cut_of", lambda _: cut)
+    monkeypatch.setattr(reader, "BLOCK_ROWS", 64)
+    monkeypatch.setattr(later, "is_worth_it", lambda _: True)
+    close = later.Later.close
+
+    def closed(one: later.Later) -> None:
+        refused.append(one.refused)
+        close(one)
+
+    monkeypatch.setattr(later.Later, "close", closed)
+    return refused
+
+
+@pytest.mark.parametrize("attacked", [False, True], ids=["clean", "attacked"])
+def test_two_processes_find_what_one_does(attacked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    days = demo_audits.days()
+    capture, site = (days.attacked, days.site_attacked) if attacked else (days.clean, days.site)
+
+    def told() -> tuple[str, str]:
+        report = build(wardwatch.audit([capture], site=site, inventory=days.listed))
+        return report_json(report), page(report)
+
+    expected = told()
+    refused = halves(monkeypatch, capture)
+    assert told() == expected
+    assert refused == [""]
+
+
+@needs_shared
+def test_two_processes_find_what_one_does_in_shared_captures() -> None:
+    known = (".pcap", ".pcapng", ".cap")
+    paths = sorted(p for p in CAPTURES.iterdir() if p.suffix in known)
+    refused = []
+    for path in random.Random(29).sample(paths, 30):
+        try:
+            expected = report_json(build(wardwatch.audit([path])))
+        except CaptureError:
+            continue
+        with pytest.MonkeyPatch.context() as patch:
+            refused.append(halves(patch, path))
+            assert report_json(build(wardwatch.audit([path]))) == expected
+    assert sum(why == [""] for why in refused) > 0.8 * len(refused) > 15
+
+
 def test_what_a_caller_needs_is_loaded_meanwhile(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setattr(apart, "is_worth_it", lambda paths: True)
+    monkeypatch.setattr(later, "is_worth_it", lambda paths: True)
     write_mix(tmp_path / "mix.pcap", 1, seed=3)
     called: list[str] = []
     found = wardwatch.audit([tmp_path / "mix.pcap"], meanwhile=lambda: called.append("here"))

@@ -57,21 +57,16 @@ def called(folder: Path) -> Called:
 
 
 def _shared_by_two(path: Path) -> None:
-    """One vantage takes in what another tells: captures as small as ours are not shared by two."""
-    from wardwatch.capture import open_capture
-    from wardwatch.decode.columns import PacketColumns
-    from wardwatch.decode.kernels import headers
-    from wardwatch.observe.tables import Spool
-    from wardwatch.observe.vantage import Vantage
+    """Two processes share a capture, cut in the middle: those as small as ours are not."""
+    from wardwatch.observe import later
+    from wardwatch.observe.engine import observe
 
-    one, other = Vantage(Spool()), Vantage(Spool(), part=True)
-    with open_capture(path, 1) as reader:
-        for block in reader:
-            columns = PacketColumns.of_size(block.n)
-            headers.decode_block(block, columns, headers.Events())
-            for vantage in (one, other):
-                vantage.take(block, columns, reader.interfaces, headers.TUNNELS)
-    one.absorb(other.told())
+    chosen = later.cut_of
+    later.cut_of = lambda files: later.Cut(files[0][0], path.stat().st_size // 2)
+    try:
+        observe([path], processes=2)
+    finally:
+        later.cut_of = chosen
 
 
 def made(found: Called) -> bytes:

@@ -1,5 +1,7 @@
 """wardwatch.decode.conversations"""
 
+import random
+
 import numpy as np
 import pytest
 from tests.decode.kernels.blocks import block_of, decoded
@@ -317,3 +319,123 @@ def test_two_tables_share_the_conversations_and_give_no_number_twice() -> None:
     assert one.rows()["conversation"].tolist() == [0, 2]
     assert two.rows()["conversation"].tolist() == [1, 3]
     assert two.row[: block.n].tolist() == [-1, -1, -1, 0, -1, 1]
+
+
+def talk_of_many(seed, count=120):
+    """Frames of few ends that speak without TCP, some without payload, some from another MAC."""
+    dice = random.Random(seed)
+    frames = []
+    for _ in range(count):
+        ends = {"src": A + dice.randrange(3), "dst": A + dice.randrange(3)}
+        kind = dice.randrange(4)
+        if kind == 0:
+            ports = dice.choice(((53, 1024), (1024, 53), (5, 5)))
+            body = ipv4(17, udp(*ports, b"x" * dice.randrange(3)), **ends)
+        elif kind == 1:
+            body = ipv4(
+                1, bytes([dice.choice((0, 8, 3)), 0]) + bytes(6 + dice.randrange(3)), **ends
+            )
+        elif kind == 2:
+            body = ipv4(47, b"gre?" * 3, **ends)
+        else:
+            body = ipv4(17, udp(1, 2, b"y"), **ends)
+        source = bytes([2, 0, 0, 0, 0, dice.randrange(3)])
+        frames.append(b"\x02\0\0\0\0\x09" + source + b"\x08\0" + body)
+    return frames
+
+
+def others_of(frames, first=1, begin=0):
+    time = [(begin + n) * 1_000_000 for n in range(len(frames))]
+    block = block_of(frames, first=first, time=time)
+    columns, _ = decoded(block)
+    table = ConversationTable(only=k.OTHERS)
+    table.update(block, columns, np.zeros(block.n, np.int32))
+    return table, block, columns
+
+
+@pytest.mark.parametrize("plain", [False, True])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_table_takes_over_what_another_has_of_later_packets(seed, plain, monkeypatch) -> None:
+    if plain:
+        monkeypatch.setattr(k, "absorb", k.absorb.py_func)
+    frames = talk_of_many(seed)
+    whole, all_of_it, known = others_of(frames)
+    told, conversation = whole.rows(), known.conversation[: all_of_it.n].tolist()
+    for cut in range(0, len(frames) + 1, 7 if plain else 1):
+        ours, _, _ = others_of(frames[:cut])
+        later, block, columns = others_of(frames[cut:], first=cut + 1, begin=cut)
+        numbers = ours.absorb(later.taken(), np.array([0], np.int32), over=False)
+        found = ours.rows()
+        for name, values in told.items():
+            assert found[name].tolist() == values.tolist(), (name, cut)
+        here = columns.conversation[: block.n]
+        assert numbers[here[here >= 0] >> 1].tolist() == [n for n in conversation[cut:] if n >= 0]
+
+
+def test_a_table_grows_for_what_it_takes_over() -> None:
+    frames = [
+        ether(0x0800, ipv4(17, udp(n, 53, b"x"), src=A, dst=B)) for n in range(1, k.WIDTH * 400)
+    ]
+    ours, _, _ = others_of(frames[:3])
+    later, _, _ = others_of(frames)
+    ours.absorb(later.taken(), np.array([5], np.int32), over=False)
+    assert len(ours) == len(frames)
+    rows = ours.rows()
+    assert rows["orig_pkts"].tolist() == [2, 2, 2] + [1] * (len(frames) - 3)
+    assert rows["segment"].tolist() == [0, 0, 0] + [5] * (len(frames) - 3)
+    assert rows["conversation"].tolist() == list(range(1, 2 * len(frames), 2))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "under_way"),
+    [
+        ("S h A", "S h A D", True),
+        ("S h A F f a A", "S h A D", False),
+        ("S h A r", "S h", False),
+        ("", "S h", False),
+    ],
+)
+def test_a_syn_meets_the_connection_that_is_under_way(before, after, under_way) -> None:
+    def table_of(talk):
+        block = block_of(talk.packets)
+        columns, _ = decoded(block)
+        table = ConversationTable(only=k.TCP)
+        table.update(block, columns)
+        return table
+
+    second = Talk()
+    second.next = {True: 90_000, False: 70_000}
+    ours, later = table_of(Talk().say(before)), table_of(second.say(after))
+    known = len(ours)
+    assert ours.meets(later.taken()) == under_way
+    if not under_way:
+        ours.absorb(later.taken(), np.zeros(1, np.int32), over=True)
+        assert len(ours) == known + 1
+        assert ours.rows()["conversation"].tolist() == [2 * n for n in range(known + 1)]
+
+
+def tcp_table(packets, first=1):
+    block = block_of(packets, first=first, time=[(first + n) * 1000 for n in range(len(packets))])
+    columns, _ = decoded(block)
+    table = ConversationTable(only=k.TCP)
+    table.update(block, columns)
+    return table
+
+
+@pytest.mark.parametrize("letters", ["S h r", "S h A D", "S D"])
+def test_the_same_syn_again_begins_nothing(letters) -> None:
+    packets = Talk().say(letters).packets
+    assert tcp_table(packets[:1]).meets(tcp_table(packets).taken())
+    assert tcp_table(packets).meets(tcp_table(packets[:1]).taken())
+
+
+def test_a_syn_that_nobody_answers_is_counted_together() -> None:
+    packets = Talk().say("S").packets * 5
+    whole = tcp_table(packets).rows()
+    for cut in range(1, 5):
+        ours, later = tcp_table(packets[:cut]), tcp_table(packets[cut:], first=cut + 1)
+        assert not ours.meets(later.taken())
+        ours.absorb(later.taken(), np.zeros(1, np.int32), over=True)
+        assert {n: v.tolist() for n, v in ours.rows().items() if n != "seat"} == {
+            n: v.tolist() for n, v in whole.items() if n != "seat"
+        }

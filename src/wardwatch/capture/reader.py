@@ -111,6 +111,11 @@ class CaptureReader:
         return stored.count, stored.total
 
     @property
+    def offset(self) -> int:
+        """Octets of the (unpacked) stream up to the end of the last block given."""
+        return self._window.offset
+
+    @property
     def interfaces(self) -> tuple[Interface, ...]:
         """The interfaces described so far; those of a whole file stand in :attr:`result`."""
         return self._interfaces()

@@ -158,6 +158,69 @@ class ConversationTable:
         self.table[r, k.ORIG_IP + side] += more
         return int(columns.conversation[0])
 
+    def taken(self) -> NDArray[np.int64]:
+        """(n, WIDTH) the rows of all conversations, for :meth:`absorb` of another table."""
+        return self.table[: len(self)]
+
+    def meets(self, rows: NDArray[np.int64]) -> bool:
+        """Whether one of another table's conversations, begun by a SYN, is under way here."""
+        table = (self.table, self._wide, self._slots)
+        return bool(k.meets(rows, rows.view(np.uint64), len(rows), *table, self._seed) >= 0)
+
+    def absorb(
+        self, rows: NDArray[np.int64], segment: NDArray[np.int32], *, over: bool
+    ) -> NDArray[np.int64]:
+        """Take conversations of another table as if their packets had passed here.
+
+        ``rows`` (n, WIDTH) in the order of their beginnings, all of whose packets lie behind ours;
+        ``segment`` our number of each of its segments. ``over``: each is a new conversation
+        (:meth:`meets` was asked) of which nobody wants more; else those known here go on.
+        ⇒ (n,) the numbers they have here.
+        """
+        numbers = np.zeros(len(rows), np.int64)
+        at = 0
+        while True:
+            at = k.absorb(
+                at,
+                len(rows),
+                rows,
+                rows.view(np.uint64),
+                self.table,
+                self._wide,
+                self._slots,
+                self._counters,
+                self._seed,
+                segment,
+                over,
+                numbers,
+            )
+            if at >= len(rows):
+                return numbers
+            if len(self.table) < self._max:
+                self._resize(min(2 * len(self.table), self._max))
+            else:
+                self._evict()
+
+    def arrange(self, first: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Put the rows from ``first`` on into the order of their first packets, and number them so.
+
+        They are of one capture. ⇒ the numbers they had, ascending, and those they have now.
+        """
+        used = len(self)
+        moved = self.table[first:used]
+        came = np.argsort(moved[:, k.FIRST_PACKET], kind="stable")
+        had = moved[:, k.NUMBER].copy()
+        moved[:] = moved[came]
+        moved[:, k.NUMBER] = np.sort(had)
+        k.settle(first, used, self.table, first + came, self._slots)
+        self.generation += 1
+        order = np.argsort(had[came])
+        return had[came][order], moved[order, k.NUMBER]
+
+    def room(self) -> int:
+        """How many more conversations fit before one is given up."""
+        return self._max - len(self)
+
     def interest(self, number: int, interest: int, *, agrees: bool = False, near: int = -1) -> None:
         """What Python wants of a conversation.
 

@@ -19,6 +19,8 @@ from wardwatch.model.block import PacketBlock
 from wardwatch.model.evidence import Anomaly, ByteSpan, Fault
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from wardwatch.decode.kernels.headers import Events
 
 OVERLAP = Fault("ip_fragment_overlap", "RFC 5722 §4, RFC 1858 §4: fragments of a packet overlap")
@@ -175,6 +177,8 @@ class Fragments:
         self._max_datagrams = max_datagrams
         self._max_bytes = max_bytes
         self._timeout = timeout_ns
+        self.met: set[Key] | None = None
+        """The datagrams that any fragment belonged to, where somebody wants to know them."""
         self._under_way: OrderedDict[Key, _Partial] = OrderedDict()
         self._bytes = 0
 
@@ -186,6 +190,10 @@ class Fragments:
     def buffered(self) -> int:
         """Octets kept."""
         return self._bytes
+
+    def awaits(self, keys: Iterable[Key]) -> bool:
+        """Whether one of these datagrams is under way."""
+        return any(key in self._under_way for key in keys)
 
     def take(
         self, block: PacketBlock, columns: PacketColumns, i: int
@@ -238,6 +246,8 @@ class Fragments:
         ``offset`` in octets; ``whole`` is false where the capture cut the fragment: its datagram
         is given up when complete, for what it said is not known.
         """
+        if self.met is not None:
+            self.met.add(key)
         self._expire(ts)
         partial = self._under_way.get(key)
         if partial is None:

@@ -36,12 +36,22 @@ class Decoded(msgspec.Struct, frozen=True):
 
     block: PacketBlock
     columns: PacketColumns
+    """Those of a block that is passed over say nothing."""
     interfaces: tuple[Interface, ...]
     bytes_read: int
+    passed: bool = False
+    """It was read, and not decoded: it lies outside of what was asked for."""
+
+
+EVERYTHING = (-1, 1 << 62)
 
 
 def decoded(
-    reader: CaptureReader, events: headers.Events, *, threads: int = 0
+    reader: CaptureReader,
+    events: headers.Events,
+    *,
+    threads: int = 0,
+    between: tuple[int, int] = EVERYTHING,
 ) -> Generator[Decoded]:
     """Every block of a capture with its columns, which are good until the next is asked for.
 
@@ -49,13 +59,16 @@ def decoded(
     it all in the caller's, 2 hash in another, 3 read and decode in a third; 0 takes as many as
     there are cores where the file is long. On two cores a third thread saved no time: it waits
     for Python's lock, and the block has left its core's cache when it is understood.
+
+    Blocks are passed over up to the first that ends at or behind the first octet of ``between``,
+    it too, and behind the first that ends at or behind the second.
     """
     if threads == 0:
         _, total = reader.progress
         threads = 1 if 0 <= total < WORTH_BYTES else min(cores(), 3)
     if threads == 1:
-        return _here(reader, events)
-    return _beside(reader, events) if threads == 2 else _ahead(reader, events)
+        return _here(reader, events, between)
+    return (_beside if threads == 2 else _ahead)(reader, events, between)
 
 
 def cores() -> int:
@@ -65,19 +78,28 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def _here(reader: CaptureReader, events: headers.Events) -> Generator[Decoded]:
+def _here(
+    reader: CaptureReader, events: headers.Events, between: tuple[int, int]
+) -> Generator[Decoded]:
     columns = PacketColumns.of_size(0)
+    begin, end = between
+    at = -1
     for block in reader:
-        columns = _decode(block, columns, events)
-        yield Decoded(block, columns, reader.interfaces, reader.progress[0])
+        passed = not begin <= at < end
+        at = reader.offset
+        if not passed:
+            columns = _decode(block, columns, events)
+        yield Decoded(block, columns, reader.interfaces, reader.progress[0], passed)
 
 
-def _beside(reader: CaptureReader, events: headers.Events) -> Generator[Decoded]:
+def _beside(
+    reader: CaptureReader, events: headers.Events, between: tuple[int, int]
+) -> Generator[Decoded]:
     """One thread hashes, and the caller's does the rest."""
     with ThreadPoolExecutor(1, "wardwatch") as pool:
         reader.lend(2)
         reader.hash_aside(pool)
-        yield from _here(reader, events)
+        yield from _here(reader, events, between)
 
 
 def _decode(block: PacketBlock, columns: PacketColumns, events: headers.Events) -> PacketColumns:
@@ -87,7 +109,9 @@ def _decode(block: PacketBlock, columns: PacketColumns, events: headers.Events) 
     return columns
 
 
-def _ahead(reader: CaptureReader, events: headers.Events) -> Generator[Decoded]:
+def _ahead(
+    reader: CaptureReader, events: headers.Events, between: tuple[int, int]
+) -> Generator[Decoded]:
     """One thread reads and decodes, one hashes, and the caller's understands."""
     room = Semaphore(OUTSTANDING)
     ready: SimpleQueue[Decoded | None] = SimpleQueue()
@@ -95,6 +119,8 @@ def _ahead(reader: CaptureReader, events: headers.Events) -> Generator[Decoded]:
 
     def work() -> None:
         columns = [PacketColumns.of_size(0)] * (OUTSTANDING + 1)
+        begin, end = between
+        at = -1
         try:
             blocks = iter(reader)
             while True:
@@ -102,8 +128,13 @@ def _ahead(reader: CaptureReader, events: headers.Events) -> Generator[Decoded]:
                 block = None if stopped else next(blocks, None)
                 if block is None:
                     return
-                columns.append(_decode(block, columns.pop(0), events))
-                ready.put(Decoded(block, columns[-1], reader.interfaces, reader.progress[0]))
+                passed = not begin <= at < end
+                at = reader.offset
+                own = columns.pop(0)
+                columns.append(own if passed else _decode(block, own, events))
+                ready.put(
+                    Decoded(block, columns[-1], reader.interfaces, reader.progress[0], passed)
+                )
         finally:
             ready.put(None)
 

@@ -58,15 +58,17 @@ def observe(
     The tables are written to ``out`` as Parquet; without it small ones stay in memory, and larger
     ones live in a temporary folder as long as the value. ``progress`` is called with (bytes read,
     bytes in all or -1). ``idle_s`` ends a conversation after so many seconds of silence; 0 never.
-    ``threads`` 1 keeps all work in the caller's; ``processes`` 2 lets another process read what
-    is TCP, 0 where that saves time; the tables are the same. Where it does, ``meanwhile`` is called
-    in a thread besides: what the caller needs afterwards is loaded while two cores read. Raises
+    ``threads`` 1 keeps all work in the caller's; ``processes`` 2 lets another process read the
+    second half, 0 where that saves time; the tables hold the same rows. Where it does,
+    ``meanwhile`` is called in a thread besides: what the caller needs afterwards is loaded while
+    two cores read. Raises
     :class:`~wardwatch.errors.CaptureError` when no file could be read at all; otherwise files
     that could not be read are named in :attr:`Observed.refused`.
     """
     from wardwatch.capture import timeline
-    from wardwatch.observe.apart import Apart, Lost, is_worth_it
+    from wardwatch.observe import later as other
     from wardwatch.observe.collector import at_rest
+    from wardwatch.observe.forks import Lost
     from wardwatch.observe.observer import Observer
     from wardwatch.observe.secrets import Secrets
 
@@ -75,9 +77,9 @@ def observe(
     names = [str(path) for path in paths]
     files = timeline(names)
 
-    def run(apart: Apart | None) -> Observed:
+    def run(later: other.Later | None = None) -> Observed:
         spool, secrets = Spool(folder), given.beside()
-        observer = Observer(spool, secrets, idle_s=idle_s, threads=threads, apart=apart)
+        observer = Observer(spool, secrets, idle_s=idle_s, threads=threads, later=later)
         meter = _Meter(names, progress)
         refused: list[CaptureError] = []
         for number, name in files:
@@ -85,14 +87,13 @@ def observe(
                 observer.read(number, name, meter.report)
             except CaptureError as error:
                 refused.append(error)
+            except Lost:
+                spool.discard()
+                raise
             meter.next()
         if refused and len(refused) == len(names):
             raise refused[0]
-        try:
-            observer.finish()
-        except Lost:
-            spool.discard()
-            raise
+        observer.finish()
         return Observed(
             tables=spool.close(),
             packets=observer.packets,
@@ -105,18 +106,18 @@ def observe(
             refused=tuple(refused),
         )
 
-    if processes == 2 or (processes == 0 and threads != 1 and is_worth_it(names)):
+    if processes == 2 or (processes == 0 and threads != 1 and other.is_worth_it(names)):
         with (
             contextlib.suppress(Lost),
-            closing(Apart(files, given, idle_s=idle_s, lasting=folder is not None)) as apart,
+            closing(other.Later(files, given, idle_s=idle_s, lasting=folder is not None)) as later,
             at_rest(),
             # Behind the fork: what a thread has locked stays locked in the copy.
             _besides(meanwhile),
         ):
-            return run(apart)
+            return run(later)
         # It was ended from outside, or a file grew meanwhile: what was written is written over.
     with at_rest():
-        return run(None)
+        return run()
 
 
 @contextlib.contextmanager

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from wardwatch.decode.conversations import Columns
     from wardwatch.decode.kernels.young import Arrays
     from wardwatch.model.block import PacketBlock
+    from wardwatch.observe.bindings import Noted
+    from wardwatch.observe.datagrams import Speakers
+    from wardwatch.observe.later import Part
     from wardwatch.observe.secrets import Secrets
     from wardwatch.observe.segments import Places
     from wardwatch.observe.tables import Spool
@@ -115,6 +118,32 @@ class Messages(Side):
         self._datagrams.finish()
         for piece in self._conversations.pieces(WRITE_ROWS):
             self._write(piece)
+
+    def part(self) -> tuple[NDArray[np.int64], Speakers, Noted]:
+        """What is not written as it comes: conversations, speakers, bindings noted.
+
+        Instead of :meth:`finish`, for :meth:`absorb` of another that read what was before.
+        """
+        self._fast.finish()
+        return self._conversations.taken(), self._datagrams.speakers(), self._bindings.noted()
+
+    def refuses(self, part: Part) -> str:
+        """Why what another read of packets behind all of ours cannot be taken over; "" it can."""
+        if self._conversations.room() < len(part.others):
+            return "there are too many conversations"
+        return self._datagrams.can_absorb_speakers(part.speakers) or self._bindings.can_absorb(
+            part.noted
+        )
+
+    def absorb(self, part: Part, segment: NDArray[np.int32]) -> NDArray[np.int64]:
+        """Take over what another has read of packets behind all of ours (:meth:`part`).
+
+        ``segment``: our number of each of its segments. ⇒ the numbers its conversations have here.
+        """
+        self._fast.finish()
+        self._datagrams.absorb_speakers(part.speakers)
+        self._bindings.absorb(part.noted)
+        return self._conversations.absorb(part.others, segment, over=False)
 
     def bind(self) -> None:
         """Write the bindings, when all tables they are counted from are complete."""

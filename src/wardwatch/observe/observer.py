@@ -6,12 +6,17 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from wardwatch.capture import open_capture
 from wardwatch.decode.columns import DECODED, MALFORMED, SKIPPED
 from wardwatch.decode.kernels import headers, young
+from wardwatch.decode.kernels.conversations import NUMBER
 from wardwatch.model.values import NS
 from wardwatch.observe.ahead import Decoded, decoded
+from wardwatch.observe.forks import Lost
 from wardwatch.observe.messages import Messages
+from wardwatch.observe.secrets import MAX_CHECKED
 from wardwatch.observe.side import Reassembly
 from wardwatch.observe.streams import Streams
 from wardwatch.observe.tally import Tally
@@ -19,13 +24,19 @@ from wardwatch.observe.text import printable
 from wardwatch.observe.vantage import Vantage, vantage_of_messages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from wardwatch.capture.reader import CaptureReader
     from wardwatch.model.block import CaptureFile
-    from wardwatch.observe.apart import Apart
+    from wardwatch.observe.later import Later, Part
     from wardwatch.observe.secrets import Secrets
     from wardwatch.observe.tables import Spool
 
+ENDLESS = 1 << 62
+"""An octet behind the end of every file."""
 OUTCOMES = {DECODED: "decoded", SKIPPED: "skipped", MALFORMED: "malformed"}
 
 
@@ -40,12 +51,12 @@ class Observer:
         idle_s: float = 0.0,
         seats: int = young.SEATS,
         threads: int = 0,
-        apart: Apart | None = None,
+        later: Later | None = None,
     ) -> None:
         """``seats``: conversations that the kernel follows at once; 0 leaves all to Python.
 
         ``threads``: 1 reads, decodes and understands in one; 0 as many as there is use for.
-        ``apart``: another process that goes through the same files for what is TCP.
+        ``later``: another process, which reads what stands behind a cut.
         """
         self.packets = 0
         self.outcomes = [0, 0, 0]
@@ -62,20 +73,18 @@ class Observer:
         self.messages = Messages(
             spool, secrets, self._vantage.places, self._reassembly, idle_ns=idle_ns
         )
-        self._apart = apart
+        self._later = later
+        self._took: Part | None = None
+        """What stands behind the cut, once it is ours."""
         self._beside = spool.beside()
         self._beside_secrets = secrets.beside()
-        self.streams = (
-            None
-            if apart
-            else Streams(
-                self._beside,
-                self._beside_secrets,
-                self._vantage.places,
-                self._reassembly,
-                idle_ns=idle_ns,
-                seats=seats,
-            )
+        self.streams = Streams(
+            self._beside,
+            self._beside_secrets,
+            self._vantage.places,
+            self._reassembly,
+            idle_ns=idle_ns,
+            seats=seats,
         )
         self._told_given_up = 0
         self._captures: list[dict[str, Any]] = []
@@ -83,42 +92,117 @@ class Observer:
     @property
     def parser_calls(self) -> int:
         """Messages that a Python parser has read."""
-        other = self.streams or self._apart
-        return self.messages.parser_calls + (other.parser_calls if other else 0)
+        told = self._took.parser_calls if self._took else 0
+        return self.messages.parser_calls + self.streams.parser_calls + told
 
     def read(self, number: int, path: str, progress: Callable[[int], None]) -> None:
         """Read one file to its end, or to its damage.
 
-        Raises ``CaptureError`` where there is nothing to read a packet from.
+        Raises ``CaptureError`` where there is nothing to read a packet from, and
+        :class:`~wardwatch.observe.forks.Lost` where another process read another file than we.
         """
+        if self._took is not None:
+            self._pass(number, path, progress)
+            return
         tally = Tally()
+        cut = self._later.cut if self._later else None
+        end = cut.offset if cut and cut.capture == number else ENDLESS
         with open_capture(path, number) as reader:
-            with closing(decoded(reader, self._events, threads=self._threads)) as blocks:
-                for given in blocks:
-                    self._take(given, tally)
-                    progress(given.bytes_read)
-            self._account(reader.result, tally)
+            before = self._read(reader, tally, progress, (-1, end))
+            file = reader.result
+        if self._later and end < ENDLESS:
+            part = self._later.join()
+            later = part.files.get(number) if part else None
+            if part and (later is None or (later.packets, part.before) != (file.packets, before)):
+                raise Lost("a file changed while it was read")
+            if part and later and not (why := self._refuses(part)):
+                self._absorb(part)
+                tally.absorb(later.tally)
+                self._events.absorb(later.events.told())
+                self._reassembly.events.absorb(later.inside.told())
+            else:
+                self._later.refused = self._later.refused or why
+                self._later = None
+                with open_capture(path, number) as reader:
+                    reader.hash_not()
+                    self._read(reader, tally, progress, (end, ENDLESS))
+        self._account(file, tally)
         self._events.clear()
         self._reassembly.events.clear()
 
-    def finish(self) -> None:
-        """Write what stays open to the end of all files.
+    def _read(
+        self,
+        reader: CaptureReader,
+        tally: Tally,
+        progress: Callable[[int], None],
+        between: tuple[int, int],
+    ) -> int:
+        """Take the blocks between two octets of a file ⇒ packets up to the end of the last."""
+        last = 0
+        blocks = decoded(reader, self._events, threads=self._threads, between=between)
+        with closing(blocks):
+            for given in blocks:
+                if not given.passed:
+                    self._take(given, tally)
+                    last = given.block.first + given.block.n - 1
+                progress(given.bytes_read)
+        return last
 
-        Raises :class:`~wardwatch.observe.apart.Lost` where the other process did not come to
-        the same end: nothing of what was written is good then.
-        """
+    def _pass(self, number: int, path: str, progress: Callable[[int], None]) -> None:
+        """Account for a file behind the cut, which the other process has read."""
+        assert self._took is not None
+        with open_capture(path, number) as reader:
+            self._read(reader, Tally(), progress, (ENDLESS, ENDLESS))
+            file = reader.result
+        later = self._took.files.get(number)
+        if later is None or later.packets != file.packets:
+            raise Lost("a file changed while it was read")
+        self._events.absorb(later.events.told())
+        self._reassembly.events.absorb(later.inside.told())
+        self._account(file, later.tally)
+        self._events.clear()
+        self._reassembly.events.clear()
+
+    def _refuses(self, part: Part) -> str:
+        """Why what stands behind the cut would not be as if we had read it; "" it would."""
+        if self._given_up():
+            return "a bound was reached"
+        if self._secrets.checked + self._beside_secrets.checked + part.checked > MAX_CHECKED:
+            return "there are more secrets than are compared with hashed defaults"
+        if self._reassembly.fragments.awaits(part.fragments):
+            return "a datagram came in fragments before the cut and behind it"
+        return (
+            self._vantage.can_absorb(part.vantage)
+            or self.messages.refuses(part)
+            or self.streams.refuses(part.tcp)
+        )
+
+    def _absorb(self, part: Part) -> None:
+        """Take over everything that stands behind the cut."""
+        segment = self._vantage.absorb(part.vantage)
+        others = self.messages.absorb(part, segment)
+        tcp = self.streams.absorb(part, segment)
+        numbers = [
+            np.full(int(n[:, NUMBER].max(initial=0)) // 2 + 1, -1) for n in (part.tcp, part.others)
+        ]
+        numbers[0][part.tcp[:, NUMBER] >> 1] = tcp
+        numbers[1][part.others[:, NUMBER] >> 1] = others
+
+        def renumber(table: pa.Table) -> pa.Table:
+            return _renumbered(table, numbers)
+
+        for spool, files in zip((self._spool, self._beside), part.on_disk, strict=True):
+            spool.take_in(files, renumber)
+        self._secrets.unchecked += part.unchecked
+        self._took = part
+
+    def finish(self) -> None:
+        """Write what stays open to the end of all files."""
         self.messages.finish()
         self._vantage.finish()
-        if self.streams is not None:
-            self.streams.finish()
-            self._spool.join(self._beside)
-            self._secrets.unchecked += self._beside_secrets.unchecked
-        elif self._apart is not None:
-            told = self._apart.join({row["capture"]: row["packets"] for row in self._captures})
-            self._spool.take_over(told.memory, told.files, keep=told.scratch)
-            self._secrets.unchecked += told.unchecked
-            for row in self._captures:
-                row["evicted"] += told.given_up[row["capture"]]
+        self.streams.finish()
+        self._spool.join(self._beside)
+        self._secrets.unchecked += self._beside_secrets.unchecked
         for row in self._captures:
             self._spool.add("captures", row)
         self.messages.bind()
@@ -132,8 +216,7 @@ class Observer:
         tally.take(block, columns)
         self._vantage.take(block, columns, given.interfaces, headers.TUNNELS)
         self.messages.take(block, columns)
-        if self.streams is not None:
-            self.streams.take(block, columns)
+        self.streams.take(block, columns)
 
     def _write_segments(self) -> None:
         """The vantage, with what conversations and messages add to it."""
@@ -143,8 +226,7 @@ class Observer:
 
     def _given_up(self) -> int:
         """Conversations, streams and stations given up so far because a bound was reached."""
-        streams = self.streams.given_up if self.streams else 0
-        return self.messages.given_up + streams + self._vantage.missed
+        return self.messages.given_up + self.streams.given_up + self._vantage.missed
 
     def _account(self, file: CaptureFile, tally: Tally) -> None:
         """Rows of one file that has been read."""
@@ -217,3 +299,19 @@ class Observer:
                     "first_packet": first,
                 },
             )
+
+
+def _renumbered(table: pa.Table, numbers: Sequence[NDArray[np.int64]]) -> pa.Table:
+    """Rows with the numbers that conversations have here: even ones by the first, odd ones by the other."""
+    import pyarrow as pa
+
+    at = table.schema.get_field_index("conversation")
+    if at < 0:
+        return table
+    given = table.column(at).to_numpy()
+    known = given >= 0
+    found = given.copy()
+    for parity, told in enumerate(numbers):
+        own = known & (given & 1 == parity)
+        found[own] = told[given[own] >> 1]
+    return table.set_column(at, table.schema.field(at), pa.array(found))

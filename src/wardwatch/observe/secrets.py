@@ -89,7 +89,8 @@ class Secrets:
         self.note = ""
         """"" or one line: digests hold for this run only."""
         self._answers: dict[str, str] = {}
-        self._checked = 0
+        self.checked = 0
+        """Secrets compared with hashed defaults."""
         self.unchecked = 0
         """Secrets not compared with hashed defaults because of the bound."""
         self._plain, self._hashed = _shipped()
@@ -101,7 +102,7 @@ class Secrets:
     def beside(self) -> Secrets:
         """Another one with the same key and defaults, and bounds of its own."""
         other = copy(self)
-        other._answers, other._checked, other.unchecked = {}, 0, 0
+        other._answers, other.checked, other.unchecked = {}, 0, 0
         return other
 
     @property
@@ -129,10 +130,10 @@ class Secrets:
         remembered = f"{protocol} {self.digest(secret)}"
         answer = self._answers.get(remembered)
         if answer is None:
-            if self._checked >= MAX_CHECKED:
+            if self.checked >= MAX_CHECKED:
                 self.unchecked += 1
                 return ""
-            self._checked += 1
+            self.checked += 1
             answer = next((h.name for h in suited if _equals(h, secret[:MAX_SECRET])), "")
             if len(self._answers) < MAX_REMEMBERED:
                 self._answers[remembered] = answer

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wardwatch.decode.columns import S_TAG
+from wardwatch.decode.kernels import headers
 from wardwatch.observe.text import printable
 
 if TYPE_CHECKING:
@@ -50,6 +51,14 @@ class Places:
         self.names: list[str] = []
         """Name of each segment row."""
 
+    def fill(self, block: PacketBlock, columns: PacketColumns, rows: NDArray[np.int64]) -> None:
+        """Tell the segments of a block of which only ``rows`` are there: the others share the first's."""
+        gone = np.ones(block.n, np.bool_)
+        gone[rows] = False
+        for column in (columns.vlan, columns.outer_tag, columns.tunnel, columns.tunnel_id):
+            column[: block.n][gone] = column[rows[0]]
+        self.take(block, columns, (), headers.TUNNELS)
+
     def take(
         self,
         block: PacketBlock,
@@ -87,17 +96,26 @@ class Places:
             )
             self.names.append(name)
 
-    def can_absorb(self, aliases: dict[tuple[int, str], int]) -> str:
+    def can_absorb(self, aliases: Aliases) -> str:
         """Why segments of interfaces with these ``aliases`` cannot be taken for ours; or ``""``."""
-        if any(self.aliases.of.get(key) != number for key, number in aliases.items()):
+        known = {(capture, number): name for (capture, name), number in self.aliases.of.items()}
+        if any(
+            self.aliases.of.get((capture, name), number) != number
+            or known.get((capture, number), name) != name
+            for (capture, name), number in aliases.of.items()
+        ):
             return "the interfaces were met in another order"
         return ""
 
-    def absorb(self, later: NDArray[np.int64], names: Sequence[str]) -> NDArray[np.int64]:
+    def absorb(
+        self, later: NDArray[np.int64], names: Sequence[str], aliases: Aliases
+    ) -> NDArray[np.int64]:
         """Count segments, and their ``names``, of packets behind ours ⇒ (n,) the row of each here.
 
-        ``later`` (n, SEG_WIDTH) are those in use elsewhere.
+        ``later`` (n, SEG_WIDTH) are those in use elsewhere, where the ``aliases`` are known of all
+        interfaces met so far of the same captures.
         """
+        self.aliases.absorb(aliases)
         where = np.zeros(len(later), np.int64)
         self._k.absorb_segments(later, self.segments, self._slots, self.used, where)
         self.names += [
@@ -115,6 +133,12 @@ class Aliases:
         self._arrays: dict[int, NDArray[np.int32]] = {}
         self.suffix: dict[tuple[int, int], str] = {}
         """By capture and alias: ``""`` for the first, ``@name`` for others."""
+
+    def absorb(self, later: Aliases) -> None:
+        """Know what another knows of the same captures, who has met more of them."""
+        self.of.update(later.of)
+        self._arrays.update(later._arrays)
+        self.suffix.update(later.suffix)
 
     def of_block(self, block: PacketBlock, interfaces: Sequence[Interface]) -> NDArray[np.int32]:
         """(interfaces,) the alias of each interface of the block's capture."""

@@ -60,7 +60,7 @@ class Reassembly:
     def __init__(self) -> None:
         self.events = headers.Events()
         """Tags inside of datagrams put together."""
-        self._fragments = Fragments()
+        self.fragments = Fragments()
         self._known: dict[int, tuple[Whole | None, Inside | None, tuple[Anomaly, ...]]] = {}
         self._of: tuple[int, int] = (0, 0)
 
@@ -77,7 +77,7 @@ class Reassembly:
             self._known.clear()
         found = self._known.get(i)
         if found is None:
-            whole, anomalies = self._fragments.take(block, columns, i)
+            whole, anomalies = self.fragments.take(block, columns, i)
             inside = None
             if whole is not None:
                 inside = reassembled(whole, block, columns, i, self.events)

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from wardwatch.decode.kernels import young
+from wardwatch.decode.columns import PacketColumns
+from wardwatch.decode.kernels import conversations as k
+from wardwatch.decode.kernels import headers, young
 from wardwatch.decode.kernels.conversations import TCP
 from wardwatch.decode.kernels.select import is_behind
 from wardwatch.decode.kernels.young import tell
 from wardwatch.decode.stream import ACK, FIN, RST, SYN
 from wardwatch.observe.conversations import write_conversations
+from wardwatch.observe.forks import Lost
 from wardwatch.observe.sessions import FOLLOW, IGNORE, Sessions
 from wardwatch.observe.side import (
     DEVICE_PREFIXES,
@@ -23,15 +26,18 @@ from wardwatch.observe.side import (
     fragments_of,
     payload_of,
 )
+from wardwatch.observe.text import ip_of
 from wardwatch.observe.young import Young
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from wardwatch.decode.columns import PacketColumns
-    from wardwatch.decode.conversations import Columns
+    from numpy.typing import NDArray
+
+    from wardwatch.decode.conversations import Columns, ConversationTable
     from wardwatch.model.block import PacketBlock
     from wardwatch.observe.follow import Flow
+    from wardwatch.observe.later import Part
     from wardwatch.observe.secrets import Secrets
     from wardwatch.observe.segments import Places
     from wardwatch.observe.tables import Spool
@@ -61,6 +67,7 @@ class Streams(Side):
         prefixes = np.array(DEVICE_PREFIXES, np.uint32)
         self.young = Young(self.sessions.shared, places.names, prefixes, seats)
         self._interest: dict[int, int] = {}
+        self._feed: Feed | None = None
 
     @property
     def parser_calls(self) -> int:
@@ -77,6 +84,7 @@ class Streams(Side):
         """One block, whose segments are known."""
         segment, names = self._places.segment, self._places.names
         self._conversations.update(block, columns, segment)
+        self._updated(block, columns)
         asked = fragments_of(columns, block.n)
         any_asked = bool(asked.any())
         sessions, octets, row = self.sessions, block.arena.data, self._conversations.row
@@ -114,6 +122,64 @@ class Streams(Side):
         self.young.walk(block, columns, asked, segment, self._conversations, read)
         self._settle(SETTLE_ROWS)
         self._written()
+
+    def refuses(self, began: NDArray[np.int64]) -> str:
+        """Why connections that began behind all our packets cannot be taken over; "" they can."""
+        if self._conversations.room() < len(began):
+            return "there are too many conversations"
+        if self._conversations.meets(began):
+            return "a SYN behind the cut belongs to a connection before it"
+        return "FTP data was agreed upon before the cut" if self._agreed(began) else ""
+
+    def absorb(self, part: Part, segment: NDArray[np.int32]) -> NDArray[np.int64]:
+        """Take over what another process read behind all our packets.
+
+        The packets it could not read pass here in their place among the connections that began
+        there. ``segment``: our number of each of its segments. ⇒ the numbers those have here.
+        Raises :class:`~wardwatch.observe.forks.Lost` where they agree upon FTP data that the
+        other process read.
+        """
+        feed = self._feed = Feed(self._conversations, part.tcp, segment)
+        columns, events = PacketColumns.of_size(0), headers.Events()
+        for block, rows in part.packets.blocks():
+            feed.up_to(block.capture, block.first)
+            if len(columns.kind) < block.n:
+                columns = PacketColumns.of_size(block.n)
+            headers.decode_block(block, columns, events)
+            self._places.fill(block, columns, rows)
+            self.take(block, columns)
+            if self._agreed(part.tcp):
+                raise Lost("FTP data was agreed upon across the cut")
+        feed.all()
+        numbers, self._feed = feed.numbers, None
+        new = dict(zip(part.tcp[:, k.NUMBER].tolist(), numbers.tolist(), strict=True))
+        self.sessions.services.update({new[n]: said for n, said in part.services.items()})
+        self.sessions.counters.update({new[n]: told for n, told in part.counters.items()})
+        return numbers
+
+    def _agreed(self, began: NDArray[np.int64]) -> bool:
+        """Whether one of these connections is one that FTP has agreed upon here."""
+        expected = self.sessions.shared.expected
+        if not expected:
+            return False
+        ports = began[:, k.PORTS]
+        ends = (
+            (k.ORIG_HI, (ports >> k.PORT_SHIFT & k.PORT_MASK) - 1),
+            (k.RESP_HI, (ports & k.PORT_MASK) - 1),
+        )
+        wide = began.view(np.uint64)
+        for column, port in ends:
+            for at in np.flatnonzero(np.isin(port, [one for _, one in expected])).tolist():
+                high, low = wide[at, column : column + 2].tolist()
+                host = ip_of(int(began[at, k.KEY]) & 7, high, low)
+                if (host, int(port[at])) in expected:
+                    return True
+        return False
+
+    def _updated(self, block: PacketBlock, columns: PacketColumns) -> None:
+        """The conversations of a block are known, and nothing of what they say is read yet."""
+        if self._feed is not None:
+            self._feed.put_in(block, columns)
 
     def finish(self) -> None:
         """Write what stays open to the end of all files."""
@@ -215,6 +281,45 @@ class Streams(Side):
         for number in columns["conversation"].tolist():
             sessions.services.pop(number, None)
             sessions.counters.pop(number, None)
+
+
+class Feed:
+    """Puts connections that another process has read among those of packets that pass here."""
+
+    def __init__(
+        self, table: ConversationTable, began: NDArray[np.int64], segment: NDArray[np.int32]
+    ) -> None:
+        self.numbers = np.zeros(len(began), np.int64)
+        """(n,) those they have here."""
+        self._table = table
+        self._began = began
+        self._segment = segment
+        self._order = (began[:, k.CAPTURES] >> 32 << 40) + began[:, k.FIRST_PACKET]
+        self._done = 0
+        self._known = len(table)
+
+    def up_to(self, capture: int, packet: int) -> None:
+        """Put in those that began before a packet."""
+        there = int(np.searchsorted(self._order, (capture << 40) + packet))
+        one = slice(self._done, there)
+        self.numbers[one] = self._table.absorb(self._began[one], self._segment, over=True)
+        self._done, self._known = there, len(self._table)
+
+    def all(self) -> None:
+        """Put in those that are left."""
+        self.up_to(1 << 22, 0)
+
+    def put_in(self, block: PacketBlock, columns: PacketColumns) -> None:
+        """Put in those that began between the packets of a block whose conversations are known."""
+        table, first, done = self._table, self._known, self._done
+        began = len(table) > first
+        self.up_to(block.capture, block.first + block.n)
+        if began and self._done > done:
+            had, have = table.arrange(first)
+            for numbers in (self.numbers[done : self._done], columns.conversation[: block.n]):
+                at = np.minimum(np.searchsorted(had, numbers), len(had) - 1)
+                numbers[:] = np.where(had[at] == numbers, have[at], numbers)
+            table.find(columns, 0, block.n)
 
 
 def _turned(where: Where) -> Where:

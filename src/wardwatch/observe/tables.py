@@ -22,7 +22,7 @@ from wardwatch.errors import OutputError
 from wardwatch.model.columns import BY_NAME, EMPTY, TABLES, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import duckdb
     import pyarrow as pa
@@ -249,6 +249,21 @@ class Spool:
             if count:
                 self.seal(table)
         return self._kept, {table: paths[0] for table, paths in self._files.items()}
+
+    def take_in(self, files: Mapping[str, Path], renumber: Callable[[pa.Table], pa.Table]) -> None:
+        """Append the rows of another spool's files, Arrow or Parquet; ``renumber`` goes over them."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        for table, path in files.items():
+            if path.suffix == ".arrow":
+                with pa.OSFile(str(path)) as file:
+                    self._add_piece(table, renumber(pa.ipc.open_file(file).read_all()))
+                continue
+            with pq.ParquetFile(path) as file:
+                for group in range(file.num_row_groups):
+                    piece = file.read_row_group(group, use_threads=False)
+                    self._add_piece(table, renumber(piece))
 
     def take_over(
         self, memory: Mapping[str, pa.Table], files: Mapping[str, Path], *, keep: object

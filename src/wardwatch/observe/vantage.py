@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from wardwatch.model.values import NS, UNKNOWN_TIME
-from wardwatch.observe.segments import MOST_SEGMENTS, Places
+from wardwatch.observe.segments import MOST_SEGMENTS, Aliases, Places
 from wardwatch.observe.spelled import ips, macs, spelled
 
 if TYPE_CHECKING:
@@ -62,8 +62,7 @@ class Part(NamedTuple):
     to another process. They are the vantage's own, good until it takes another block.
     """
 
-    aliases: dict[tuple[int, str], int]
-    """Of the interfaces, as :class:`~wardwatch.observe.segments.Aliases` tells."""
+    aliases: Aliases
     names: list[str]
     """Of the segments."""
     segments: NDArray[np.int64]
@@ -197,7 +196,7 @@ class Vantage:
         """What this part knows, for :meth:`absorb` elsewhere."""
         k, used = self._k, self._used
         return Part(
-            aliases=self.places.aliases.of,
+            aliases=self.places.aliases,
             names=self.names,
             segments=self._segments[: used[k.SEGMENTS]],
             stations=self._stations[: used[k.STATIONS]],
@@ -233,14 +232,15 @@ class Vantage:
             or self._spell_unknown(part, rows)
         )
 
-    def absorb(self, part: Part) -> None:
+    def absorb(self, part: Part) -> NDArray[np.int32]:
         """Take in what a part tells of the packets behind ours, where :meth:`can_absorb` allows.
 
         It is then as if we had taken them: rows stand in the same order, and more blocks may
-        follow. The part must have been warmed with the frames before its first.
+        follow. The part must have been warmed with the frames before its first. ⇒ (segments,) our
+        row of each of its segments.
         """
         k = self._k
-        where = self.places.absorb(part.segments, part.names)
+        where = self.places.absorb(part.segments, part.names, part.aliases)
         going_on = part.stations[part.stations[:, k.STA_PACKETS] > 0]
         spells = np.concatenate([part.spells, going_on])
         spells = spells[np.argsort(spells[:, k.STA_FIRST_PACKET], kind="stable")]
@@ -267,6 +267,7 @@ class Vantage:
         self._keep(ended[:count].copy())
         recent, keys, frames = self._recent
         recent[:], keys[:], frames[:] = part.recent
+        return where.astype(np.int32)
 
     def _mark(self, block: PacketBlock, columns: PacketColumns) -> int:
         """Mark the copies of a block ⇒ how many there are."""

@@ -420,3 +420,189 @@ def reindex(
         while slots[slot] != 0:
             slot = (slot + 1) & mask
         slots[slot] = (tag << 32) | (r + 1)
+
+
+@hot
+def _slot_of(
+    other: NDArray[np.int64],
+    wide_other: NDArray[np.uint64],
+    k: Int,
+    rows: NDArray[np.int64],
+    wide: NDArray[np.uint64],
+    slots: NDArray[np.int64],
+    seed: Int,
+) -> tuple[Int, Int, Int, Int]:
+    """Where the conversation of row ``k`` of another table stands in this one.
+
+    ⇒ its hash here, its slot (an empty one where it is unknown), its row or -1, and whether its
+    originator is the originator here.
+    """
+    mask = slots.size - 1
+    key = other[k, KEY]
+    ports = other[k, PORTS]
+    outer = ports >> OUTER_SHIFT
+    source_port = (ports >> PORT_SHIFT) & PORT_MASK
+    target_port = ports & PORT_MASK
+    back = (outer << OUTER_SHIFT) | (target_port << PORT_SHIFT) | source_port
+    src_hi = wide_other[k, ORIG_HI]
+    src_lo = wide_other[k, ORIG_LO]
+    dst_hi = wide_other[k, RESP_HI]
+    dst_lo = wide_other[k, RESP_LO]
+    tag = _hash(
+        _spread(src_hi, src_lo, source_port, seed),
+        _spread(dst_hi, dst_lo, target_port, seed),
+        key ^ (outer * 0x2C1B3C6D),
+    )
+    slot = (tag ^ (tag >> 15)) & mask
+    while slots[slot] != 0:
+        if slots[slot] >> 32 == tag:
+            r = (slots[slot] & _WORD) - 1
+            if rows[r, KEY] == key:
+                if (
+                    rows[r, PORTS] == ports
+                    and wide[r, ORIG_LO] == src_lo
+                    and wide[r, RESP_LO] == dst_lo
+                    and wide[r, ORIG_HI] == src_hi
+                    and wide[r, RESP_HI] == dst_hi
+                ):
+                    return tag, slot, r, np.int64(1)
+                if (
+                    rows[r, PORTS] == back
+                    and wide[r, ORIG_LO] == dst_lo
+                    and wide[r, RESP_LO] == src_lo
+                    and wide[r, ORIG_HI] == dst_hi
+                    and wide[r, RESP_HI] == src_hi
+                ):
+                    return tag, slot, r, np.int64(0)
+        slot = (slot + 1) & mask
+    return tag, slot, np.int64(-1), np.int64(1)
+
+
+@kernel
+def meets(
+    other: NDArray[np.int64],  # (n, WIDTH)   conversations of TCP that another table began by a SYN
+    wide_other: NDArray[np.uint64],  #        the same memory
+    n: int,
+    rows: NDArray[np.int64],  # (cap, WIDTH)  this table
+    wide: NDArray[np.uint64],
+    slots: NDArray[np.int64],
+    seed: int,
+) -> int:
+    """The first of the other's conversations that belongs to one of this table; -1 there is none.
+
+    A SYN begins a new one unless one of the same ends is under way (RFC 9293 §3.6.1). One that
+    was sent again, and never answered, is no matter: what is known of it is counted together.
+    """
+    for k in range(n):
+        _, _, r, same = _slot_of(other, wide_other, k, rows, wide, slots, seed)
+        if (
+            r >= 0
+            and not _begins_anew(rows, r, other[k, ORIG_ISN])
+            and not (same and _asks_again(rows, r, other, k))
+        ):
+            return k
+    return -1
+
+
+@helper
+def _asks_again(rows: NDArray[np.int64], r: Int, other: NDArray[np.int64], k: Int) -> bool:
+    """Whether two conversations are the same SYN, sent again and again without an answer."""
+    return bool(
+        rows[r, ORIG_ISN] == other[k, ORIG_ISN]
+        and rows[r, STATE] == ORIG_SYN
+        and other[k, STATE] == ORIG_SYN
+        and rows[r, RESP_PKTS] == 0
+        and other[k, RESP_PKTS] == 0
+        and rows[r, ORIG_BYTES] == 0
+        and other[k, ORIG_BYTES] == 0
+    )
+
+
+@kernel
+def absorb(
+    start: int,  #                            first row of the other table to take
+    stop: int,  #                             one behind the last
+    other: NDArray[np.int64],  # (m, WIDTH)   another table's rows, of packets behind all of ours
+    wide_other: NDArray[np.uint64],  #        the same memory
+    rows: NDArray[np.int64],  # (cap, WIDTH)  in and out: this table
+    wide: NDArray[np.uint64],
+    slots: NDArray[np.int64],  # (2^k,)       in and out
+    counters: NDArray[np.int64],  # (COUNTERS,)
+    seed: int,
+    segment: NDArray[np.int32],  # (s,)       our number of each of its broadcast domains
+    over: bool,  #                            they are begun by SYNs, and nobody asks more of them
+    numbers: NDArray[np.int64],  # (m,)       out: the number each has here
+) -> int:
+    """Take rows of another table as if we had read their packets; where we were full, or ``stop``."""
+    for k in range(start, stop):
+        tag, slot, r, same = _slot_of(other, wide_other, k, rows, wide, slots, seed)
+        if r >= 0 and over and not _asks_again(rows, r, other, k):
+            rows[r, STATE] |= OVER
+            r = np.int64(-1)
+        if r < 0:
+            if counters[USED] >= rows.shape[0]:
+                return k
+            r = counters[USED]
+            counters[USED] += 1
+            for c in range(WIDTH):
+                rows[r, c] = other[k, c]
+            rows[r, NUMBER] = counters[NEXT_NUMBER]
+            counters[NEXT_NUMBER] += counters[STEP]
+            rows[r, HASH] = tag
+            if rows[r, SEGMENT] >= 0:
+                rows[r, SEGMENT] = segment[rows[r, SEGMENT]]
+            rows[r, SEAT] = THEIRS if over else 0
+            rows[r, INTEREST] = IGNORE if over else UNDECIDED
+            slots[slot] = (tag << 32) | (r + 1)
+        else:
+            _join(rows, r, other, k, same)
+        numbers[k] = rows[r, NUMBER]
+    return stop
+
+
+@helper
+def _join(rows: NDArray[np.int64], r: Int, other: NDArray[np.int64], k: Int, same: Int) -> None:
+    """Add what a conversation without TCP did later; ``same``: its originator is ours."""
+    for s in range(2):
+        mine = s if same else 1 - s
+        if other[k, ORIG_PKTS + s] > 0 and (
+            rows[r, ORIG_PKTS + mine] == 0 or rows[r, ORIG_MAC + mine] == 0
+        ):
+            rows[r, ORIG_MAC + mine] = other[k, ORIG_MAC + s]
+        rows[r, ORIG_PKTS + mine] += other[k, ORIG_PKTS + s]
+        rows[r, ORIG_IP + mine] += other[k, ORIG_IP + s]
+        rows[r, ORIG_BYTES + mine] += other[k, ORIG_BYTES + s]
+    if other[k, LAST_TS] > rows[r, LAST_TS]:
+        rows[r, LAST_TS] = other[k, LAST_TS]
+    rows[r, LAST_PACKET] = other[k, LAST_PACKET]
+    rows[r, CAPTURES] = (rows[r, CAPTURES] & ~np.int64(_WORD)) | (other[k, CAPTURES] & _WORD)
+    for position in range(min(other[k, SEEN] >> 40, 24)):
+        word = other[k, HISTORY] if position < 12 else other[k, HISTORY2]
+        code = (word >> (5 * (position % 12))) & 31
+        if not same:
+            code = code - UPPER if code > UPPER else code + UPPER
+        _letter(rows, r, code)
+
+
+@kernel
+def settle(
+    first: int,  #                            first row that moved
+    used: int,  #                             rows in use
+    rows: NDArray[np.int64],  # (cap, WIDTH)  the table
+    came: NDArray[np.int64],  # (n,)          where each row from ``first`` on stood before
+    slots: NDArray[np.int64],  # (2^k,)       in and out
+) -> None:
+    """Tell the slots where rows have moved to, of those that still had one."""
+    mask = slots.size - 1
+    for turn in range(2):  # the second undoes the marks of the first: rows change places
+        for r in range(first, used):
+            tag = rows[r, HASH]
+            slot = (tag ^ (tag >> 15)) & mask
+            before = (tag << 32) | (came[r - first] + 1)
+            if turn:
+                before = -1 - r
+            while slots[slot] != 0:
+                if slots[slot] == before:
+                    slots[slot] = (tag << 32) | (r + 1) if turn else -1 - r
+                    break
+                slot = (slot + 1) & mask

@@ -1,0 +1,342 @@
+"""wardwatch.observe.later: cut anywhere, the two halves give the rows that one process gives."""
+
+import gc
+import gzip
+import os
+import random
+import signal
+import threading
+import time
+from collections import Counter
+
+import pytest
+from bench.mix import write as write_mix
+from tests.conversations import many
+from tests.observe import frames as f
+from tests.observe.test_young import write
+from tests.shared import CAPTURES, needs_shared
+
+from wardwatch.capture import open_capture, reader
+from wardwatch.errors import CaptureError
+from wardwatch.model.columns import TABLES
+from wardwatch.observe import engine, later, side, tables
+from wardwatch.observe.engine import observe
+
+
+def rows(paths, key, **more):
+    """Every table as a bag of rows, and what else was told."""
+    seen = observe(paths, key_file=key, **more)
+    told = (seen.packets, seen.decoded, seen.skipped, seen.malformed, seen.damaged, seen.key_note)
+    bags = {}
+    for table in TABLES:
+        found = seen.tables.arrow(table.name).to_pylist()
+        assert len(found) == seen.tables.rows(table.name)
+        bags[table.name] = Counter(repr(sorted(row.items())) for row in found)
+    return bags, (*told, [str(error) for error in seen.refused])
+
+
+class Cuts:
+    """Cuts where a test says, and knows what was refused."""
+
+    def __init__(self, monkeypatch):
+        self.at = None
+        self.refused = []
+        self.block_rows = lambda count: monkeypatch.setattr(reader, "BLOCK_ROWS", count)
+        monkeypatch.setattr(later, "cut_of", lambda _: self.at)
+        close = later.Later.close
+
+        def closed(one):
+            self.refused.append(one.refused)
+            close(one)
+
+        monkeypatch.setattr(later.Later, "close", closed)
+
+
+@pytest.fixture
+def cuts(monkeypatch):
+    return Cuts(monkeypatch)
+
+
+def ends_of(path):
+    """Where each packet's record ends."""
+    with open_capture(path, 1) as opened:
+        return [opened.offset for _ in opened]
+
+
+def differing(one, other):
+    return {
+        name: ([*(one[name] - other[name])][:3], [*(other[name] - one[name])][:3])
+        for name in one
+        if one[name] != other[name]
+    }
+
+
+def same(paths, key, cuts, at, **more):
+    """What one process finds, having seen that two find the same, cut there."""
+    whole, told = rows(paths, key, processes=1, **more)
+    for cuts.at in at:
+        found, again = rows(paths, key, processes=2, **more)
+        assert (differing(whole, found), again) == ({}, told), cuts.at
+    return whole, told
+
+
+@pytest.mark.parametrize("block", [1, 7])
+@pytest.mark.parametrize("seed", range(3))
+def test_any_cut_of_disturbed_conversations(seed, block, tmp_path, cuts) -> None:
+    cuts.block_rows(block)
+    path = write(tmp_path / "a.pcap", many(seed, 12, disturbed=0.5, largest=(1460, 400, 60)))
+    places = [later.Cut(1, end) for end in ends_of(path)]
+    same([path], tmp_path / "key", cuts, random.Random(seed).sample(places, min(40, len(places))))
+    assert sum(not why for why in cuts.refused) > len(cuts.refused) * 0.8
+
+
+def test_any_cut_of_a_mix(tmp_path, cuts) -> None:
+    cuts.block_rows(50)
+    path = tmp_path / "mix.pcap"
+    write_mix(path, 1, seed=5)
+    places = [later.Cut(1, end) for end in ends_of(path)]
+    found, _ = same([path], tmp_path / "key", cuts, random.Random(1).sample(places, 12))
+    assert all(found[name] for name in ("conversations", "tls", "dns", "arp"))
+    assert cuts.refused == [""] * 12
+
+
+@needs_shared
+def test_any_cut_of_shared_captures(tmp_path, cuts) -> None:
+    cuts.block_rows(1)
+    known = (".pcap", ".pcapng", ".cap")
+    paths = sorted(p for p in CAPTURES.rglob("*") if p.suffix in known and p.is_file())
+    assert len(paths) > 100
+    dice = random.Random(12)
+    for path in dice.sample(paths, 40):
+        places = [later.Cut(1, end) for end in ends_of(path)]
+        if 0 < len(places) < 3_000:
+            same([path], tmp_path / "key", cuts, dice.sample(places, min(3, len(places))))
+    assert sum(not why for why in cuts.refused) > 0.9 * len(cuts.refused) > 50
+
+
+@pytest.fixture(scope="module")
+def mix(tmp_path_factory):
+    path = tmp_path_factory.mktemp("later") / "mix.pcap"
+    write_mix(path, 4, seed=8)
+    return path
+
+
+@pytest.fixture
+def half(mix, cuts):
+    """The mix is cut in the middle."""
+    cuts.at = later.Cut(1, mix.stat().st_size // 2)
+    return cuts
+
+
+@pytest.mark.parametrize("number", range(1, 6))
+def test_of_several_captures_any_is_cut(number, tmp_path, cuts) -> None:
+    frames = many(3, 120, disturbed=0.6, largest=(1460, 400, 60))
+    third = len(frames) // 3
+    plain = [write(tmp_path / f"{n}.pcap", frames[n * third : (n + 1) * third]) for n in range(3)]
+    packed = tmp_path / "packed.pcap.gz"
+    packed.write_bytes(gzip.compress(plain[0].read_bytes()))
+    broken = tmp_path / "broken.pcap"
+    broken.write_bytes(plain[1].read_bytes()[:-7])
+    none = tmp_path / "none.pcap"
+    none.write_bytes(b"%PDF-1.7 no capture")
+    paths = [*plain, none, packed, broken]
+    middle = plain[0].stat().st_size // 2
+    _, told = same(paths, tmp_path / "key", cuts, [later.Cut(number, middle)])
+    assert told[4]  # damaged
+    assert len(told[-1]) == 1
+
+
+def test_who_ends_conversations_by_silence_reads_on(mix, half, tmp_path) -> None:
+    same([mix], tmp_path / "key", half, [half.at], idle_s=0.05)
+    assert half.refused == ["conversations end by silence"]
+
+
+def test_tables_that_went_to_disk_are_taken_in(mix, half, tmp_path, monkeypatch) -> None:
+    in_memory, _ = rows([mix], tmp_path / "key", processes=1)
+    monkeypatch.setattr(tables, "FLUSH_ROWS", 20)
+    monkeypatch.setattr(tables, "GATHER_ROWS", 5)
+    found, _ = rows([mix], tmp_path / "key", processes=2)
+    assert (differing(in_memory, found), half.refused) == ({}, [""])
+    observe([mix], out=tmp_path / "out", key_file=tmp_path / "key", processes=2)
+    assert sorted(path.stem for path in (tmp_path / "out").iterdir()) == sorted(
+        t.name for t in TABLES
+    )
+    written = tables.Tables(tmp_path / "out")
+    for name, bag in in_memory.items():
+        assert written.rows(name) == bag.total()
+
+
+def test_where_a_bound_is_reached_we_read_on(tmp_path, cuts, monkeypatch) -> None:
+    monkeypatch.setattr(side, "MOST_CONVERSATIONS", 64)
+    crowd = [
+        (n, f.ether(f.NURSE, f.PUMP, f.tcp("10.0.0.5", 1000 + n, "10.0.0.41", 21, flags="S")))
+        for n in range(200)
+    ]
+    paths = [f.pcap(tmp_path / "a.pcap", crowd), f.pcap(tmp_path / "b.pcap", crowd[-1:])]
+    cuts.block_rows(10)
+    found, _ = same(paths, tmp_path / "key", cuts, [later.Cut(1, 24 + 20 * 100)])
+    assert "'evicted', 0" in repr(found["captures"])
+    assert cuts.refused != [""]
+
+
+def test_who_is_lost_is_done_without(mix, half, tmp_path, monkeypatch) -> None:
+    expected = rows([mix], tmp_path / "key", processes=1)
+    inner, ended = later.Later.join, []
+
+    def end_it(self):
+        os.kill(self._child, signal.SIGKILL)
+        ended.append(self._child)
+        return inner(self)
+
+    monkeypatch.setattr(later.Later, "join", end_it)
+    assert rows([mix], tmp_path / "key", processes=2) == expected
+    assert half.refused == ["it was ended from outside"]
+    with pytest.raises(ChildProcessError):
+        os.waitpid(ended[0], os.WNOHANG)
+
+
+def test_what_goes_wrong_there_is_met_here(mix, half, tmp_path, monkeypatch) -> None:
+    def broken(*given):
+        raise MemoryError("no room")
+
+    expected = rows([mix], tmp_path / "key", processes=1)
+    monkeypatch.setattr(later.Reader, "part", broken)
+    assert rows([mix], tmp_path / "key", processes=2) == expected
+
+
+def test_a_file_that_grows_meanwhile_is_read_by_one(tmp_path, cuts, monkeypatch) -> None:
+    path = write(tmp_path / "a.pcap", many(4, 60))
+    whole = path.read_bytes()
+    expected = rows([path], tmp_path / "key", processes=1)
+    path.write_bytes(whole[: len(whole) // 2])
+    cuts.at = later.Cut(1, len(whole) // 4)
+    inner, grown = engine.closing, []
+
+    def grow(other):
+        assert other._pipe.poll(60)  # it has read what there is
+        path.write_bytes(whole)
+        grown.append(other)
+        return inner(other)
+
+    monkeypatch.setattr(engine, "closing", grow)
+    assert rows([path], tmp_path / "key", processes=2) == expected
+    out = tmp_path / "out"
+    path.write_bytes(whole[: len(whole) // 2])
+    monkeypatch.setattr(tables, "FLUSH_ROWS", 20)  # what was on disk already is written over
+    seen = observe([path], out=out, key_file=tmp_path / "key", processes=2)
+    gc.collect()
+    assert {t.name: seen.tables.rows(t.name) for t in TABLES} == {
+        name: bag.total() for name, bag in expected[0].items()
+    }
+    assert len(grown) == 2
+
+
+def test_no_file_can_be_read(tmp_path) -> None:
+    none = tmp_path / "none.pcap"
+    none.write_bytes(b"%PDF-1.7 no capture")
+    with pytest.raises(CaptureError, match="PDF"):
+        observe([none], key_file=tmp_path / "key", processes=2)
+
+
+def test_the_cut_leaves_room_before_it(mix, tmp_path, monkeypatch) -> None:
+    size = mix.stat().st_size
+    assert later.cut_of([(1, str(mix))]) == (1, size)  # shorter than what must stand before it
+    monkeypatch.setattr(later, "WARM_BYTES", size // 8)
+    assert later.cut_of([(1, str(mix))]) == (1, int(later.SHARE * size))
+    assert later.cut_of([(3, str(mix)), (1, str(mix)), (2, str(tmp_path / "no"))]) == (
+        3, int(later.SHARE * 2 * size),
+    )  # fmt: skip
+    assert later.cut_of([(n, str(mix)) for n in (1, 2, 3)])[0] == 2
+
+
+def test_it_is_worth_it_for_long_plain_files_and_two_cores(mix, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(later, "cores", lambda: 2)
+    monkeypatch.setattr(later.sys, "platform", "linux")
+    assert not later.is_worth_it([str(mix)])
+    monkeypatch.setattr(later, "WORTH_BYTES", mix.stat().st_size + 1)
+    assert not later.is_worth_it([str(mix)])
+    assert later.is_worth_it([str(mix), str(mix), str(tmp_path / "absent")])
+    packed = tmp_path / "a.gz"
+    packed.write_bytes(gzip.compress(b"x"))
+    assert not later.is_worth_it([str(mix), str(mix), str(packed)])
+    assert not later.is_worth_it([str(mix), str(mix), "-"])
+    assert not later.is_worth_it([str(mix), str(mix), os.devnull])
+    monkeypatch.setattr(later, "cores", lambda: 1)
+    assert not later.is_worth_it([str(mix), str(mix)])
+
+
+def test_nothing_stays_behind(mix, half, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(tables.tempfile, "tempdir", str(tmp_path / "t"))
+    (tmp_path / "t").mkdir()
+    seen = observe([mix], key_file=tmp_path / "key", processes=2)
+    assert seen.tables.rows("conversations")
+    del seen
+    gc.collect()
+    assert list((tmp_path / "t").iterdir()) == []
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_what_is_to_be_done_meanwhile_is_done_by_the_end(mix, half, tmp_path) -> None:
+    before = rows([mix], tmp_path / "key", processes=2)
+    done = []
+
+    def load() -> None:
+        time.sleep(0.3)
+        done.append(threading.current_thread())
+
+    assert rows([mix], tmp_path / "key", processes=2, meanwhile=load) == before
+    assert half.refused == ["", ""]
+    assert len(done) == 1
+    assert done[0] is not threading.current_thread()
+    assert not done[0].is_alive()
+    assert rows([mix], tmp_path / "key", processes=1, meanwhile=load) == before
+    assert len(done) == 1
+
+
+def ftp(number, says):
+    """Frames of an FTP session (21) or of its data (4000), by number of the packet."""
+    client, server = ("10.0.0.5", 1024 + number), ("10.0.0.41", 21)
+    if number == 1:
+        client, server = ("10.0.0.41", 20), ("10.0.0.5", 4000)
+    frames, seq = [], [100, 500]
+    for packet, (mine, flags, text) in says.items():
+        source, target = (client, server) if mine else (server, client)
+        macs = (f.NURSE, f.PUMP) if mine != (number == 1) else (f.PUMP, f.NURSE)
+        body = f.tcp(*source, *target, text, flags=flags, seq=seq[not mine], ack=seq[mine])
+        frames.append((packet, f.ether(*macs, body)))
+        seq[not mine] += len(text) + ("S" in flags)
+    return frames
+
+
+def test_data_that_ftp_agreed_upon_across_the_cut(tmp_path, cuts) -> None:
+    control = ftp(
+        0,
+        {
+            0: (True, "S", b""),
+            1: (False, "SA", b""),
+            2: (True, "A", b""),
+            3: (False, "PA", b"220 ready\r\n"),
+            4: (True, "PA", b"USER a\r\n"),
+            5: (False, "PA", b"230 in\r\n"),
+            6: (True, "PA", b"PORT 10,0,0,5,15,160\r\n"),
+            7: (False, "PA", b"200 ok\r\n"),
+        },
+    )
+    config = b"<configuration><wep>x</wep></configuration>"
+    data = ftp(
+        1,
+        {
+            8: (True, "S", b""),
+            9: (False, "SA", b""),
+            10: (True, "A", b""),
+            11: (True, "PA", config),
+            12: (True, "FA", b""),
+            13: (False, "FA", b""),
+        },
+    )
+    path = f.pcap(tmp_path / "a.pcap", [*control, *data])
+    cuts.block_rows(1)
+    same([path], tmp_path / "key", cuts, [later.Cut(1, end) for end in ends_of(path)])
+    assert "FTP data was agreed upon before the cut" in cuts.refused
+    assert cuts.refused.count("") >= 8
