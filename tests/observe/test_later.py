@@ -10,6 +10,7 @@ import time
 from collections import Counter
 
 import pytest
+from bench.__main__ import _parts
 from bench.mix import write as write_mix
 from tests.conversations import many
 from tests.observe import frames as f
@@ -19,7 +20,7 @@ from tests.shared import CAPTURES, needs_shared
 from wardwatch.capture import open_capture, reader
 from wardwatch.errors import CaptureError
 from wardwatch.model.columns import TABLES
-from wardwatch.observe import engine, later, side, tables
+from wardwatch.observe import engine, later, observer, side, streams, tables
 from wardwatch.observe.engine import observe
 
 
@@ -57,6 +58,17 @@ def cuts(monkeypatch):
     return Cuts(monkeypatch)
 
 
+@pytest.fixture
+def at_once(monkeypatch):
+    """Fails where all is read again by one."""
+
+    def lost(why):
+        raise AssertionError(why)
+
+    monkeypatch.setattr(observer, "Lost", lost)
+    monkeypatch.setattr(streams, "Lost", lost)
+
+
 def ends_of(path):
     """Where each packet's record ends."""
     with open_capture(path, 1) as opened:
@@ -80,6 +92,7 @@ def same(paths, key, cuts, at, **more):
     return whole, told
 
 
+@pytest.mark.usefixtures("at_once")
 @pytest.mark.parametrize("block", [1, 7])
 @pytest.mark.parametrize("seed", range(3))
 def test_any_cut_of_disturbed_conversations(seed, block, tmp_path, cuts) -> None:
@@ -90,6 +103,7 @@ def test_any_cut_of_disturbed_conversations(seed, block, tmp_path, cuts) -> None
     assert sum(not why for why in cuts.refused) > len(cuts.refused) * 0.8
 
 
+@pytest.mark.usefixtures("at_once")
 def test_any_cut_of_a_mix(tmp_path, cuts) -> None:
     cuts.block_rows(50)
     path = tmp_path / "mix.pcap"
@@ -100,6 +114,7 @@ def test_any_cut_of_a_mix(tmp_path, cuts) -> None:
     assert cuts.refused == [""] * 12
 
 
+@pytest.mark.usefixtures("at_once")
 @needs_shared
 def test_any_cut_of_shared_captures(tmp_path, cuts) -> None:
     cuts.block_rows(1)
@@ -128,6 +143,7 @@ def half(mix, cuts):
     return cuts
 
 
+@pytest.mark.usefixtures("at_once")
 @pytest.mark.parametrize("number", range(1, 6))
 def test_of_several_captures_any_is_cut(number, tmp_path, cuts) -> None:
     frames = many(3, 120, disturbed=0.6, largest=(1460, 400, 60))
@@ -144,6 +160,18 @@ def test_of_several_captures_any_is_cut(number, tmp_path, cuts) -> None:
     _, told = same(paths, tmp_path / "key", cuts, [later.Cut(number, middle)])
     assert told[4]  # damaged
     assert len(told[-1]) == 1
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_captures_need_not_be_given_in_their_order(number, mix, tmp_path, cuts) -> None:
+    parts = _parts(mix, 3, tmp_path)
+    paths = [parts[1], parts[2], parts[0]]
+    cuts.block_rows(200)
+    places = [later.Cut(number, end) for end in ends_of(paths[number - 1])[::6]]
+    found, _ = same(paths, tmp_path / "key", cuts, places)
+    assert len({row.split("('capture', ")[1][0] for row in found["conversations"]}) == 3
+    assert cuts.refused.count("") > len(cuts.refused) * 0.8 > 1
 
 
 def test_who_ends_conversations_by_silence_reads_on(mix, half, tmp_path) -> None:

@@ -102,7 +102,7 @@ class Part(msgspec.Struct, frozen=True):
     before: int
     """Packets of the capture that is cut, before the cut."""
     files: dict[int, OfFile]
-    """By number of the capture; those that could not be opened are not there."""
+    """By number of the capture, in their order; those that could not be opened are not there."""
     vantage: Heard
     others: NDArray[np.int64]
     """Conversations without TCP, as their table has them."""
@@ -225,10 +225,14 @@ class Reader:
         self._streams = Begun(spools[1], self._secrets[1], places, self._reassembly)
         self._columns = PacketColumns.of_size(0)
         self._before = 0
+        self._met = False
+        """Whether the file that is cut has been given; their numbers need not be in their order."""
 
     def read(self, number: int, path: str) -> None:
         """One file, in its order; what stands before the cut is passed over."""
-        if number < self._cut.capture:
+        behind = self._met
+        self._met = behind or number == self._cut.capture
+        if not self._met:
             return
         tally, events = Tally(), headers.Events()
         try:
@@ -237,7 +241,6 @@ class Reader:
             return  # the caller meets it too, and tells
         with reader:
             reader.hash_not()
-            behind = number > self._cut.capture
             warm = 0
             for block in reader:
                 if not behind:

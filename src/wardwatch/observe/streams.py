@@ -139,7 +139,7 @@ class Streams(Side):
         Raises :class:`~wardwatch.observe.forks.Lost` where they agree upon FTP data that the
         other process read.
         """
-        feed = self._feed = Feed(self._conversations, part.tcp, segment)
+        feed = self._feed = Feed(self._conversations, part.tcp, segment, list(part.files))
         columns, events = PacketColumns.of_size(0), headers.Events()
         for block, rows in part.packets.blocks():
             feed.up_to(block.capture, block.first)
@@ -287,27 +287,37 @@ class Feed:
     """Puts connections that another process has read among those of packets that pass here."""
 
     def __init__(
-        self, table: ConversationTable, began: NDArray[np.int64], segment: NDArray[np.int32]
+        self,
+        table: ConversationTable,
+        began: NDArray[np.int64],
+        segment: NDArray[np.int32],
+        captures: Sequence[int],
     ) -> None:
+        """``began`` are in the order of their beginnings, ``captures`` in the order of reading."""
         self.numbers = np.zeros(len(began), np.int64)
         """(n,) those they have here."""
         self._table = table
         self._began = began
         self._segment = segment
-        self._order = (began[:, k.CAPTURES] >> 32 << 40) + began[:, k.FIRST_PACKET]
+        self._turn = {capture: turn << 40 for turn, capture in enumerate(captures)}
+        turns = np.zeros(max(captures, default=0) + 1, np.int64)
+        turns[list(self._turn)] = list(self._turn.values())
+        self._order = turns[began[:, k.CAPTURES] >> 32] + began[:, k.FIRST_PACKET]
         self._done = 0
         self._known = len(table)
 
     def up_to(self, capture: int, packet: int) -> None:
         """Put in those that began before a packet."""
-        there = int(np.searchsorted(self._order, (capture << 40) + packet))
-        one = slice(self._done, there)
-        self.numbers[one] = self._table.absorb(self._began[one], self._segment, over=True)
-        self._done, self._known = there, len(self._table)
+        self._put(int(np.searchsorted(self._order, self._turn[capture] + packet)))
 
     def all(self) -> None:
         """Put in those that are left."""
-        self.up_to(1 << 22, 0)
+        self._put(len(self._order))
+
+    def _put(self, there: int) -> None:
+        one = slice(self._done, there)
+        self.numbers[one] = self._table.absorb(self._began[one], self._segment, over=True)
+        self._done, self._known = there, len(self._table)
 
     def put_in(self, block: PacketBlock, columns: PacketColumns) -> None:
         """Put in those that began between the packets of a block whose conversations are known."""
