@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from wardwatch.compiled import kernel
 from wardwatch.decode.kernels import duplicates as k
+from wardwatch.decode.kernels.duplicates import hash_bytes, hash_frame
 
 MILLISECOND = 1_000_000
 WINDOWS = np.array([MILLISECOND, 100 * MILLISECOND], np.int64)
@@ -154,3 +156,78 @@ def test_what_differs_behind_the_transport_header_is_no_routed_copy(at):
     other = LONG[:at] + b"\xee" + LONG[at + 1 :]
     assert marks([(0, 1, 64, 7, LONG), (9, 2, 63, 7, other)])[1] == k.NOT_A_COPY
     assert marks([(0, 1, 64, 7, LONG), (9, 2, 63, 8, LONG)])[1] == k.NOT_A_COPY
+
+
+@kernel
+def hashes(arena, starts, lengths, pieces, frames):
+    """Each frame's hash of bytes, and what is kept of it, as compiled code makes them."""
+    for i in range(starts.shape[0]):
+        pieces[i] = hash_bytes(arena, starts[i], lengths[i])
+        frames[i] = hash_frame(arena, starts[i], lengths[i])
+
+
+def random_frames(seed):
+    """Two random frames of every length from 0 to 300 ⇒ arena, starts, lengths."""
+    rng = np.random.default_rng(seed)
+    lengths = rng.permutation(np.repeat(np.arange(301), 2)).astype(np.int32)
+    starts = np.cumsum(lengths, dtype=np.int64) - lengths
+    return rng.integers(0, 256, int(lengths.sum()), np.uint8), starts, lengths
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_compiled_hashes_are_those_of_plain_python(seed):
+    arena, starts, lengths = random_frames(seed)
+    pieces, frames = np.zeros(starts.size, np.uint64), np.zeros(starts.size, np.int64)
+    hashes(arena, starts, lengths, pieces, frames)
+    where = list(zip(starts.tolist(), lengths.tolist(), strict=True))
+    assert pieces.tolist() == [hash_bytes(arena, *each) for each in where]
+    assert frames.tolist() == [hash_frame(arena, *each) for each in where]
+    assert pieces.max() >= 2**63  # all 64 bits
+    assert frames.min() > 0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_compiled_kernels_leave_the_keys_and_hashes_of_plain_python(seed):
+    arena, starts, lengths = random_frames(seed)
+    n = starts.size
+    rng = np.random.default_rng(100 + seed)
+    address = rng.integers(-(2**63), 2**63, (3, n), np.int64)
+    ident = rng.integers(-1, 2**32, n)
+    behind = rng.integers(-1, 300, n)
+    proto = rng.choice([6, 17], n).astype(np.int16)
+    left = []
+    for function in (k.mark_copies, k.mark_copies.py_func):
+        recent, keys, count = k.recent()
+        function(
+            n, arena, starts, lengths, np.arange(n, dtype=np.int64), np.ones(n, np.uint8),
+            np.ones(n, np.int64), np.full(n, 4, np.uint8), np.full(n, 64, np.uint8),
+            ident, proto, *address, np.where(behind < 0, -1, starts + behind), WINDOWS, recent, keys, count,
+            np.zeros(n, np.uint8),
+        )  # fmt: skip
+        left.append((recent, keys))
+    (compiled, compiled_keys), (plain, plain_keys) = left
+    assert np.count_nonzero(plain[:, k.KEY]) == np.count_nonzero(lengths)
+    assert np.count_nonzero(plain[:, k.WHOLE]) == np.count_nonzero(lengths)
+    assert (plain[:n, k.KEY] >= 0).all()
+    assert compiled[:, k.KEY].tolist() == plain[:, k.KEY].tolist()
+    assert compiled[:, k.WHOLE].tolist() == plain[:, k.WHOLE].tolist()
+    assert compiled_keys.tolist() == plain_keys.tolist()
+
+
+@pytest.mark.parametrize("length", [5, 8, 16, 31, 64, 184, 192])
+def test_every_bit_of_a_frame_counts(length):
+    flipped = np.zeros((1 + 8 * length, length), np.uint8)
+    for bit in range(8 * length):
+        flipped[1 + bit, bit >> 3] = 1 << (bit & 7)
+    starts = np.arange(flipped.shape[0]) * length
+    found = [hash_frame(flipped.ravel(), int(start), length) for start in starts]
+    assert len(set(found)) == len(found)
+
+
+@pytest.mark.parametrize("plain", [False, True])
+@pytest.mark.parametrize("at", [7, 15, 23])
+def test_the_highest_bit_of_a_word_counts_in_what_a_routed_copy_is_known_by(at, plain):
+    text = bytes(24)
+    other = text[:at] + b"\x80" + text[at + 1 :]
+    for again, mark in ((text, k.ROUTED_COPY), (other, k.NOT_A_COPY)):
+        assert marks([(0, 1, 64, 7, text), (9, 2, 63, 7, again)], plain=plain)[1] == mark

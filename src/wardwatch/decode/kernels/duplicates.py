@@ -35,61 +35,75 @@ REST = 64
 HEAD, TAIL = 128, 64
 """Bytes hashed of a frame whose bytes will be gone when its copy comes."""
 UNKNOWN_TIME = -(2**63)
-_MASK = 2**63 - 1
 _MAC = 2**48 - 1
 _TAG = 2**17 - 1
-_K1 = 0x1E3779B97F4A7C15
-_K2 = 0x3F58476D1CE4E5B9
-_K3 = 0x2B2AE3D27D4EB4F3
-_K4 = 0x369DEA0F31A53F85
-_K5 = 0x18F2E1D9AC5B7E6D
-_K6 = 0x35A98F4D286A90B9
-_SEEDS = (0x5555555555555555, 0x2545F4914F6CDD1D, 0x369DEA0F31A53F85)
+
+# Hashes are made of unsigned numbers of 64 bits, whose products wrap. Of signed ones Numba promises
+# LLVM that none overflows, and a mask afterwards is then LLVM's to drop, here and not there. A
+# constant of 64 bits is unsigned to Numba, one of fewer is signed and would make all of it signed.
+_MASK = 2**64 - 1
+_K1 = 0x9E3779B97F4A7C15
+_K2 = 0xBF58476D1CE4E5B9
+_K3 = 0xAB2AE3D27D4EB4F3
+_K4 = 0xB69DEA0F31A53F85
+_K5 = 0x98F2E1D9AC5B7E6D
+_K6 = 0xB5A98F4D286A90B9
+_SEEDS = (0xD555555555555555, 0xA545F4914F6CDD1D, 0xB69DEA0F31A53F85)
 
 
 @hot
 def _word(arena: NDArray[np.uint8], at: int) -> int:
-    """Eight bytes; from unsigned places LLVM makes one load of the eight."""
+    """Eight bytes, unsigned; from unsigned places LLVM makes one load of the eight."""
     k = np.uint64(at)
     return int(
-        np.int64(arena[k])
-        | np.int64(arena[k + np.uint64(1)]) << 8
-        | np.int64(arena[k + np.uint64(2)]) << 16
-        | np.int64(arena[k + np.uint64(3)]) << 24
-        | np.int64(arena[k + np.uint64(4)]) << 32
-        | np.int64(arena[k + np.uint64(5)]) << 40
-        | np.int64(arena[k + np.uint64(6)]) << 48
-        | np.int64(arena[k + np.uint64(7)]) << 56
+        np.uint64(arena[k])
+        | np.uint64(arena[k + np.uint64(1)]) << np.uint64(8)
+        | np.uint64(arena[k + np.uint64(2)]) << np.uint64(16)
+        | np.uint64(arena[k + np.uint64(3)]) << np.uint64(24)
+        | np.uint64(arena[k + np.uint64(4)]) << np.uint64(32)
+        | np.uint64(arena[k + np.uint64(5)]) << np.uint64(40)
+        | np.uint64(arena[k + np.uint64(6)]) << np.uint64(48)
+        | np.uint64(arena[k + np.uint64(7)]) << np.uint64(56)
     )
 
 
 @hot
 def _fold(h: int, word: int) -> int:
-    """One more word in a hash of 63 bits; masked so that plain Python agrees."""
+    """One more word in a hash, both unsigned; masked so that plain Python agrees."""
     h = ((h ^ word) * _K1) & _MASK
     return h ^ (h >> 32)
 
 
+@hot
+def _kept(h: int) -> int:
+    """A hash as the tables keep it: signed, 63 bits, never 0."""
+    return int(np.int64(h >> 1)) | 1
+
+
 @helper
 def hash_bytes(arena: NDArray[np.uint8], start: int, length: int) -> int:
-    """63-bit hash of bytes: four words are folded side by side, none waits for another.
+    """Unsigned 64-bit hash of bytes: four words are folded side by side, none waits for another.
 
     The last word may reach back over bytes that were folded already.
     """
-    a = length
+    size = int(np.uint64(length))
+    a = size
     at = start
     stop = start + length
     if length >= 32:
-        b = length ^ _SEEDS[0]
-        c = length ^ _SEEDS[1]
-        d = length ^ _SEEDS[2]
+        b = size ^ _SEEDS[0]
+        c = size ^ _SEEDS[1]
+        d = size ^ _SEEDS[2]
         while at + 32 <= stop:
             a = _fold(a, _word(arena, at))
             b = _fold(b, _word(arena, at + 8))
             c = _fold(c, _word(arena, at + 16))
             d = _fold(d, _word(arena, at + 24))
             at += 32
-        a = _fold(_fold(a, b >> 1), _fold(c, d >> 1) >> 1)
+        # times a factor of its own, or a bit of one word would undo one of its neighbour's
+        b = (b * _K2) & _MASK
+        d = (d * _K3) & _MASK
+        a = _fold(_fold(a, b), (_fold(c, d) * _K4) & _MASK)
     while at + 8 <= stop:
         a = _fold(a, _word(arena, at))
         at += 8
@@ -97,22 +111,22 @@ def hash_bytes(arena: NDArray[np.uint8], start: int, length: int) -> int:
         if length >= 8:
             return _fold(a, _word(arena, stop - 8))
         while at < stop:
-            a = _fold(a, int(arena[np.uint64(at)]))
+            a = _fold(a, int(np.uint64(arena[np.uint64(at)])))
             at += 1
     return a
 
 
 @helper
 def hash_frame(arena: NDArray[np.uint8], start: int, length: int) -> int:
-    """Hash of a frame by its length, its first 128 bytes and its last 64; never 0.
+    """63-bit hash of a frame by its length, its first 128 bytes and its last 64; never 0.
 
     In between lies payload only, and the transport's checksum, which is hashed, covers it:
     equal is what is equal byte for byte. (A whole frame would cost four times as much.)
     """
     if length <= HEAD + TAIL:
-        return hash_bytes(arena, start, length) | 1
-    head = hash_bytes(arena, start, HEAD)
-    return _fold(_fold(head, length), hash_bytes(arena, start + length - TAIL, TAIL)) | 1
+        return _kept(hash_bytes(arena, start, length))
+    head = _fold(hash_bytes(arena, start, HEAD), int(np.uint64(length)))
+    return _kept(_fold(head, hash_bytes(arena, start + length - TAIL, TAIL)))
 
 
 @helper
@@ -144,9 +158,9 @@ def _transport(start: int, size: int, net: int, proto: int, payload: int) -> int
 
 @hot
 def _key(arena: NDArray[np.uint8], at: int, rest: int) -> int:
-    """Hash of at most ``BODY`` bytes from ``at`` on, of ``rest`` that there are; no product waits.
+    """Unsigned hash of at most ``BODY`` bytes from ``at`` on, of ``rest`` that there are.
 
-    Of fewer than four words the middle ones are read twice.
+    No product waits for another. Of fewer than four words the middle ones are read twice.
     """
     if rest < 16:
         return hash_bytes(arena, at, rest)
@@ -154,7 +168,7 @@ def _key(arena: NDArray[np.uint8], at: int, rest: int) -> int:
     h = (_word(arena, at) ^ _SEEDS[0]) * _K1
     h += (_word(arena, at + 8) ^ _SEEDS[1]) * _K2
     h += (_word(arena, last - 16) ^ _SEEDS[2]) * _K3
-    h += (_word(arena, last - 8) ^ min(rest, REST)) * _K4
+    h += (_word(arena, last - 8) ^ int(np.uint64(min(rest, REST)))) * _K4
     return h & _MASK
 
 
@@ -226,17 +240,17 @@ def mark_copies(
         back = _transport(start, size, net[i], proto[i], payload[i])
         if back >= 0:
             h = _key(arena, back, start + size - back)
-            h = (h + int(src_lo[i]) * _K5 + int(dst_lo[i]) * _K6) & _MASK
-            h = _fold(h, int(src_hi[i]) ^ int(ip_id[i]) << 20)
+            h += int(np.uint64(src_lo[i])) * _K5 + int(np.uint64(dst_lo[i])) * _K6
+            h = _fold(h, int(np.uint64(src_hi[i] ^ ip_id[i] << 20)))
         else:
             passes = 0
-            h = _fold(hash_bytes(arena, start, min(size, LINK)), size)
-        h |= 1
-        slot = np.uint64((h >> 20) & wrap)
-        tag = (h >> 40) & _TAG
+            h = _fold(hash_bytes(arena, start, min(size, LINK)), int(np.uint64(size)))
+        key = _kept(h)
+        slot = np.uint64((key >> 20) & wrap)
+        tag = (key >> 40) & _TAG
         before = int(keys[slot])
         keys[slot] = tag << RECENT_BITS | here
-        recent[at, KEY] = h
+        recent[at, KEY] = key
         recent[at, TIME] = t
         recent[at, WHOLE] = 0
         recent[at, SENDER] = 0
@@ -249,7 +263,7 @@ def mark_copies(
             k = np.uint64(before & wrap)
             age = (here - before) & wrap
             # no frame is older than the one before it, unless its row was taken by another
-            if age == 0 or recent[k, KEY] != h or (looked > 1 and age <= last):
+            if age == 0 or recent[k, KEY] != key or (looked > 1 and age <= last):
                 break
             last = age
             past = t - int(recent[k, TIME])
