@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from wardwatch.capture import open_capture
 from wardwatch.capture.source import PIPE
@@ -49,8 +48,10 @@ from wardwatch.observe.vantage import Part as Heard
 from wardwatch.observe.vantage import Vantage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from multiprocessing.connection import Connection
+
+    from numpy.typing import NDArray
 
     from wardwatch.capture.reader import CaptureReader
     from wardwatch.model.block import PacketBlock
@@ -66,6 +67,8 @@ _PACKED = (b"\x1f\x8b", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
 
 SHARE = 0.38
 """Of all octets, where the cut is: who reads the first half hashes the second one too."""
+PIECE = 8_192
+"""Rows of a conversation table that are handed over at a time: 2.6 MB."""
 FTP = 21
 """Its port; what is agreed upon by FTP on another is met too late, and all is read again."""
 MOST_FRAGMENTED = 1 << 16
@@ -96,6 +99,41 @@ class OfFile(msgspec.Struct, frozen=True):
     """Tags inside of datagrams put together."""
 
 
+class Stored(msgspec.Struct, frozen=True):
+    """Rows of a conversation table in a file: two processes never have all of them in memory."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, path: Path, rows: NDArray[np.int64], chosen: NDArray[np.bool_] | None) -> Stored:
+        """Write ``rows`` (n, WIDTH), those ``chosen`` or all."""
+        with path.open("wb") as file:
+            for at in range(0, len(rows), PIECE):
+                one = slice(at, at + PIECE)
+                piece = rows[one] if chosen is None else rows[one][chosen[one]]
+                piece.tofile(file)
+        return cls(path)
+
+    def __len__(self) -> int:
+        return self.path.stat().st_size // (8 * k.WIDTH)
+
+    def rows(self, start: int, stop: int) -> NDArray[np.int64]:
+        """(stop - start, WIDTH) some of them."""
+        count, offset = (stop - start) * k.WIDTH, start * 8 * k.WIDTH
+        return np.fromfile(self.path, np.int64, count, offset=offset).reshape(-1, k.WIDTH)
+
+    def pieces(self) -> Iterator[NDArray[np.int64]]:
+        """All of them, some thousand at a time."""
+        n = len(self)
+        for at in range(0, n, PIECE):
+            yield self.rows(at, min(at + PIECE, n))
+
+    def columns(self, *which: int) -> NDArray[np.int64]:
+        """(n, columns) some columns of all of them."""
+        found = [rows[:, list(which)] for rows in self.pieces()]
+        return np.concatenate([np.zeros((0, len(which)), np.int64), *found])
+
+
 class Part(msgspec.Struct, frozen=True):
     """Everything behind the cut."""
 
@@ -104,11 +142,11 @@ class Part(msgspec.Struct, frozen=True):
     files: dict[int, OfFile]
     """By number of the capture, in their order; those that could not be opened are not there."""
     vantage: Heard
-    others: NDArray[np.int64]
+    others: Stored
     """Conversations without TCP, as their table has them."""
     speakers: Speakers
     noted: Noted
-    tcp: NDArray[np.int64]
+    tcp: Stored
     """Connections that began behind the cut, by a SYN."""
     services: dict[int, str]
     counters: dict[int, Counters]
@@ -140,11 +178,10 @@ class Begun(Streams):
         self._ftp = np.zeros(0, np.int64)
         """Pairs of hosts that had FTP under way: what it agrees upon the first half must read."""
 
-    def began(self) -> NDArray[np.int64]:
-        """The conversations that began here, as their table has them."""
+    def began(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """The conversations as their table has them, and which of them began here."""
         found = self._conversations.taken()
-        began: NDArray[np.int64] = found[~self._under_way[found[:, k.NUMBER] >> 1]]
-        return began
+        return found, ~self._under_way[found[:, k.NUMBER] >> 1]
 
     def finish(self) -> None:
         """Read what is still open to its end; conversations are written by who takes us over."""
@@ -265,19 +302,19 @@ class Reader:
         messages, streams = self._messages, self._streams
         streams.finish()
         others, speakers, noted = messages.part()
-        began = streams.began()
+        rows, began = streams.began()
         if messages.given_up or streams.given_up:
             raise Refused("a bound was reached")
-        numbers = set(began[:, k.NUMBER].tolist())
+        numbers = set(rows[began, k.NUMBER].tolist())
         sessions = streams.sessions
         return Part(
             before=self._before,
             files=self.files,
             vantage=self._vantage.told(),
-            others=others,
+            others=Stored.of(self._spools[0].folder / "conversations", others, None),
             speakers=speakers,
             noted=noted,
-            tcp=began,
+            tcp=Stored.of(self._spools[1].folder / "conversations", rows, began),
             services={n: s for n, s in sessions.services.items() if n in numbers},
             counters={n: c for n, c in sessions.counters.items() if n in numbers},
             packets=streams.keeper.kept(),

@@ -143,7 +143,9 @@ class Messages(Side):
         self._fast.finish()
         self._datagrams.absorb_speakers(part.speakers)
         self._bindings.absorb(part.noted)
-        return self._conversations.absorb(part.others, segment, over=False)
+        table = self._conversations
+        found = [table.absorb(rows, segment, over=False) for rows in part.others.pieces()]
+        return np.concatenate([np.zeros(0, np.int64), *found])
 
     def bind(self) -> None:
         """Write the bindings, when all tables they are counted from are complete."""

@@ -182,11 +182,11 @@ class Observer:
         segment = self._vantage.absorb(part.vantage)
         others = self.messages.absorb(part, segment)
         tcp = self.streams.absorb(part, segment)
-        numbers = [
-            np.full(int(n[:, NUMBER].max(initial=0)) // 2 + 1, -1) for n in (part.tcp, part.others)
-        ]
-        numbers[0][part.tcp[:, NUMBER] >> 1] = tcp
-        numbers[1][part.others[:, NUMBER] >> 1] = others
+        numbers = []
+        for rows, have in ((part.tcp, tcp), (part.others, others)):
+            had = rows.columns(NUMBER)[:, 0] >> 1
+            numbers.append(np.full(int(had.max(initial=0)) + 1, -1))
+            numbers[-1][had] = have
 
         def renumber(table: pa.Table) -> pa.Table:
             return _renumbered(table, numbers)

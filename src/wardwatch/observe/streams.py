@@ -37,13 +37,15 @@ if TYPE_CHECKING:
     from wardwatch.decode.conversations import Columns, ConversationTable
     from wardwatch.model.block import PacketBlock
     from wardwatch.observe.follow import Flow
-    from wardwatch.observe.later import Part
+    from wardwatch.observe.later import Part, Stored
     from wardwatch.observe.secrets import Secrets
     from wardwatch.observe.segments import Places
     from wardwatch.observe.tables import Spool
     from wardwatch.observe.where import Where
     from wardwatch.observe.young import Piece, Told
 
+PIECE = 8_192
+"""Connections of another process that are put in at a time."""
 SETTLE_ROWS = 512
 """Handshakes are written so many at a time: a column costs as much to begin as to fill."""
 
@@ -123,11 +125,11 @@ class Streams(Side):
         self._settle(SETTLE_ROWS)
         self._written()
 
-    def refuses(self, began: NDArray[np.int64]) -> str:
+    def refuses(self, began: Stored) -> str:
         """Why connections that began behind all our packets cannot be taken over; "" they can."""
         if self._conversations.room() < len(began):
             return "there are too many conversations"
-        if self._conversations.meets(began):
+        if any(self._conversations.meets(rows) for rows in began.pieces()):
             return "a SYN behind the cut belongs to a connection before it"
         return "FTP data was agreed upon before the cut" if self._agreed(began) else ""
 
@@ -152,16 +154,19 @@ class Streams(Side):
                 raise Lost("FTP data was agreed upon across the cut")
         feed.all()
         numbers, self._feed = feed.numbers, None
-        new = dict(zip(part.tcp[:, k.NUMBER].tolist(), numbers.tolist(), strict=True))
+        had = part.tcp.columns(k.NUMBER)[:, 0]
+        new = dict(zip(had.tolist(), numbers.tolist(), strict=True))
         self.sessions.services.update({new[n]: said for n, said in part.services.items()})
         self.sessions.counters.update({new[n]: told for n, told in part.counters.items()})
         return numbers
 
-    def _agreed(self, began: NDArray[np.int64]) -> bool:
+    def _agreed(self, began: Stored) -> bool:
         """Whether one of these connections is one that FTP has agreed upon here."""
         expected = self.sessions.shared.expected
-        if not expected:
-            return False
+        return bool(expected) and any(self._expects(rows) for rows in began.pieces())
+
+    def _expects(self, began: NDArray[np.int64]) -> bool:
+        expected = self.sessions.shared.expected
         ports = began[:, k.PORTS]
         ends = (
             (k.ORIG_HI, (ports >> k.PORT_SHIFT & k.PORT_MASK) - 1),
@@ -289,7 +294,7 @@ class Feed:
     def __init__(
         self,
         table: ConversationTable,
-        began: NDArray[np.int64],
+        began: Stored,
         segment: NDArray[np.int32],
         captures: Sequence[int],
     ) -> None:
@@ -302,7 +307,8 @@ class Feed:
         self._turn = {capture: turn << 40 for turn, capture in enumerate(captures)}
         turns = np.zeros(max(captures, default=0) + 1, np.int64)
         turns[list(self._turn)] = list(self._turn.values())
-        self._order = turns[began[:, k.CAPTURES] >> 32] + began[:, k.FIRST_PACKET]
+        there, packet = began.columns(k.CAPTURES, k.FIRST_PACKET).T
+        self._order = turns[there >> 32] + packet
         self._done = 0
         self._known = len(table)
 
@@ -315,8 +321,10 @@ class Feed:
         self._put(len(self._order))
 
     def _put(self, there: int) -> None:
-        one = slice(self._done, there)
-        self.numbers[one] = self._table.absorb(self._began[one], self._segment, over=True)
+        for at in range(self._done, there, PIECE):
+            stop = min(at + PIECE, there)
+            rows = self._began.rows(at, stop)
+            self.numbers[at:stop] = self._table.absorb(rows, self._segment, over=True)
         self._done, self._known = there, len(self._table)
 
     def put_in(self, block: PacketBlock, columns: PacketColumns) -> None:
