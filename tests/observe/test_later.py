@@ -284,6 +284,9 @@ def test_it_is_worth_it_for_long_plain_files_and_two_cores(mix, tmp_path, monkey
     monkeypatch.setattr(later, "WORTH_BYTES", mix.stat().st_size + 1)
     assert not later.is_worth_it([str(mix)])
     assert later.is_worth_it([str(mix), str(mix), str(tmp_path / "absent")])
+    with monkeypatch.context() as patch:
+        patch.setattr(later, "MOST_BYTES", 2 * mix.stat().st_size - 1)
+        assert not later.is_worth_it([str(mix), str(mix)])
     packed = tmp_path / "a.gz"
     packed.write_bytes(gzip.compress(b"x"))
     assert not later.is_worth_it([str(mix), str(mix), str(packed)])

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pickle
 import signal
 import stat
 import sys
@@ -62,6 +63,9 @@ if TYPE_CHECKING:
 WORTH_BYTES = 48 << 20
 """Stored octets of all files from which on it pays: the process costs some 0.1 s to begin."""
 
+MOST_BYTES = 5 << 30
+"""Beyond so many, two processes together would need more than 500 MB: 540 for 10 GB of the mix."""
+
 _PACKED = (b"\x1f\x8b", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
 """First octets of gzip, xz and zstd: to unpack twice costs more than is won."""
 
@@ -69,6 +73,9 @@ SHARE = 0.38
 """Of all octets, where the cut is: who reads the first half hashes the second one too."""
 PIECE = 8_192
 """Rows of a conversation table that are handed over at a time: 2.6 MB."""
+PART = "part"
+"""The file in which the other process leaves what it found: written as it goes, it is never twice
+in memory."""
 FTP = 21
 """Its port; what is agreed upon by FTP on another is met too late, and all is read again."""
 MOST_FRAGMENTED = 1 << 16
@@ -377,8 +384,8 @@ def _size(path: str) -> int:
 def is_worth_it(paths: Sequence[str]) -> bool:
     """Whether two processes should share these files.
 
-    There must be a second core and ``fork``, and enough to read in files that are not packed; a
-    pipe cannot be read twice.
+    There must be a second core and ``fork``, and enough to read, not too much, in files that are
+    not packed; a pipe cannot be read twice.
     """
     if not sys.platform.startswith("linux") or cores() < 2:
         return False
@@ -396,7 +403,7 @@ def is_worth_it(paths: Sequence[str]) -> bool:
         except (OSError, ValueError):
             continue  # whoever reads it will say what is wrong
         total += status.st_size
-    return total >= WORTH_BYTES
+    return WORTH_BYTES <= total <= MOST_BYTES
 
 
 class Later:
@@ -432,13 +439,14 @@ class Later:
     def join(self) -> Part | None:
         """Wait for its end ⇒ what it found; ``None`` where it refused or was lost."""
         try:
-            told = self._pipe.recv()
+            self.refused = self._pipe.recv()
         except (EOFError, OSError):
-            told = "it was ended from outside"
-        if isinstance(told, Part):
-            return told
-        self.refused = told
-        return None
+            self.refused = "it was ended from outside"
+        if self.refused:
+            return None
+        with (self.scratch.path / PART).open("rb") as file:
+            part: Part = pickle.load(file)  # noqa: S301 - ours, in a folder that is nobody else's
+        return part
 
     def close(self) -> None:
         """End it, wherever it is."""
@@ -473,7 +481,9 @@ def _work(
                 raise Refused(why)
             for number, path in files:
                 reader.read(number, path)
-            pipe.send(reader.part())
+            with (folder / PART).open("wb") as file:
+                pickle.dump(reader.part(), file, protocol=5)
+            pipe.send("")
         except Refused as why:
             pipe.send(str(why))
         status = 0

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-FLUSH_ROWS = 32_768
+FLUSH_ROWS = 16_384
 """Rows of one table kept in memory before they go to disk: row groups of a useful size."""
-FLUSH_BYTES = 4 << 20
+FLUSH_BYTES = 2 << 20
 """Or so many bytes of them: a certificate's row is a thousand times an ARP message's."""
 GATHER_ROWS = 1_024
 """Rows kept as Python values, five to ten times the size of the columns they become."""
