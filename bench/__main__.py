@@ -313,7 +313,7 @@ def worst_cases(folder: Path, crowd: float) -> list[Case]:
     made = measure((sys.executable, "-m", "bench.worst", str(folder), str(WORST_PACKETS)))
     many = measure((sys.executable, "-m", "bench.crowd", str(folder), str(crowd)))
     return [
-        Case(name, audit(folder / f"{name}.pcap", folder), "", packets, 1)
+        Case(name, audit(folder / f"{name}.pcap", folder), "", packets, 1, shared=True)
         for name, packets in (json.loads(made.output) | json.loads(many.output)).items()
     ]
 

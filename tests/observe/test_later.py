@@ -18,6 +18,7 @@ from tests.observe.test_young import write
 from tests.shared import CAPTURES, needs_shared
 
 from wardwatch.capture import open_capture, reader
+from wardwatch.decode.kernels import headers
 from wardwatch.errors import CaptureError
 from wardwatch.model.columns import TABLES
 from wardwatch.observe import engine, later, observer, side, streams, tables
@@ -192,6 +193,12 @@ def test_tables_that_went_to_disk_are_taken_in(mix, half, tmp_path, monkeypatch)
     written = tables.Tables(tmp_path / "out")
     for name, bag in in_memory.items():
         assert written.rows(name) == bag.total()
+
+
+def test_more_tags_than_are_counted_are_not_taken_over(mix, half, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(headers, "EVENT_BOUND", 0)
+    same([mix], tmp_path / "key", half, [half.at])
+    assert half.refused == ["more than 0 different tags"]
 
 
 def test_where_a_bound_is_reached_we_read_on(tmp_path, cuts, monkeypatch) -> None:

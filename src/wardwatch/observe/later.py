@@ -41,7 +41,7 @@ from wardwatch.observe.datagrams import Speakers
 from wardwatch.observe.forks import forked
 from wardwatch.observe.messages import Messages
 from wardwatch.observe.sessions import Counters
-from wardwatch.observe.side import Reassembly
+from wardwatch.observe.side import WRITE_ROWS, Reassembly
 from wardwatch.observe.streams import Streams
 from wardwatch.observe.tables import Spool, Temporary
 from wardwatch.observe.tally import Tally
@@ -71,8 +71,6 @@ _PACKED = (b"\x1f\x8b", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
 
 SHARE = 0.38
 """Of all octets, where the cut is: who reads the first half hashes the second one too."""
-PIECE = 8_192
-"""Rows of a conversation table that are handed over at a time: 2.6 MB."""
 PART = "part"
 """The file in which the other process leaves what it found: written as it goes, it is never twice
 in memory."""
@@ -115,8 +113,8 @@ class Stored(msgspec.Struct, frozen=True):
     def of(cls, path: Path, rows: NDArray[np.int64], chosen: NDArray[np.bool_] | None) -> Stored:
         """Write ``rows`` (n, WIDTH), those ``chosen`` or all."""
         with path.open("wb") as file:
-            for at in range(0, len(rows), PIECE):
-                one = slice(at, at + PIECE)
+            for at in range(0, len(rows), WRITE_ROWS):
+                one = slice(at, at + WRITE_ROWS)
                 piece = rows[one] if chosen is None else rows[one][chosen[one]]
                 piece.tofile(file)
         return cls(path)
@@ -132,8 +130,8 @@ class Stored(msgspec.Struct, frozen=True):
     def pieces(self) -> Iterator[NDArray[np.int64]]:
         """All of them, some thousand at a time."""
         n = len(self)
-        for at in range(0, n, PIECE):
-            yield self.rows(at, min(at + PIECE, n))
+        for at in range(0, n, WRITE_ROWS):
+            yield self.rows(at, min(at + WRITE_ROWS, n))
 
     def columns(self, *which: int) -> NDArray[np.int64]:
         """(n, columns) some columns of all of them."""

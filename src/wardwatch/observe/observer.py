@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from wardwatch.capture.reader import CaptureReader
     from wardwatch.model.block import CaptureFile
-    from wardwatch.observe.later import Later, Part
+    from wardwatch.observe.later import Later, OfFile, Part
     from wardwatch.observe.secrets import Secrets
     from wardwatch.observe.tables import Spool
 
@@ -115,7 +115,7 @@ class Observer:
             later = part.files.get(number) if part else None
             if part and (later is None or (later.packets, part.before) != (file.packets, before)):
                 raise Lost("a file changed while it was read")
-            if part and later and not (why := self._refuses(part)):
+            if part and later and not (why := self._refuses(part, later)):
                 self._absorb(part)
                 tally.absorb(later.tally)
                 self._events.absorb(later.events.told())
@@ -163,8 +163,11 @@ class Observer:
         self._events.clear()
         self._reassembly.events.clear()
 
-    def _refuses(self, part: Part) -> str:
-        """Why what stands behind the cut would not be as if we had read it; "" it would."""
+    def _refuses(self, part: Part, here: OfFile) -> str:
+        """Why what stands behind the cut would not be as if we had read it; "" it would.
+
+        ``here`` is what of it lies in the capture that is cut.
+        """
         if self._given_up():
             return "a bound was reached"
         if self._secrets.checked + self._beside_secrets.checked + part.checked > MAX_CHECKED:
@@ -172,7 +175,9 @@ class Observer:
         if self._reassembly.fragments.awaits(part.fragments):
             return "a datagram came in fragments before the cut and behind it"
         return (
-            self._vantage.can_absorb(part.vantage)
+            self._events.can_absorb(here.events.told())
+            or self._reassembly.events.can_absorb(here.inside.told())
+            or self._vantage.can_absorb(part.vantage)
             or self.messages.refuses(part)
             or self.streams.refuses(part.tcp)
         )

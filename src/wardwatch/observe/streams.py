@@ -44,8 +44,6 @@ if TYPE_CHECKING:
     from wardwatch.observe.where import Where
     from wardwatch.observe.young import Piece, Told
 
-PIECE = 8_192
-"""Connections of another process that are put in at a time."""
 SETTLE_ROWS = 512
 """Handshakes are written so many at a time: a column costs as much to begin as to fill."""
 
@@ -321,8 +319,8 @@ class Feed:
         self._put(len(self._order))
 
     def _put(self, there: int) -> None:
-        for at in range(self._done, there, PIECE):
-            stop = min(at + PIECE, there)
+        for at in range(self._done, there, WRITE_ROWS):
+            stop = min(at + WRITE_ROWS, there)
             rows = self._began.rows(at, stop)
             self.numbers[at:stop] = self._table.absorb(rows, self._segment, over=True)
         self._done, self._known = there, len(self._table)

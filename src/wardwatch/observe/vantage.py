@@ -181,10 +181,6 @@ class Vantage:
                 rows, counts = np.unique(self.segment[:n][copies == mark], return_counts=True)
                 self._segments[rows, column] += counts
 
-    def begin_at(self, packets: int) -> None:
-        """Begin behind so many packets, less those that :meth:`warm` is then given."""
-        self._recent[2][0] = packets
-
     def warm(self, block: PacketBlock, columns: PacketColumns) -> None:
         """See frames that come before our first, whose copies may follow; nothing is counted.
 
