@@ -100,6 +100,103 @@ def web(chance):
     return [("c", said.HTTP_REQUEST + b"body"), ("s", said.HTTP_RESPONSE + b"0\r\n\r\n")]
 
 
+def head(chance, line, fields, always=(), odd=0.0):
+    """A head of some of these fields, in any order and case; ``odd``: how often it is not plain."""
+    chosen = [f for f in fields if chance.random() < 0.8] + list(always)
+    chance.shuffle(chosen)
+    names = (bytes, bytes.lower, bytes.upper, bytes.title)
+    lines = [
+        chance.choice(names)(name) + b":" + chance.choice((b" ", b"", b"  ")) + value
+        for name, value in chosen
+    ]
+    if chance.random() < odd:
+        lines.insert(chance.randrange(len(lines) + 1), chance.choice(ODD_LINES))
+    end = b"\n" if chance.random() < odd / 10 else b"\r\n"
+    return end.join([line, *lines]) + end * 2
+
+
+ODD_LINES = (
+    b"Authorization: Basic dXNlcjpwYTpzcw==",
+    b"Authorization: hunter2",
+    b"WWW-Authenticate: Basic realm=x",
+    b"Transfer-Encoding: chunked",
+    b"Host: another",
+    b"Content-Length: 7",
+    b"Content-Length: 5, 5",
+    b"Content-Length: +5",
+    b"Content-Length: 99999999999",
+    b"Content-Length:",
+    b"Content-Type: application/XML",
+    b"Content-Type: application/Soap+json",
+    b"Server: \xe2\x80\xaeevil\x80",
+    b"Server: ",
+    b"Host: user@ward/x",
+    b'SOAPAction: "urn:x?y"',
+    b"User-Agent: \ttab\t",
+    b"User-Agent: " + b"long " * 200,
+    b" folded",
+    b"no colon",
+    b": no name",
+    b"X : blank",
+    b"X-\x00: nul",
+    b"X: \x01\x7f",
+    b"Expect: 100-continue",
+)
+
+
+def exchanges(chance, odd=0.0):
+    """HTTP/1 on a connection that is kept: requests, bodies, responses, some of them at once."""
+    host = chance.choice((b"gateway", b"ward7.example:8080", b"[fe80::1]"))
+    agent, server = (
+        chance.choice((b"Pump/1.0", b"curl/8")),
+        chance.choice((b"nginx", b"", b"goahead")),
+    )
+    out, waiting = [], []
+    for _ in range(chance.randrange(1, 9)):
+        method = chance.choice((b"GET", b"GET", b"GET", b"HEAD", b"POST", b"PUT", b"DELETE"))
+        if chance.random() < odd / 4:
+            method = chance.choice((b"CONNECT", b"TRACE", b"SUBSCRIBE", b"FOO", b"OPTIONS", b"get"))
+        target = b"/ward/%d" % chance.randrange(50)
+        version = chance.choice((b"HTTP/1.1", b"HTTP/1.0"))
+        if chance.random() < odd / 4:
+            version = chance.choice((b"HTTP/1.9", b""))
+        size = chance.choice((1, 40, 3_000)) if method in (b"POST", b"PUT") else 0
+        fields = [(b"Host", host), (b"User-Agent", agent), (b"Accept", b"*/*"), (b"Cookie", b"a=b")]
+        sized = [(b"Content-Length", b"%d" % size)] if size else []
+        request = head(chance, b" ".join((method, target, version)), fields, sized, odd)
+        out.append(("c", request + chance.randbytes(size)))
+        waiting.append(method)
+        while waiting and (chance.random() < 0.8 or len(waiting) > 3):
+            out.append(("s", response(chance, waiting.pop(0), server, odd)))
+    return out
+
+
+STATUSES = (b"200 OK", b"200 OK", b"200", b"304 Not Modified", b"204 No Content", b"404 x y")
+ODD_STATUSES = (b"100 Continue", b"101 Switching", b"401 No", b"99 x", b"2000 x", b"200x")
+
+
+def response(chance, method, server, odd):
+    """One of a length that is told, or of none; ``odd``: how often it is not plain."""
+    status = chance.choice(ODD_STATUSES if chance.random() < odd / 3 else STATUSES)
+    body = chance.randbytes(chance.choice((0, 1, 90, 2_000, 9_000)))
+    kind = chance.choice((b"text/html; charset=utf-8", b"application/octet-stream", b"image/png"))
+    if chance.random() < odd / 3:
+        kind, body = b"text/xml", said.CONFIGURATION
+    fields = [(b"Server", server), (b"Content-Type", kind), (b"Date", b"today")]
+    sized = [(b"Content-Length", b"%d" % len(body))] if chance.random() >= odd / 5 else []
+    answer = head(chance, b"HTTP/1.1 " + status, fields, sized, odd)
+    bodiless = not sized or method == b"HEAD" or status[:3] in (b"204", b"304")
+    return answer if bodiless else answer + body
+
+
+def plain_web(chance):
+    return exchanges(chance)
+
+
+def odd_web(chance):
+    return exchanges(chance, 0.3)
+
+
 def words(chance):
     """A server that speaks first, and HL7, and others that are read by Python only."""
     return chance.choice(
@@ -117,6 +214,9 @@ def words(chance):
 
 
 SCRIPTS = (tls12, tls12, tls12, tls13, tls13, strange, alerted, web, words)
+
+
+WEB = (plain_web, plain_web, odd_web)
 
 
 def segments(chance, script, largest=1460):

@@ -315,6 +315,31 @@ def test_hostile_segments_neither_raise_nor_grow(seed: int) -> None:
     assert pool.used == 0
 
 
+def test_a_stream_is_over_when_nothing_before_its_fin_is_wanted() -> None:
+    stream = opened()
+    say(stream, 0, b"head")
+    stream.skip_to(1000)
+    assert stream.wanted == 1000
+    stream.feed((BASE + 1001) & 0xFFFFFFFF, FIN, b"", 0)
+    assert not stream.ended and not stream.over
+    stream.skip_to(1001)
+    assert stream.over and not stream.ended
+    assert not opened().over
+
+
+def test_a_stream_goes_on_from_what_others_have_read() -> None:
+    read, told = opened(), opened()
+    for n in range(3):
+        say(read, n * 2_000, b"x" * 2_000, n)
+    ack(read, 5_000)
+    read.skip_to(6_500)
+    read.feed((BASE + 6_400) & 0xFFFFFFFF, FIN, b"", 3)
+    recent = [(2_000, b"x" * 2_000), (4_000, b"x" * 2_000)]
+    told.go_on_from(6_000, 6_500, 5_000, 6_400, recent)
+    names = [name for name in Stream.__slots__ if name != "_pool"]
+    assert [getattr(read, n) for n in names] == [getattr(told, n) for n in names]
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_going_on_is_feeding(seed: int) -> None:
     chance = random.Random(seed)

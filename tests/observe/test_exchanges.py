@@ -58,6 +58,24 @@ def test_a_long_body_is_skipped_and_need_not_be_brought() -> None:
     assert talk.sessions.counters == {}
 
 
+def test_what_ends_behind_a_skipped_body_is_over() -> None:
+    talk = web().client(GET + b"\r\n").server(OK + b"Content-Length: 2000\r\n\r\n", b"x" * 1000)
+    talk.sequence[1] += 1_000  # the caller leaves them out
+    talk.closes(1)
+    assert talk.sessions.interest(1) == 1
+    talk.closes(0)
+    assert talk.sessions.interest(1) == 2
+    assert talk.sessions.counters == {}
+
+
+def test_a_body_that_is_looked_at_ends_when_it_was_seen() -> None:
+    head = OK + b"Content-Type: text/xml\r\nTransfer-Encoding: chunked\r\n\r\n9C40\r\n"
+    talk = web().client(GET + b"\r\n").server(head, b"x" * 20_000)
+    talk.sequence[1] += 20_000
+    talk.closes(1).closes(0)
+    assert talk.sessions.interest(1) == 1
+
+
 def test_chunked_bodies_are_skipped_by_their_chunks() -> None:
     body = b"5;x=y\r\nhello\r\n3\r\nyou\r\n0\r\nTrailer: t\r\n\r\n"
     talk = (

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from tests.conversations import many, strange, tls12, tls13
+from tests.conversations import WEB, many, plain_web, strange, tls12, tls13, web
 from tests.shared import CAPTURES, needs_shared
 
 from wardwatch.capture.write import PcapWriter
@@ -87,3 +87,27 @@ def test_shared_captures_give_the_same_rows(tmp_path) -> None:
     assert len(names) > 20
     for path in names:
         same(path, tmp_path, seats=(k.SEATS,))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_plain_http_gives_the_same_rows(seed, tmp_path) -> None:
+    frames = many(seed, 120, scripts=(plain_web,), largest=(1460, 700), ports=(80, 8080))
+    tables = same(write(tmp_path / "a.pcap", frames), tmp_path)
+    assert len(tables["http"]) > 300
+    assert len(tables["banners"]) > 10
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_disturbed_http_gives_the_same_rows(seed, tmp_path) -> None:
+    frames = many(seed, 150, 0.6, (1460, 1460, 400, 61), scripts=(*WEB, web), ports=(80, 8080, 443))
+    tables = same(write(tmp_path / "a.pcap", frames), tmp_path)
+    assert len(tables["http"]) > 100
+    assert len(tables["anomalies"]) > 5
+
+
+def test_http_that_behaves_never_reaches_python(tmp_path) -> None:
+    frames = many(5, 200, scripts=(plain_web,), largest=(20_000,), ports=(80,))
+    path = write(tmp_path / "a.pcap", frames)
+    _, without = observed(path, tmp_path / "key", 0)
+    _, with_kernel = observed(path, tmp_path / "key", k.SEATS)
+    assert with_kernel.streams.young.reread < 0.2 * without.streams.young.reread

@@ -154,6 +154,11 @@ class Stream(Generic[M]):
         return 0 <= self.fin <= self.next
 
     @property
+    def over(self) -> bool:
+        """Whether every byte up to the FIN has come out, or is one that nobody wants."""
+        return 0 <= self.fin <= self.wanted
+
+    @property
     def buffered(self) -> int:
         """Bytes kept in memory for this direction."""
         return self._held_bytes + self._recent_bytes
@@ -223,6 +228,11 @@ class Stream(Generic[M]):
         """Bytes before ``place`` are not wanted: they are counted, and do not come out."""
         self._skip_to = max(self._skip_to, place)
 
+    @property
+    def wanted(self) -> int:
+        """Place of the next byte that is wanted."""
+        return max(self.next, self._skip_to)
+
     def unwanted(self) -> tuple[int, int] | None:
         """Sequence numbers ``[from, to)`` of bytes that need not be fed; ``None`` if none."""
         if self._skip_to <= self.next or self._base < 0:  # by far the most
@@ -257,6 +267,19 @@ class Stream(Generic[M]):
             self._base, self.from_syn = base, True
         elif self._base == base:
             self.from_syn = True  # the SYN came late, or again
+
+    def go_on_from(
+        self, place: int, skip_to: int, acked: int, fin: int, recent: list[tuple[int, bytes]]
+    ) -> None:
+        """Be as after segments that somebody else has put in order, none missing, behind the SYN.
+
+        ``place`` is that of the next byte, ``skip_to`` and ``acked`` of what was said to
+        :meth:`skip_to` and :meth:`acked`, ``fin`` of the FIN, -1 none; ``recent`` are the pieces
+        that came last, with their places, at most ``RECENT_BYTES``.
+        """
+        self.next = self._top = place
+        self._skip_to, self._acked, self.fin = skip_to, acked, fin
+        self._recent, self._recent_bytes = recent, sum(len(data) for _, data in recent)
 
     def _place(self, seq: int) -> int:
         ahead = (seq - self._base - self.next) & _MASK

@@ -56,6 +56,30 @@ class Http(Follower):
         near, far = flow.ends[client], flow.ends[1 - client]
         self._columns = (near.ip, far.ip, far.port, far.mac)
 
+    @classmethod
+    def midway(cls, flow: Flow, left: list[int], asked: list[str], shown: bool) -> Http:
+        """A reader of a conversation of which all heads so far were read, plain ones from its start.
+
+        ``left``: bytes of each side's body of which none has come, 0 where a head is next;
+        ``asked``: methods of the requests without a response; ``shown``: the server was named.
+        """
+        http = cls(flow, 0)
+        for side, stream in enumerate(flow.streams):
+            http._boxes[side].start = stream.wanted
+            if left[side]:
+                http._modes[side], http._left[side] = _BODY, left[side]
+        http._asked = [(method, None) for method in asked]
+        http._server_shown = shown
+        return http
+
+    @property
+    def passes_over(self) -> bool:
+        """Whether a side ends with its FIN, though what it skips before it was not seen.
+
+        Not where a body is looked at.
+        """
+        return self._peek[0] is None and self._peek[1] is None
+
     @property
     def buffered(self) -> int:
         """Bytes kept in memory."""

@@ -201,6 +201,11 @@ class Follower:
         """Bytes kept in memory."""
         return 0
 
+    @property
+    def passes_over(self) -> bool:
+        """Whether a side ends with its FIN, though what it skips before it was not seen."""
+        return False
+
     def data(self, side: int, chunk: Chunk[Where]) -> None:
         """Bytes in order."""
 

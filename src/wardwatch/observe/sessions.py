@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from wardwatch.decode.stream import ACK, FIN, RST, SYN, Chunk, Gap
-from wardwatch.observe.exchanges import DeviceStream
+from wardwatch.observe.exchanges import DeviceStream, Http
 from wardwatch.observe.follow import FOLLOW, IGNORE, UNDECIDED, Flow, Shared
 from wardwatch.observe.recognise import Undecided
 
 if TYPE_CHECKING:
     from wardwatch.observe.datagrams import Datagrams
     from wardwatch.observe.follow import Follower
+    from wardwatch.observe.plain_http import Midway
     from wardwatch.observe.secrets import Secrets
     from wardwatch.observe.tables import Spool
     from wardwatch.observe.where import Where
@@ -131,7 +132,7 @@ class Sessions:
             flow.closed[side] = True
             flow.follower.closed(side, where)
             flow.closed[1 - side] = True
-        elif stream.fin >= 0 and stream.ended and not flow.closed[side]:
+        elif stream.fin >= 0 and _has_ended(flow, side) and not flow.closed[side]:
             flow.closed[side] = True
             flow.follower.closed(side, where)
         if flow.follower.interest == IGNORE or (flow.closed[0] and flow.closed[1]):
@@ -189,6 +190,20 @@ class Sessions:
         for stream, isn in zip(flow.streams, (orig, resp), strict=True):
             if isn >= 0:
                 stream.begin(isn)
+
+    def go_on_with(self, talk: Midway, first: Where, last: Where) -> None:
+        """Follow a conversation that the kernel has followed so far, as if all had come here.
+
+        ``first`` and ``last`` are the first of its packets that said something, and the newest.
+        """
+        flow = self._open(talk.number, first, True)
+        for stream, side in zip(flow.streams, talk.sides, strict=True):
+            stream.begin(side.isn)
+            stream.go_on_from(side.next, side.skip_to, side.acked, side.fin, side.recent)
+        flow.become(Http.midway(flow, [side.left for side in talk.sides], talk.asked, talk.shown))
+        flow.closed = [side.fin >= 0 for side in talk.sides]
+        flow.last = last
+        self._account(flow)
 
     def close(self, conversation: int) -> None:
         """The conversation is over: write what it still holds, forget it."""
@@ -267,6 +282,11 @@ class Sessions:
         """Give up the conversation that has been silent longest."""
         self.evicted += 1
         self._finish(next(iter(self._flows.values())))
+
+
+def _has_ended(flow: Flow, side: int) -> bool:
+    stream = flow.streams[side]
+    return stream.ended or (flow.follower.passes_over and stream.over)
 
 
 __all__ = ["FOLLOW", "IGNORE", "UNDECIDED", "Counters", "Sessions"]

@@ -11,12 +11,13 @@ from wardwatch.decode.columns import PacketColumns
 from wardwatch.decode.kernels import conversations as k
 from wardwatch.decode.kernels import headers, young
 from wardwatch.decode.kernels.conversations import TCP
-from wardwatch.decode.kernels.select import is_behind
+from wardwatch.decode.kernels.select import chosen_segment
 from wardwatch.decode.kernels.young import tell
 from wardwatch.decode.stream import ACK, FIN, RST, SYN
 from wardwatch.observe.conversations import write_conversations
 from wardwatch.observe.forks import Lost
-from wardwatch.observe.sessions import FOLLOW, IGNORE, Sessions
+from wardwatch.observe.plain_http import Midway
+from wardwatch.observe.sessions import FOLLOW, IGNORE, UNDECIDED, Sessions
 from wardwatch.observe.side import (
     DEVICE_PREFIXES,
     WRITE_ROWS,
@@ -89,15 +90,15 @@ class Streams(Side):
         any_asked = bool(asked.any())
         sessions, octets, row = self.sessions, block.arena.data, self._conversations.row
 
-        def read(told: Told, pieces: Sequence[Piece]) -> None:
+        def read(told: Told, pieces: Sequence[Piece | Midway]) -> None:
             if pieces:
                 self._reread(pieces)
             i, number = told[young.ROW], told[young.CONVERSATION]
             if any_asked and asked[i]:
                 self._fragment(block, columns, i, cited(names, told))
                 return
-            flow = sessions.flow(number)
-            if not self._is_wanted(told, flow):
+            flow, near = sessions.flow(number), int(row[i])
+            if not self._is_wanted(told, flow, near):
                 return
             start = told[young.START]
             payload = bytes(octets[start : start + told[young.LENGTH]])
@@ -115,9 +116,9 @@ class Streams(Side):
                     told[young.CLAIMED],
                 )
                 if interest >= 0:
-                    self._learn(number, flow, interest, side, int(row[i]))
+                    self._learn(number, flow, interest, side, near)
                     return
-            self._segment(told, payload, where, int(row[i]))
+            self._segment(told, payload, where, near)
 
         self.young.walk(block, columns, asked, segment, self._conversations, read)
         self._settle(SETTLE_ROWS)
@@ -198,21 +199,37 @@ class Streams(Side):
         for pieces in self.young.settle(least):
             self._reread(pieces)
 
-    def _is_wanted(self, told: Told, flow: Flow | None) -> bool:
-        """Whether a segment is wanted still, behind those that were told together with it."""
+    def _is_wanted(self, told: Told, flow: Flow | None, row: int) -> bool:
+        """Whether a segment is wanted still, behind those that were told together with it.
+
+        What is read does not depend on what was told at once. ``row``: that of the conversation.
+        """
+        interest = self._interest.get(told[young.CONVERSATION], UNDECIDED)
         if flow is None:
-            return self._interest.get(told[young.CONVERSATION]) != IGNORE
-        unwanted = flow.streams[1 - told[young.FROM_ORIG]].unwanted()
-        if unwanted is None or told[young.FLAGS] & (SYN | FIN | RST):
+            return interest != IGNORE
+        flags = told[young.FLAGS]
+        if flags & (SYN | FIN | RST) and interest == FOLLOW:
             return True
-        return told[young.LENGTH] > 0 and is_behind(
-            told[young.SEQ], told[young.LENGTH], unwanted[1]
+        # What the kernel goes by (not the stream, which may have gone past what it skips).
+        now = self._conversations.table[row]
+        return chosen_segment(
+            interest,
+            now[k.ORIG_BYTES] + now[k.RESP_BYTES],
+            int(now[k.RESP_SKIP - told[young.FROM_ORIG]]),
+            flags,
+            told[young.SEQ],
+            told[young.LENGTH],
         )
 
-    def _reread(self, pieces: Sequence[Piece]) -> None:
-        """Segments of a conversation that the kernel gave up, from its first word."""
+    def _reread(self, pieces: Sequence[Piece | Midway]) -> None:
+        """Segments of a conversation that the kernel gave up, from its first word, or its state."""
+        names = self._places.names
         for piece in pieces:
-            self._segment(piece.told, piece.payload, cited(self._places.names, piece.told))
+            if isinstance(piece, Midway):
+                self._interest[piece.number] = FOLLOW  # as the kernel has noted
+                self.sessions.go_on_with(piece, cited(names, piece.first), cited(names, piece.last))
+                continue
+            self._segment(piece.told, piece.payload, cited(names, piece.told))
 
     def _message(self, block: PacketBlock, columns: PacketColumns, i: int, where: Where) -> None:
         """A segment that came in fragments: its conversation may be one that the kernel follows."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,10 +11,9 @@ from wardwatch.decode.kernels import rows_tls
 from wardwatch.decode.kernels import young as k
 from wardwatch.decode.wire import tls
 from wardwatch.decode.wire.reader import text
-from wardwatch.model.columns import BY_NAME
-from wardwatch.observe.spelled import ips, spelled
-from wardwatch.observe.tables import arrow_schema
-from wardwatch.observe.text import mac_of
+from wardwatch.observe.plain_http import Midway, PlainHttp
+from wardwatch.observe.told import Told as Told
+from wardwatch.observe.told import cited_columns, ips_of, macs_of, taken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -33,9 +31,6 @@ MAX_LISTS = 256
 """Certificate messages remembered by their bytes, at most ``SERVER_ROOM`` of them each."""
 MAX_SHAPES = 4_096
 """Different ClientHellos remembered as columns; GREASE makes some twenty of every browser."""
-
-Told = list[int]
-"""A row or piece as the kernel tells it: the columns of ``young``."""
 
 
 class Piece(msgspec.Struct, frozen=True, gc=False):
@@ -66,6 +61,7 @@ class Young:
         self._free[:seats] = np.arange(seats, 0, -1)
         self._free[-1] = seats
         self._done = np.zeros(seats + 2, np.int64)
+        self._http = PlainHttp(shared, names, self._seats, self._kept)
         self._expected = np.zeros(1 << 16, np.uint8)
         self._expecting: tuple[int, ...] = ()
         self._row = np.zeros((1, rows_tls.FIELDS), np.int64)
@@ -87,12 +83,13 @@ class Young:
         wanted: NDArray[np.uint8],
         where: NDArray[np.int32],
         table: ConversationTable,
-        read: Callable[[Told, Sequence[Piece]], None],
+        read: Callable[[Told, Sequence[Piece | Midway]], None],
     ) -> None:
         """Go through a block; ``read(told, pieces)`` is called for each row that Python reads.
 
         ``wanted`` (n,): 1 for rows without TCP that it reads; ``where`` (n,): number of the
-        segment. ``pieces`` are those of a conversation that the kernel gives up with this row.
+        segment. ``pieces`` are those of a conversation that the kernel gives up with this row,
+        from its beginning, or what has become of it.
         """
         if columns is not self._columns_of:
             self._columns_of, self._arrays = columns, k.columns_of(columns)
@@ -123,6 +120,7 @@ class Young:
                 self._done,
                 self._row,
                 self._lists,
+                self._http.web,
                 self._told,
                 self._control,
             )
@@ -141,29 +139,37 @@ class Young:
                 generation = table.generation
                 table.find(columns, i, n)
 
-    def leave(self, table: ConversationTable, number: int) -> list[Piece]:
+    def leave(self, table: ConversationTable, number: int) -> list[Piece | Midway]:
         """The pieces of a conversation that Python reads from now on."""
         seat = table.seat(number)
         table.stand_up(number)
         return self._leave(seat) if seat else []
 
-    def vacate(self, seat: int) -> list[Piece]:
+    def vacate(self, seat: int) -> list[Piece | Midway]:
         """The pieces at a seat whose conversation left its table, where Python wants to see them."""
-        kind = self._seats[seat, k.MODE]
+        wanted = self._is_wanted(seat)
         pieces = self._leave(seat)
-        return pieces if kind == k.HANDSHAKE else []
+        return pieces if wanted else []
 
-    def living(self) -> list[list[Piece]]:
-        """The pieces of every handshake that is under way; they leave."""
-        under_way = np.flatnonzero(self._seats[:, k.MODE] == k.HANDSHAKE)
+    def living(self) -> list[list[Piece | Midway]]:
+        """The pieces of conversations under way of which Python would write more; they leave."""
+        under_way = np.flatnonzero(self._seats[:, k.MODE])
         order = np.argsort(self._seats[under_way, k.NUMBER])
-        return [self._leave(seat) for seat in under_way[order].tolist()]
+        return [self._leave(seat) for seat in under_way[order].tolist() if self._is_wanted(seat)]
 
-    def settle(self, least: int = 1) -> list[list[Piece]]:
+    def _is_wanted(self, seat: int) -> bool:
+        """Whether more would be written of a conversation that is over now."""
+        kind = self._seats[seat, k.MODE]
+        return bool(kind == k.HANDSHAKE or (kind == k.EXCHANGES and not self._http.has_ended(seat)))
+
+    def settle(self, least: int = 1) -> list[list[Piece | Midway]]:
         """Write the handshakes seen to their end ⇒ the pieces of those that Python is to read.
 
-        Nothing is done where there are fewer than ``least``.
+        Nothing is done where there are fewer than ``least``; and what was said in HTTP, if all is
+        to be written or there is much of it.
         """
+        if least <= 1 or self._http.is_full():
+            self._http.settle()
         count = int(self._done[-1])
         if count < max(least, 1):
             return []
@@ -193,8 +199,12 @@ class Young:
             self._free[-1] = free + len(good)
         return [self._leave(seat) for seat in seats[odd].tolist()]
 
-    def _leave(self, seat: int) -> list[Piece]:
-        pieces = [
+    def _leave(self, seat: int) -> list[Piece | Midway]:
+        if self._seats[seat, k.MODE] == k.EXCHANGES:
+            talk = self._http.midway(seat, *self._pieces[seat, :2].tolist())
+            self._empty(seat)
+            return [talk]
+        pieces: list[Piece | Midway] = [
             Piece(told, self._kept[told[k.START] : told[k.START] + told[k.LENGTH]].tobytes())
             for told in self._pieces[seat, : self._seats[seat, k.PIECES]].tolist()
         ]
@@ -253,7 +263,7 @@ class Young:
         hello = self._pieces[seats, s[:, k.HELLO_PIECE]]
         ends = self._pieces[seats, 0]  # whose addresses and MACs the conversation bears
         numbers = s[:, k.NUMBER].tolist()
-        servers = _ips(ends, k.DST_HI)
+        servers = ips_of(ends, k.DST_HI)
         keys = lists.view(f"V{lists.itemsize * rows_tls.WIDTH}").ravel().tolist()
         shape = [
             self._shape(row, lists, i, key, told)
@@ -266,13 +276,13 @@ class Young:
         self._shared.spool.extend(
             "tls",
             {
-                **self._cited(hello, s[:, k.NUMBER]),
-                "client": _ips(ends, k.SRC_HI),
+                **cited_columns(hello, s[:, k.NUMBER], self._names),
+                "client": ips_of(ends, k.SRC_HI),
                 "client_port": ends[:, k.SRC_PORT],
                 "server": servers,
                 "server_port": ends[:, k.DST_PORT],
-                "client_mac": _macs(ends, k.SRC_MAC),
-                "server_mac": _macs(ends, k.DST_MAC),
+                "client_mac": macs_of(ends, k.SRC_MAC),
+                "server_mac": macs_of(ends, k.DST_MAC),
                 "version": s[:, k.SERVER_VERSION],
                 "cipher": s[:, k.SERVER_CIPHER],
                 "server_name": names,
@@ -313,7 +323,7 @@ class Young:
         self._shared.spool.extend(
             "certificates",
             {
-                **self._cited(told, s[owner, k.NUMBER]),
+                **cited_columns(told, s[owner, k.NUMBER], self._names),
                 "server": servers.take(owner),
                 "server_port": self._pieces[seats, 0, k.DST_PORT][owner],
                 "position": [at for chain in chains for at in range(len(chain))],
@@ -322,7 +332,7 @@ class Young:
                     for chain in chains
                     for at, one in enumerate(chain)
                 ],
-                **_taken(
+                **taken(
                     "certificates",
                     {
                         name: [one.fields.get(name, none) for one in known.values()]
@@ -333,16 +343,6 @@ class Young:
             },
         )
         self._shared.parser_calls += store.calls - before
-
-    def _cited(self, told: NDArray[np.int64], numbers: NDArray[np.int64]) -> dict[str, Any]:
-        """The columns that say where a row comes from."""
-        return {
-            "capture": told[:, k.CAPTURE],
-            "packet": told[:, k.PACKET],
-            "ts": told[:, k.TS],
-            "segment": spelled(told[:, k.WHERE], self._names.__getitem__),
-            "conversation": numbers,
-        }
 
     def _shape(
         self, row: NDArray[np.int64], lists: NDArray[np.int32], i: int, key: bytes, told: Told
@@ -380,37 +380,9 @@ class Young:
         """The columns that the shapes of hellos fill."""
         found, inverse = np.unique(shape, return_inverse=True)
         rows = found.tolist()
-        return _taken(
+        return taken(
             "tls", {name: [its[i] for i in rows] for name, its in self._columns.items()}, inverse
         )
-
-
-def _taken(
-    table: str, values: Mapping[str, list[Any]], rows: NDArray[np.int64] | list[int]
-) -> dict[str, pa.Array]:
-    """Columns of a table with a few different values each, every one made once."""
-    import pyarrow as pa
-
-    # With their types told: Arrow looks for a library that need not be there to find them out.
-    types = _types(table)
-    at = pa.array(rows, pa.int64())
-    return {name: pa.array(column, types[name]).take(at) for name, column in values.items()}
-
-
-@cache
-def _types(table: str) -> dict[str, pa.DataType]:
-    """The types of a table's columns."""
-    return {field.name: field.type for field in arrow_schema(BY_NAME[table])}
-
-
-def _macs(told: NDArray[np.int64], at: int) -> pa.Array:
-    macs = np.where(told[:, k.HAS_MAC] != 0, told[:, at], -1)
-    return spelled(macs, lambda mac: mac_of(mac) if mac >= 0 else "")
-
-
-def _ips(told: NDArray[np.int64], at: int) -> pa.Array:
-    high, low = told[:, at].view(np.uint64), told[:, at + 1].view(np.uint64)
-    return ips(told[:, k.NET], high, low)
 
 
 _OF_SHAPE = ("client_version", "ciphers", "extensions", "export_offered", "ja3", "ja4", "alpn")

@@ -47,10 +47,12 @@ class Nowhere:
 
 def corpus():
     """(link, bytes) to begin from: the shared captures, and the tests' own packets."""
+    from tests.conversations import WEB, many
     from tests.decode.kernels.test_headers import HONEST, NAMED
 
     # as often as the captures', most of which hold nothing but Ethernet, IP and TCP or UDP
     found = [(case[0], case[1]) for case in (*HONEST.values(), *NAMED.values())] * 40
+    found += [(1, raw) for raw, _ in many(1, 300, scripts=WEB, largest=(1460, 300))]
     if CAPTURES.is_dir():
         for path in sorted(CAPTURES.iterdir()):
             if path.is_file() and ("pcap" in path.name or path.suffix == ".cap"):

@@ -1,10 +1,12 @@
 """Young conversations: TCP that behaves, followed by a kernel until it is plain what it is.
 
 Theory of operation: the first segment with payload of a connection seen from both SYNs gets a
-*seat*, which keeps its pieces. Two kinds are followed here: a TLS handshake, until both sides have
-sent application data, and what surely nobody here reads, until that is plain. Each byte in its
-place, nothing repeated, nothing cut: whatever is out of the ordinary goes to Python with all its
-pieces, and Python, which is the definition, reads the conversation from its beginning.
+*seat*, which keeps its pieces. Three kinds are followed here: a TLS handshake, until both sides
+have sent application data; what surely nobody here reads, until that is plain; and HTTP/1 in plain
+exchanges, until it ends. Each byte in its place, nothing repeated, nothing cut: whatever is out of
+the ordinary goes to Python, which is the definition. It reads a handshake from its beginning, with
+all its pieces. Of HTTP, which has no end, no more is kept than a stream and a reader would know by
+then: Python goes on from there.
 
 :func:`next_rows` goes through a block in order and stops where Python may learn something that
 counts for the rows behind.
@@ -32,8 +34,21 @@ from wardwatch.decode.kernels.conversations import (
     SEAT,
     THEIRS,
 )
+from wardwatch.decode.kernels.rows_http import (
+    CODE,
+    MOST_ASKED,
+    MOST_HEADS,
+    MOST_RECENT,
+    MOST_ROWS,
+    NAMED,
+    ROWS,
+    head,
+)
+from wardwatch.decode.kernels.rows_http import LENGTH as BODY
+from wardwatch.decode.kernels.rows_http import SHAPE as SHAPE_FOUND
 from wardwatch.decode.kernels.rows_tls import CIPHER, OK, PSK, VERSION, server_hello
 from wardwatch.decode.kernels.select import chosen_segment
+from wardwatch.decode.stream import RECENT_BYTES
 from wardwatch.decode.wire.tls import LONGEST_HANDSHAKE, LONGEST_RECORD, MAX_CERTIFICATES
 
 if TYPE_CHECKING:
@@ -96,7 +111,21 @@ acknowledged; PARSED place of the next record, AT its index in the bytes (-1: ah
 here); HIDDEN records of application data; DATA packet of the first of them that is data, -1;
 OPAQUE encrypted."""
 
-EMPTY, HANDSHAKE, UNKNOWN = 0, 1, 2
+# Columns of a seat whose MODE is EXCHANGES, behind ACKED; pairs as above.
+(SKIP, _SKIP2, LEFT, _LEFT2, FIN, _FIN2, SAID, _SAID2, OLD, _OLD2, NEW, _NEW2) = range(11, 23)
+(HELD, _HELD2, ASKED, WAITING, SHOWN) = range(23, 28)
+"""SKIP place before which nothing is wanted; LEFT bytes of a body of which none has come; FIN place
+of the FIN, -1; SAID bytes ever remembered, of which the last RECENT_BYTES stand in a ring; OLD and
+NEW numbers of the oldest piece of them and behind the newest, HELD bytes of these; ASKED methods
+without a response, four bits each, the first lowest, WAITING how many; SHOWN the server is named."""
+
+SHAPE, CONTENT_LENGTH, NAMES_SERVER = range(TOLD, TOLD + 3)
+HEAD_WIDTH = TOLD + 3
+"""A row of HTTP is what is told of the conversation's first piece, but for PACKET, TS, CAPTURE and
+WHERE, which are the head's; and its shape, Content-Length, and 1 where it is the first to name the
+server."""
+
+EMPTY, HANDSHAKE, UNKNOWN, EXCHANGES = 0, 1, 2, 3
 """MODE of a seat."""
 
 _FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
@@ -107,6 +136,8 @@ _LEAST = 11
 """Bytes of a side's first segment that are looked at: SSL 2 shows itself by then."""
 _FTP, _TELNET, _DNS = 21, 23, 53
 _DIGIT_2 = 50
+_HEAD = 2
+"""Its number in rows_http.METHODS."""
 _MAX_UNKNOWN, _BOTH = 1024, 64
 """When nobody will read it: recognise.MAX_UNKNOWN, and bytes of either side."""
 
@@ -133,6 +164,7 @@ def next_rows(
     done: Ints,  # (SEATS + 2,)               out: handshakes to be written; the last counts them
     row: Ints,  # (1, FIELDS)                 scratch of the ServerHello
     lists: NDArray[np.int32],  # (1, WIDTH)   scratch
+    web: Arrays,  #                           in and out: the arrays of rows_http.web_of
     told: Ints,  # (AT_ONCE, TOLD)            out: the rows that Python is to read
     control: Ints,  # (2,)                    out: GO_ON, GIVEN_UP
 ) -> int:
@@ -186,24 +218,26 @@ def next_rows(
             continue
         if seat == 0:
             seat = _sit_down(r, arena, told, count, rows, prefixes, expected, seats, free)
-        behaves = seat > 0 and _take(seat, arena, told, count, seats, pieces, kept)
+        if seat > 0 and seats[seat, MODE] == EXCHANGES:
+            fresh_seat = seats[seat, PIECES] == 0
+            behaves = _exchange(r, seat, arena, told, count, rows, seats, pieces, kept, free, web)
+            if fresh_seat and not behaves:
+                leave(seat, seats, free)
+                seat = 0
+        else:
+            behaves = seat > 0 and _take(seat, arena, told, count, seats, pieces, kept)
+            if behaves:
+                behaves = _reads(r, seat, told, count, rows, seats, kept, free, done, row, lists)
         if behaves:
-            if seats[seat, MODE] == UNKNOWN:
-                behaves = _unknown(r, seat, rows, seats, kept, free)
-            else:
-                behaves = _records(r, seat, told, count, rows, seats, kept, done, row, lists)
-            if not behaves:
-                seats[seat, PIECES] -= 1  # the present one, which Python is given beside them
-        if not behaves:
-            alone = seat > 0 or _may_agree(arena, told, count, expected)
-            rows[r, SEAT] = THEIRS if alone else fresh
-            control[GIVEN_UP] = max(seat, 0)
-            count += 1
             i += 1
-            if alone:
-                break
             continue
+        alone = seat > 0 or _may_agree(arena, told, count, expected)
+        rows[r, SEAT] = THEIRS if alone else fresh
+        control[GIVEN_UP] = max(seat, 0)
+        count += 1
         i += 1
+        if alone:
+            break
     control[GO_ON] = i
     return count
 
@@ -342,6 +376,8 @@ def _sit_down(
         mode = HANDSHAKE
     elif _strange(arena, at):
         mode = UNKNOWN
+    elif 0x41 <= arena[at] <= 0x5A:  # a method, which will be seen
+        mode = EXCHANGES
     else:
         return 0
     free[free.size - 1] -= 1
@@ -352,12 +388,16 @@ def _sit_down(
     seats[seat, NUMBER] = told[count, CONVERSATION]
     seats[seat, BASE] = (rows[r, ORIG_ISN] + 1) & _WORD
     seats[seat, BASE + 1] = (rows[r, RESP_ISN] + 1) & _WORD
+    rows[r, SEAT] = seat
+    if mode == EXCHANGES:
+        seats[seat, FIN] = -1
+        seats[seat, FIN + 1] = -1
+        return seat
     seats[seat, DATA] = -1
     seats[seat, DATA + 1] = -1
     seats[seat, HELLO_AT] = -1
     seats[seat, SERVER_PACKET] = -1
     seats[seat, CHAIN_AT] = -1
-    rows[r, SEAT] = seat
     if mode == HANDSHAKE:
         rows[r, INTEREST] = FOLLOW
     return seat
@@ -441,6 +481,30 @@ def _take(
     seats[seat, FILL + side] += size
     seats[seat, NEXT + side] = place + size
     return True
+
+
+@helper
+def _reads(
+    r: Int,
+    seat: Int,
+    told: Ints,
+    count: Int,
+    rows: Ints,
+    seats: Ints,
+    kept: Bytes,
+    free: Ints,
+    done: Ints,
+    row: Ints,
+    lists: NDArray[np.int32],
+) -> bool:
+    """Read the piece just kept; ``False``: it is out of the ordinary, and not kept any more."""
+    if seats[seat, MODE] == UNKNOWN:
+        behaves = _unknown(r, seat, rows, seats, kept, free)
+    else:
+        behaves = _records(r, seat, told, count, rows, seats, kept, done, row, lists)
+    if not behaves:
+        seats[seat, PIECES] -= 1  # the present one, which Python is given beside them
+    return behaves
 
 
 @helper
@@ -641,3 +705,213 @@ def _certificates(kept: Bytes, at: Int, size: Int) -> Int:
         at += 3 + _u24(kept, at)
         count += 1
     return count
+
+
+@helper
+def _exchange(
+    r: Int,
+    seat: Int,
+    arena: Bytes,
+    told: Ints,
+    count: Int,
+    rows: Ints,
+    seats: Ints,
+    pieces: Ints,
+    kept: Bytes,
+    free: Ints,
+    web: Arrays,
+) -> bool:
+    """Read a segment of HTTP; ``False``: it is out of the ordinary, and nothing was done.
+
+    What is done is what observe.exchanges and a stream of decode.stream would do. That the other
+    side's bytes are acknowledged is noted even so: Python will note it again.
+    """
+    side = 1 - told[count, FROM_ORIG]
+    size = told[count, LENGTH]
+    flags = told[count, FLAGS]
+    if flags & _SYN or size != told[count, CLAIMED]:
+        return False
+    other = 1 - side
+    if flags & _ACK:
+        reached = _place(told[count, ACK], seats[seat, BASE + other], seats[seat, NEXT + other])
+        if seats[seat, ACKED + other] < reached <= seats[seat, NEXT + other] + _WINDOW:
+            seats[seat, ACKED + other] = reached
+    if flags & _RST:  # RFC 9293 §3.10.7.4: text in it is no part of the stream
+        if seats[seat, FIN + side] >= 0:
+            return True  # that side had ended
+        if not seen_all(seats, seat):
+            return False
+        _is_over(r, seat, rows, seats, free)
+        return True
+    if seats[seat, FIN + side] >= 0:
+        return False
+    place = _place(told[count, SEQ], seats[seat, BASE + side], seats[seat, NEXT + side])
+    skip = seats[seat, SKIP + side]
+    if place < seats[seat, NEXT + side] or place > max(seats[seat, NEXT + side], skip):
+        return False
+    left_out = min(max(skip - place, 0), size)
+    if left_out < size and not _heads(
+        seat, side, arena, told, count, left_out, place, seats, pieces, kept, web
+    ):
+        return False
+    if seats[seat, PIECES] == 0:
+        for k in range(TOLD):
+            pieces[seat, 0, k] = told[count, k]
+        rows[r, INTEREST] = FOLLOW
+    for k in range(TOLD):
+        pieces[seat, 1, k] = told[count, k]
+    seats[seat, PIECES] = 2
+    if size:
+        seats[seat, NEXT + side] = place + size
+    if seats[seat, SKIP + side] > seats[seat, NEXT + side]:
+        rows[r, ORIG_SKIP + side] = (seats[seat, BASE + side] + seats[seat, SKIP + side]) & _WORD
+    if flags & _FIN:
+        seats[seat, FIN + side] = place + size
+        if seats[seat, FIN + other] >= 0:
+            _is_over(r, seat, rows, seats, free)
+    return True
+
+
+@helper
+def seen_all(seats: Ints, seat: Int) -> bool:
+    """Whether all that was acknowledged of an exchange, and is wanted, was seen: a FIN takes one."""
+    for side in range(2):
+        reached = max(seats[seat, NEXT + side], seats[seat, SKIP + side])
+        if seats[seat, FIN + side] < 0 and seats[seat, ACKED + side] - 1 > reached:
+            return False
+    return True
+
+
+@helper
+def _is_over(r: Int, seat: Int, rows: Ints, seats: Ints, free: Ints) -> None:
+    """An exchange that ended: nobody wants more of it."""
+    rows[r, INTEREST] = IGNORE
+    rows[r, SEAT] = THEIRS
+    leave(seat, seats, free)
+
+
+@helper
+def _heads(
+    seat: Int,
+    side: Int,
+    arena: Bytes,
+    told: Ints,
+    count: Int,
+    left_out: Int,
+    place: Int,
+    seats: Ints,
+    pieces: Ints,
+    kept: Bytes,
+    web: Arrays,
+) -> bool:
+    """Read the heads of a segment, whole ones only, and step over bodies; ``False``: as it was.
+
+    The first ``left_out`` bytes of the segment at ``place`` are not wanted.
+    """
+    at = told[count, START] + left_out
+    end = told[count, START] + told[count, LENGTH]
+    first = web.used[ROWS]
+    fill = first
+    left = seats[seat, LEFT + side]
+    asked = seats[seat, ASKED]
+    waiting = seats[seat, WAITING]
+    shown = seats[seat, SHOWN]
+    while at < end:
+        if left:
+            at += left  # as far as it is here, and further
+            left = 0
+            continue
+        if fill >= MOST_ROWS or fill >= first + MOST_HEADS:
+            return False
+        read = head(arena, at, end, side == 0, web)
+        if read == 0:
+            return False
+        body = web.found[BODY]
+        if side == 0:
+            body = max(body, 0)
+            if waiting >= MOST_ASKED:
+                return False
+            asked |= web.found[CODE] << (4 * waiting)
+            waiting += 1
+        else:
+            if (waiting and asked & 15 == _HEAD) or (
+                web.found[CODE] == 204 or web.found[CODE] == 304
+            ):
+                body = 0  # RFC 9112 §6.3
+            if body < 0:
+                return False
+            if waiting:
+                asked >>= 4
+                waiting -= 1
+        web.rows[fill, SHAPE] = web.found[SHAPE_FOUND]
+        web.rows[fill, CONTENT_LENGTH] = web.found[BODY]
+        web.rows[fill, NAMES_SERVER] = 1 if web.found[NAMED] and not shown else 0
+        if web.found[NAMED]:
+            shown = 1
+        fill += 1
+        at += read
+        if at < end:
+            at += body
+        else:
+            left = body  # stepped over when its first byte comes
+    size = told[count, LENGTH] - left_out
+    if not _remember(seat, side, arena, end - size, size, place + left_out, seats, kept, web):
+        return False
+    if at > end:
+        seats[seat, SKIP + side] = place + told[count, LENGTH] + at - end
+    seats[seat, LEFT + side] = left
+    seats[seat, ASKED] = asked
+    seats[seat, WAITING] = waiting
+    seats[seat, SHOWN] = shown
+    begun = seats[seat, PIECES] > 0
+    for n in range(first, fill):
+        for k in range(TOLD):
+            web.rows[n, k] = pieces[seat, 0, k] if begun else told[count, k]
+        web.rows[n, PACKET] = told[count, PACKET]
+        web.rows[n, TS] = told[count, TS]
+        web.rows[n, CAPTURE] = told[count, CAPTURE]
+        web.rows[n, WHERE] = told[count, WHERE]
+    web.used[ROWS] = fill
+    return True
+
+
+@helper
+def _remember(
+    seat: Int,
+    side: Int,
+    arena: Bytes,
+    at: Int,
+    size: Int,
+    place: Int,
+    seats: Ints,
+    kept: Bytes,
+    web: Arrays,
+) -> bool:
+    """Keep the last bytes of a side as a stream does; ``False``: in too many pieces, as it was."""
+    if size > RECENT_BYTES:
+        over = size - RECENT_BYTES
+        at += over
+        place += over
+        size = RECENT_BYTES
+    old = seats[seat, OLD + side]
+    new = seats[seat, NEW + side]
+    held = seats[seat, HELD + side] + size
+    while held > RECENT_BYTES:
+        held -= web.recent[seat, side, old % MOST_RECENT, 1]
+        old += 1
+    if new - old >= MOST_RECENT:
+        return False
+    web.recent[seat, side, new % MOST_RECENT, 0] = place
+    web.recent[seat, side, new % MOST_RECENT, 1] = size
+    seats[seat, OLD + side] = old
+    seats[seat, NEW + side] = new + 1
+    seats[seat, HELD + side] = held
+    room = seat * ROOM + side * CLIENT_ROOM
+    begin = seats[seat, SAID + side] % RECENT_BYTES
+    straight = min(size, RECENT_BYTES - begin)
+    for k in range(straight):
+        kept[np.uint64(room + begin + k)] = arena[np.uint64(at + k)]
+    for k in range(size - straight):
+        kept[np.uint64(room + k)] = arena[np.uint64(at + straight + k)]
+    seats[seat, SAID + side] += size
+    return True

@@ -1,0 +1,66 @@
+"""Told: what the kernel tells of packets, as columns of tables."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from wardwatch.decode.kernels import young as k
+from wardwatch.model.columns import BY_NAME
+from wardwatch.observe.spelled import ips, spelled
+from wardwatch.observe.tables import arrow_schema
+from wardwatch.observe.text import mac_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+Told = list[int]
+"""A row or piece as the kernel tells it: the columns of ``young``."""
+
+
+def cited_columns(
+    told: NDArray[np.int64], numbers: NDArray[np.int64], names: Sequence[str]
+) -> dict[str, Any]:
+    """The columns that say where a row comes from; ``names`` are those of segments."""
+    return {
+        "capture": told[:, k.CAPTURE],
+        "packet": told[:, k.PACKET],
+        "ts": told[:, k.TS],
+        "segment": spelled(told[:, k.WHERE], names.__getitem__),
+        "conversation": numbers,
+    }
+
+
+def macs_of(told: NDArray[np.int64], at: int) -> pa.Array:
+    """The MAC addresses in column ``at`` as text, "" where there are none."""
+    macs = np.where(told[:, k.HAS_MAC] != 0, told[:, at], -1)
+    return spelled(macs, lambda mac: mac_of(mac) if mac >= 0 else "")
+
+
+def ips_of(told: NDArray[np.int64], at: int) -> pa.Array:
+    """The addresses in column ``at`` and the one behind it as text."""
+    high, low = told[:, at].view(np.uint64), told[:, at + 1].view(np.uint64)
+    return ips(told[:, k.NET], high, low)
+
+
+def taken(
+    table: str, values: Mapping[str, Sequence[Any]], rows: NDArray[np.int64] | list[int]
+) -> dict[str, pa.Array]:
+    """Columns of a table with a few different values each, every one made once."""
+    import pyarrow as pa
+
+    # With their types told: Arrow looks for a library that need not be there to find them out.
+    types = _types(table)
+    at = pa.array(rows, pa.int64())
+    return {name: pa.array(column, types[name]).take(at) for name, column in values.items()}
+
+
+@cache
+def _types(table: str) -> dict[str, pa.DataType]:
+    """The types of a table's columns."""
+    return {field.name: field.type for field in arrow_schema(BY_NAME[table])}

@@ -1,0 +1,41 @@
+"""wardwatch.observe.told"""
+
+import numpy as np
+
+from wardwatch.decode.kernels import young as k
+from wardwatch.observe import told
+
+
+def rows(count):
+    found = np.zeros((count, k.TOLD), np.int64)
+    found[:, k.NET] = 4
+    found[:, k.PACKET] = np.arange(count) + 5
+    return found
+
+
+def test_a_row_cites_its_packet_and_the_name_of_its_segment() -> None:
+    one = rows(2)
+    one[:, k.WHERE] = 1, 0
+    one[:, k.CAPTURE], one[:, k.TS] = 3, 9
+    cited = told.cited_columns(one, np.array([70, 71]), ["vlan 1", "vlan 2"])
+    assert {name: list(column) for name, column in cited.items() if name != "segment"} == {
+        "capture": [3, 3],
+        "packet": [5, 6],
+        "ts": [9, 9],
+        "conversation": [70, 71],
+    }
+    assert cited["segment"].to_pylist() == ["vlan 2", "vlan 1"]
+
+
+def test_addresses_are_spelled_and_a_frame_without_mac_has_none() -> None:
+    one = rows(2)
+    one[:, k.SRC_LO] = 0x0A000001, 0x0A000002
+    one[:, k.SRC_MAC], one[:, k.HAS_MAC] = 0x001A01000007, (1, 0)
+    assert told.ips_of(one, k.SRC_HI).to_pylist() == ["10.0.0.1", "10.0.0.2"]
+    assert told.macs_of(one, k.SRC_MAC).to_pylist() == ["00:1a:01:00:00:07", ""]
+
+
+def test_few_values_stand_in_many_rows() -> None:
+    found = told.taken("http", {"host": ["a", "b"], "status": (200, -1)}, [1, 1, 0])
+    assert found["host"].to_pylist() == ["b", "b", "a"]
+    assert found["status"].to_pylist() == [-1, -1, 200]
