@@ -1,5 +1,6 @@
 """wardwatch.observe.later: cut anywhere, the two halves give the rows that one process gives."""
 
+import contextlib
 import gc
 import gzip
 import os
@@ -70,6 +71,40 @@ def at_once(monkeypatch):
     monkeypatch.setattr(streams, "Lost", lost)
 
 
+class Ended(BaseException):
+    """The copy's end, where there is no copy."""
+
+
+class Told:
+    """A pipe both ends of which are here."""
+
+    def __init__(self):
+        said = []
+        self.send, self.recv, self.close = said.append, said.pop, bool
+
+
+@pytest.fixture
+def here(monkeypatch):
+    """The second half is read by this process too, before the first: the same, but for the fork.
+
+    To copy a process and its pages takes longer than to read a small capture twice.
+    """
+    work = later._work
+
+    def worked(*given):
+        with monkeypatch.context() as patch, contextlib.suppress(Ended):
+            patch.setattr(later.os, "_exit", ended)
+            patch.setattr(later.signal, "signal", lambda *_: None)
+            work(*given)
+
+    def ended(status):
+        raise Ended(status)
+
+    monkeypatch.setattr(later, "Pipe", lambda duplex: (Told(),) * 2)
+    monkeypatch.setattr(later, "forked", lambda: 0)
+    monkeypatch.setattr(later, "_work", worked)
+
+
 def ends_of(path):
     """Where each packet's record ends."""
     with open_capture(path, 1) as opened:
@@ -93,7 +128,7 @@ def same(paths, key, cuts, at, **more):
     return whole, told
 
 
-@pytest.mark.usefixtures("at_once")
+@pytest.mark.usefixtures("at_once", "here")
 @pytest.mark.parametrize("block", [1, 7])
 @pytest.mark.parametrize("seed", range(3))
 def test_any_cut_of_disturbed_conversations(seed, block, tmp_path, cuts) -> None:
@@ -115,7 +150,7 @@ def test_any_cut_of_a_mix(tmp_path, cuts) -> None:
     assert cuts.refused == [""] * 12
 
 
-@pytest.mark.usefixtures("at_once")
+@pytest.mark.usefixtures("at_once", "here")
 @needs_shared
 def test_any_cut_of_shared_captures(tmp_path, cuts) -> None:
     cuts.block_rows(1)
@@ -216,6 +251,7 @@ def test_where_a_bound_is_reached_we_read_on(tmp_path, cuts, monkeypatch) -> Non
 
 def test_who_is_lost_is_done_without(mix, half, tmp_path, monkeypatch) -> None:
     expected = rows([mix], tmp_path / "key", processes=1)
+    monkeypatch.setattr(later.Reader, "part", lambda _: signal.pause())  # it has not told yet
     inner, ended = later.Later.join, []
 
     def end_it(self):
