@@ -1,9 +1,22 @@
+import ipaddress
+
 import pytest
 from tests.inventory.seen import NOBODY, PLAIN, PUMP, Evidence
 
 from wardwatch.inventory import stations as module
-from wardwatch.inventory.stations import ROUTED_ADDRESSES, code, evidence, is_station, stations
+from wardwatch.inventory.stations import (
+    ROUTED_ADDRESSES,
+    address_order,
+    code,
+    evidence,
+    in_order,
+    is_host,
+    is_station,
+    stations,
+    stations_heard,
+)
 from wardwatch.model.evidence import Evidence as Packet
+from wardwatch.observe.tables import Tables
 
 IP = "10.1.2.3"
 
@@ -145,3 +158,54 @@ def test_captures_are_told_apart_and_spans_joined():
     station = stations(seen.tables).by_key[NOBODY]
     assert (station.first_ts, station.last_ts, station.packets) == (10, 200, 8)
     assert evidence(station.first_packet).capture == 1
+
+
+def plainly_a_host(ip):
+    """The same by the standard library alone."""
+    try:
+        address = ipaddress.ip_address(ip)
+    except ValueError:
+        return False
+    odd = address.is_multicast or address.is_unspecified or address.is_loopback
+    return not odd and ip != "255.255.255.255"
+
+
+ADDRESSES = [
+    *(f"{n}.{n}.0.{n}" for n in (0, 1, 9, 10, 99, 100, 126, 127, 128, 199, 200, 223, 224, 239, 240)),
+    "255.255.255.255", "255.255.255.254", "0.0.0.0", "256.1.1.1", "1.1.1.256", "01.1.1.1", "1.1.1",
+    "1.1.1.1.1", "1.1.1.1\n", " 1.1.1.1", "١.1.1.1", "", "pump", "fe80::1", "fe80::1%eth0",
+    "ff02::1", "ff::1", "ff0::1", "::", "::1", "0::1", "::ffff:10.0.0.1", "::ffff:127.0.0.1",
+    "2001:db8::", "2001:db8:0:1:2:3:4:5", "2001:db8:0:1:2:3:4:5:6", "2001:db8:0:1:2:3:4",
+    "1:2:3:4:5:6:7::", "1:2:3:4:5:6:7:8::", "1::2:3:4:5:6:7", "1::2:3:4:5:6:7:8", "1:2:3:4::5:6:7",
+    "1:2:3:4::5:6:7:8", "1::2::3", "12345::1", "1:::2", "2001:DB8::1", "fe80::1:", "g::1", "1:2",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("ip", ADDRESSES)
+def test_hosts_are_who_the_standard_library_says(ip):
+    assert is_host(ip) is plainly_a_host(ip)
+
+
+def test_addresses_of_a_host_are_put_in_order_by_number():
+    hosts = [ip for ip in ADDRESSES if is_host(ip)]
+    assert {":" in ip for ip in hosts} == {True, False}
+    assert [*map(address_order, in_order(reversed(hosts)))] == sorted(map(address_order, hosts))
+
+
+@pytest.mark.parametrize("most", [0, 10])
+def test_spells_are_gathered_by_segment_and_mac(monkeypatch, most):
+    monkeypatch.setattr(module, "HEARD_ROWS", most)
+    spell = {"capture": 1, "mac": PUMP, "segment": "vlan 30", "packets": 5, "received": 2}
+    tables = Tables.of(
+        presence=[
+            # the clock went back: the first packet is not the earliest
+            {**spell, "first_ts": 70, "last_ts": 80, "first_packet": 3},
+            {**spell, "first_ts": 10, "last_ts": 20, "first_packet": 9},
+            {**spell, "first_ts": 10, "last_ts": 20, "first_packet": 9, "segment": "vlan 31"},
+        ]
+    )
+    first, second = tables.ask(f"FROM {stations_heard(tables)} ORDER BY segment")
+    assert first[:7] == ("vlan 30", PUMP, 10, 80, 10, 4, code(1, 3))
+    assert tuple(first.first) == (10, code(1, 9))
+    assert (second.segment, second.packets) == ("vlan 31", 5)
+    assert ("SELECT" in stations_heard(tables)) is (most == 0)

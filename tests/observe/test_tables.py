@@ -196,3 +196,12 @@ def test_an_answer_larger_than_the_memory_for_questions_comes_from_disk(tmp_path
     question = f"SELECT range AS a, hash(range) AS b, hash(range + 1) AS c FROM range({rows})"
     assert tables.settle(question)[1] == rows
     assert any(Path(folder).iterdir())
+
+
+def test_what_was_settled_is_asked_once_also_by_another_thread() -> None:
+    tables = Tables.of(bindings=[{"ip": "10.0.0.3"}, {"ip": "10.0.0.4"}])
+    question = "SELECT ip FROM bindings ORDER BY ip"
+    name = tables.settled(question)
+    assert tables.beside().settled(question) == name
+    assert tables.settled(f"{question} DESC") != name
+    assert [row.ip for row in tables.beside().ask(f"FROM {name}")] == ["10.0.0.3", "10.0.0.4"]

@@ -3,7 +3,7 @@
 import pytest
 from tests.verify.ward import DHCP_IP, ROGUE, ROGUE_IP, ROUTER, ROUTER_IP, Ward, rows_of
 
-from wardwatch.signs.dhcp import contests, friends, unlisted
+from wardwatch.signs.dhcp import Told, contests, friends, told, unlisted
 
 
 def signs(ward: Ward) -> list:
@@ -59,3 +59,16 @@ def test_a_later_claimant_of_a_routers_address_is_no_friend() -> None:
 )
 def test_who_competes(first, second, number: int) -> None:
     assert len(contests(Ward().reply(**first).reply(**second).scene())) == number
+
+
+def test_segments_are_told_as_a_whole() -> None:
+    ward = Ward().discover().discover(at=61.0).reply(msg_type="ACK", lease_time=7201)
+    ward.reply(opt66_len=65, opt67_sum=130, renewal_time=30, lease_time=3600)
+    ward.discover(segment="vlan 31", whole=False, chaddr="").reply(segment="vlan 31")
+    ward.reply(ROGUE_IP, ROGUE, segment="vlan 31", overrun_option=66, opt67_len=129)
+    first, second = told(ward.scene())
+    assert first == Told("vlan 120", discovers=2, clients=1, t1_s=3600, opt66_len=65, opt67_sum=130)
+    assert second == Told(
+        "vlan 31", discovers=1, clients=1, cut=1, nameless=True, several=True, opt67_len=129,
+        overrun=True,
+    )  # fmt: skip

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from wardwatch.detect.finding import finding, some
 from wardwatch.model.values import NS
 from wardwatch.signs.episodes import episodes, settled
-from wardwatch.signs.triggers import OVERREAD, overflow
+from wardwatch.signs.triggers import overflow, overread
 from wardwatch.signs.who import Who
 
 if TYPE_CHECKING:
@@ -31,7 +31,10 @@ def detect(scene: Scene, thresholds: Thresholds) -> Iterator[Finding]:
     sql, parameters = overflow(
         scene, thresholds.sname_bytes, thresholds.file_bytes, thresholds.same_attempt_s
     )
-    signs = (settled(scene, sql, parameters, of=("dhcp",)), settled(scene, OVERREAD, of=("dns",)))
+    signs = (
+        settled(scene, sql, parameters, of=("dhcp",)),
+        settled(scene, overread(scene), of=("dns",)),
+    )
     fired = " UNION ALL ".join(f"FROM {name}" for name, rows in signs if rows)
     if not fired:
         return

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from wardwatch.detect.finding import finding, some
 from wardwatch.model.values import NS
 from wardwatch.signs.episodes import CONFIRMED, episodes
-from wardwatch.signs.triggers import OVERREAD
+from wardwatch.signs.triggers import overread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ def detect(scene: Scene, thresholds: Thresholds) -> Iterator[Finding]:
     """One finding for each sender and segment."""
     for episode in episodes(
         scene,
-        OVERREAD,
+        overread(scene),
         of=("dns",),
         hazard=True,
         silence_ns=int(thresholds.silence_s * NS),

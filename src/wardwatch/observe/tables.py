@@ -12,6 +12,7 @@ import itertools
 import re
 import shutil
 import tempfile
+import threading
 import weakref
 from functools import lru_cache
 from operator import itemgetter
@@ -405,6 +406,8 @@ class Tables:
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._opened: set[str] = set()
         self._numbers = itertools.count(1)
+        self._settled: dict[str, str] = {}
+        self._settling = threading.Lock()
 
     @classmethod
     def of(cls, **rows: Iterable[Mapping[str, Any]]) -> Tables:
@@ -436,6 +439,7 @@ class Tables:
         other = Tables(self.folder, self._memory, self, self._counts, self._files)
         other._connection = self._asked().cursor()
         other._numbers = self._numbers
+        other._settled, other._settling = self._settled, self._settling
         return other
 
     def rows(self, table: str) -> int:
@@ -506,6 +510,13 @@ class Tables:
         name = self._new("settled")
         ((rows,),) = self.ask(f"CREATE TABLE {name} AS {sql}", parameters)
         return name, rows
+
+    def settled(self, sql: str) -> str:
+        """The name of a table that keeps the answer to a question, asked the first time only."""
+        with self._settling:
+            if sql not in self._settled:
+                self._settled[sql], _ = self.settle(sql)
+            return self._settled[sql]
 
     def forget(self, name: str) -> None:
         """Give up a table that was laid or settled."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from wardwatch.signs import arp, dhcp, dns
 from wardwatch.signs.episodes import settled
-from wardwatch.signs.triggers import OVERREAD
+from wardwatch.signs.triggers import overread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ def _answers(scene: Scene) -> None:
 
 
 def _overread(scene: Scene) -> None:
-    settled(scene, OVERREAD, of=("dns",))
+    settled(scene, overread(scene), of=("dns",))
 
 
 def _replies(scene: Scene) -> None:

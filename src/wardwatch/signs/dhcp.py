@@ -24,17 +24,64 @@ MAX_SERVERS = 100
 """Competing servers looked at in one segment: a flood of invented ids stays one finding."""
 
 
+_ID = "CASE WHEN server_id <> '' THEN server_id ELSE src END"
+_REPLY = "op = 2 AND msg_type IN ('OFFER', 'ACK', 'NAK') AND (whole OR server_id <> '')"
+_DIRECT = f"{_ID} NOT IN {NOT_AN_ID} AND (giaddr IN ('', '0.0.0.0') OR dst_port = 68)"
+"""SQL: replies of a server that names itself, as clients hear them."""
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What table ``dhcp`` tells of one segment as a whole; -1 where nothing does."""
+
+    segment: str
+    discovers: int = 0
+    clients: int = 0
+    """``chaddr`` of DISCOVERs."""
+    cut: int = 0
+    """Messages that are not whole."""
+    nameless: bool = False
+    """A client's message was cut before it said whose it is."""
+    t1_s: int = -1
+    """T1 of the longest lease; half the lease where the server states none (RFC 2131 §4.4.5)."""
+    several: bool = False
+    """More than one server identifier answered."""
+    opt66_len: int = -1
+    """Octets, the most of any reply; so are the next three."""
+    opt67_len: int = -1
+    opt66_sum: int = -1
+    opt67_sum: int = -1
+    overrun: bool = False
+    """An option of a whole reply claims more than was left."""
+
+
+def told(scene: Scene) -> list[Told]:
+    """Every segment in which DHCP was heard, in order."""
+    return scene.once("dhcp told", lambda: _told(scene))
+
+
+def _told(scene: Scene) -> list[Told]:
+    longest = ", ".join(
+        f"coalesce(max({name}) FILTER (op = 2), -1)"
+        for name in ("opt66_len", "opt67_len", "opt66_sum", "opt67_sum")
+    )
+    rows = scene.tables.ask(
+        f"""SELECT segment, count(*) FILTER (msg_type = 'DISCOVER'),
+            count(DISTINCT chaddr) FILTER (msg_type = 'DISCOVER'), count(*) FILTER (NOT whole),
+            bool_or(op <> 2 AND NOT whole AND chaddr = ''),
+            coalesce(max(CASE WHEN renewal_time > 0 THEN renewal_time ELSE lease_time // 2 END)
+                FILTER (op = 2 AND msg_type = 'ACK' AND lease_time > 0), -1),
+            coalesce(min({_ID}) FILTER ({_REPLY} AND {_DIRECT})
+                <> max({_ID}) FILTER ({_REPLY} AND {_DIRECT}), false),
+            {longest}, bool_or(op = 2 AND overrun_option >= 0 AND whole)
+        FROM dhcp GROUP BY segment ORDER BY segment""",
+        of=("dhcp",),
+    )
+    return [Told(*row) for row in rows]
+
+
 def segments(scene: Scene) -> list[str]:
     """Segments in which DHCP was heard."""
-    return scene.once(
-        "dhcp segments",
-        lambda: [
-            segment
-            for (segment,) in scene.tables.ask(
-                "SELECT DISTINCT segment FROM dhcp ORDER BY segment", of=("dhcp",)
-            )
-        ],
-    )
+    return [place.segment for place in told(scene)]
 
 
 def unlisted(scene: Scene) -> tuple[str, list[Any]]:
@@ -178,15 +225,15 @@ def contests(scene: Scene) -> list[Contest]:
 
 
 def _contests(scene: Scene) -> list[Contest]:
-    if all(permitted(scene.site, "dhcp", segment) for segment in segments(scene)):
+    if not any(
+        place.several and not permitted(scene.site, "dhcp", place.segment) for place in told(scene)
+    ):
         return []
     rows = scene.tables.ask(
         f"""WITH replies AS (
             SELECT *, giaddr NOT IN ('', '0.0.0.0') AS relayed,
-                CASE WHEN server_id <> '' THEN server_id ELSE src END AS id,
-                CASE WHEN relayed THEN '' ELSE src_mac END AS mac
-            FROM dhcp WHERE op = 2 AND msg_type IN ('OFFER', 'ACK', 'NAK')
-                AND (whole OR server_id <> ''))
+                {_ID} AS id, CASE WHEN relayed THEN '' ELSE src_mac END AS mac
+            FROM dhcp WHERE {_REPLY} AND {_DIRECT})
         SELECT segment, id, mac, relayed,
             bool_or(server_override) AS override, min(ts) AS first_ts, max(ts) AS last_ts,
             count(*) AS packets, {FIRST} AS evidence,
@@ -195,7 +242,6 @@ def _contests(scene: Scene) -> list[Contest]:
                 THEN 'router ' || array_to_string(routers, ', ')
                     || ' resolvers ' || array_to_string(dns_servers, ', ') ELSE '' END) AS gives
         FROM replies
-        WHERE id NOT IN {NOT_AN_ID} AND (NOT relayed OR dst_port = 68)
         GROUP BY segment, id, mac, relayed
         QUALIFY row_number() OVER (PARTITION BY segment ORDER BY count(*) DESC, id) <= {MAX_SERVERS}
         ORDER BY segment, first_ts, id"""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from wardwatch.model.values import NS
 from wardwatch.signs.policy import permitted
 
@@ -21,17 +23,38 @@ TTL_STEP = 3
 """Paths to one server differ by a hop or two; a forger sits elsewhere."""
 
 
-def segments(scene: Scene) -> list[str]:
-    """Segments in which DNS was heard."""
+OVERREADS = "kind = 'dns' AND is_response AND whole AND NOT TC AND (impossible_counts OR overrun OR pointer_loop)"
+"""SQL: whether a message is an answer of CVE-2017-12722's shape."""
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What table ``dns`` tells of one segment as a whole."""
+
+    segment: str
+    heard: bool
+    """DNS itself, not only mDNS or LLMNR."""
+    overreads: bool
+    """An answer of :data:`OVERREADS`."""
+
+
+def told(scene: Scene) -> list[Told]:
+    """Every segment of table ``dns``, in order."""
     return scene.once(
-        "dns segments",
+        "dns told",
         lambda: [
-            segment
-            for (segment,) in scene.tables.ask(
-                "SELECT DISTINCT segment FROM dns WHERE kind = 'dns' ORDER BY segment", of=("dns",)
+            Told(*row)
+            for row in scene.tables.ask(
+                f"""SELECT segment, bool_or(kind = 'dns') AS heard, bool_or({OVERREADS}) AS overreads
+                FROM dns GROUP BY segment ORDER BY segment""",
+                of=("dns",),
             )
         ],
     )
+
+
+def segments(scene: Scene) -> list[str]:
+    """Segments in which DNS was heard."""
+    return [place.segment for place in told(scene) if place.heard]
 
 
 def unlisted(scene: Scene) -> tuple[str, list[Any]]:
@@ -40,12 +63,15 @@ def unlisted(scene: Scene) -> tuple[str, list[Any]]:
     With a confirmed list: every answer of a server not on it, to anybody but a listed server
     (whose own questions go out into the world). Without one: only answers from a source that was
     not asked, while another was; and a second, different answer from another machine. Both suspect.
+    "" where nothing that was seen could be one: the plain case, and asked first.
     """
     listed: list[tuple[str, str]] = []
     for segment in segments(scene):
         listed += [(segment, server.ip) for server in permitted(scene.site, "dns", segment)]
     # A resolver's own forwarders answer it, wherever it stands.
     resolvers = sorted({server.ip for server in scene.site.servers("dns")})
+    if not listed and not scene.once("dns twice", lambda: _twice(scene)):
+        return "", []
     columns = [list(column) for column in zip(*listed, strict=True)] or [[], []]
     sql = f"""
         WITH listed AS (SELECT unnest(?::VARCHAR[]) AS segment, unnest(?::VARCHAR[]) AS ip),
@@ -82,3 +108,22 @@ def unlisted(scene: Scene) -> tuple[str, list[Any]]:
             'second answer', 'for "' || query || '"' FROM twice
     """
     return sql, [*columns, resolvers]
+
+
+def _twice(scene: Scene) -> bool:
+    """Whether any question went to two servers, or was answered twice or by another than asked.
+
+    Necessary for signs where nobody is listed, no more.
+    """
+    return bool(
+        scene.tables.ask(
+            """SELECT 1 AS found FROM (
+                SELECT CASE WHEN is_response THEN dst ELSE src END AS client,
+                    CASE WHEN is_response THEN dst_port ELSE src_port END AS port, trans_id,
+                    CASE WHEN is_response THEN src ELSE dst END AS server, is_response
+                FROM dns WHERE kind = 'dns')
+            GROUP BY client, port, trans_id
+            HAVING count(*) FILTER (is_response) > 1 OR min(server) <> max(server) LIMIT 1""",
+            of=("dns",),
+        )
+    )

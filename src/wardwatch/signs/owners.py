@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from wardwatch.inventory.stations import stations_heard
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -60,8 +62,8 @@ def homes(scene: Scene, devices: Sequence[Device]) -> dict[str, list[str]]:
         for row in about(
             scene,
             devices,
-            """
-            SELECT device, segment, sum(packets) AS n FROM presence JOIN owners ON mac = address
+            f"""
+            SELECT device, segment, sum(packets) AS n FROM {stations_heard(scene.tables)} JOIN owners ON mac = address
             GROUP BY ALL ORDER BY device, n DESC, segment""",
             of=("presence",),
         ):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from wardwatch.model.values import NS
-from wardwatch.signs.dhcp import NOT_AN_ID, segments
-from wardwatch.signs.dns import ANSWER_S
+from wardwatch.signs import dhcp, dns
+from wardwatch.signs.dhcp import NOT_AN_ID
+from wardwatch.signs.dns import ANSWER_S, OVERREADS
 from wardwatch.signs.policy import permitted
 
 if TYPE_CHECKING:
@@ -27,10 +28,14 @@ OVERREAD = f"""
                 AND q.src_port = a.dst_port AND q.trans_id = a.trans_id
                 AND q.ts BETWEEN a.ts - {ANSWER_S * NS} AND a.ts) AS matched
         FROM dns a
-        WHERE a.kind = 'dns' AND a.is_response AND a.whole AND NOT a.TC
-            AND (a.impossible_counts OR a.overrun OR a.pointer_loop))
+        WHERE {OVERREADS})
 """
 """DNS answers of CVE-2017-12722's shape; "matched" to a question by address, port and id."""
+
+
+def overread(scene: Scene) -> str:
+    """The question :data:`OVERREAD`; "" where no answer has that shape."""
+    return OVERREAD if any(place.overreads for place in dns.told(scene)) else ""
 
 
 def overflow(
@@ -39,11 +44,18 @@ def overflow(
     """DHCP replies of CVE-2017-12718's shape: option 66 or 67 over its bound, or past the end.
 
     A sum over the bound (RFC 3396) or a length in a cut packet is weaker. Of the two copies that
-    a relay makes of one reply, the client's counts.
+    a relay makes of one reply, the client's counts. "" where no reply has that shape.
     """
+    if not any(
+        place.overrun
+        or max(place.opt66_len, place.opt66_sum) > sname_bytes
+        or max(place.opt67_len, place.opt67_sum) > file_bytes
+        for place in dhcp.told(scene)
+    ):
+        return "", []
     servers = [
         (segment, server.ip)
-        for segment in segments(scene)
+        for segment in dhcp.segments(scene)
         for server in permitted(scene.site, "dhcp", segment)
     ]
     bounds = f"(opt66_len > {sname_bytes:d} OR opt67_len > {file_bytes:d})"

@@ -62,8 +62,9 @@ def main() -> None:
     """Run the command line; the exit status is the answer (see ``wardwatch audit --help``)."""
     # NumPy brings a linear algebra library that starts threads when it is loaded; we ask it nothing
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    # Almost nothing of ours needs the collector, and every look of it at all that we hold costs.
-    gc.set_threshold(50_000, 20, 20)
+    # Almost nothing of ours needs the collector, and every look of it at all that we hold costs:
+    # loading alone makes more than 100,000 objects, all of which stay.
+    gc.set_threshold(200_000, 20, 20)
     try:
         _run()
     except SystemExit as end:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wardwatch.inventory.stations import stations_heard
 from wardwatch.model.judgement import Reason
 from wardwatch.signs.arp import claims
 from wardwatch.signs.episodes import CONFIRMED, episodes
@@ -103,7 +104,7 @@ def _receiving(scene: Scene) -> dict[str, set[str]]:
     """By segment: MACs to which unicast was heard."""
     found: dict[str, set[str]] = {}
     for row in scene.tables.ask(
-        "SELECT segment, mac FROM presence GROUP BY ALL HAVING sum(received) > 0",
+        f"SELECT segment, mac FROM {stations_heard(scene.tables)} WHERE received > 0",
         of=("presence",),
     ):
         found.setdefault(row.segment, set()).add(row.mac)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wardwatch.model.evidence import Evidence
 from wardwatch.model.judgement import Reason
-from wardwatch.signs.dhcp import contests, unlisted
+from wardwatch.signs.cited import cited
+from wardwatch.signs.dhcp import Told, contests, segments, told, unlisted
 from wardwatch.signs.episodes import CONFIRMED, episodes
 from wardwatch.signs.policy import permitted, said_by
 from wardwatch.signs.vantage import device_segments, vantages
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from wardwatch.inventory.scene import Scene
+    from wardwatch.model.evidence import Evidence
     from wardwatch.model.judgement import Verdict
     from wardwatch.verify.minimums import Minimums
 
@@ -36,6 +37,8 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
     sql, parameters = unlisted(scene)
     rogues = [e for e in episodes(scene, sql, parameters, of=("dhcp",)) if e.rank == CONFIRMED]
     rivals = {contest.segment: contest for contest in contests(scene)}
+    messages = {place.segment: place for place in told(scene)}
+    replies = _permitted_replies(scene)
     for name in device_segments(scene, heard):
         place = heard[name]
         subject = Subject(MEASURE, name, "segment", RULE, name, place.longest)
@@ -59,16 +62,8 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
                 evidence=tuple(sorted({e for s in rival.servers for e in s.evidence}))[:20],
             )
             continue
-        seen = scene.tables.ask(
-            """SELECT count(*) FILTER (msg_type = 'DISCOVER') AS discovers,
-                count(DISTINCT chaddr) FILTER (msg_type = 'DISCOVER') AS clients,
-                count(*) FILTER (NOT whole) AS cut,
-                count(*) FILTER (op = 2 AND server_id IN (SELECT unnest(?::VARCHAR[]))) AS replies,
-                arg_min([capture, packet], (ts, capture, packet), 10) FILTER (
-                    op = 2 AND server_id IN (SELECT unnest(?::VARCHAR[]))) AS shown
-            FROM dhcp WHERE segment = ?""",
-            [[s.ip for s in servers], [s.ip for s in servers], name],
-        )[0]
+        seen = messages.get(name, Told(name))
+        shown = replies.get(name, ())
         inside = place.dhcp_client_messages > 0 and place.broadcasts > 0
         needs = (
             Need(
@@ -80,12 +75,31 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
             count_need("DISCOVERs", seen.discovers, minimums.dhcp_discovers, Reason.NO_STIMULUS),
             count_need("clients", seen.clients, minimums.dhcp_clients, Reason.NO_STIMULUS),
             Need("a confirmed list of DHCP servers", bool(servers), Reason.NO_POLICY),
-            Need("replies of a permitted server", seen.replies > 0, Reason.VANTAGE),
+            Need("replies of a permitted server", bool(shown), Reason.VANTAGE),
             span_need("a span", place.longest.seconds, minimums.dhcp_span_s),
         )
         yield subject.judged(
             needs,
             "Only permitted servers answered.",
-            [Evidence(*pair) for pair in seen.shown or ()],
+            shown,
             said_by(servers),
         )
+
+
+def _permitted_replies(scene: Scene) -> dict[str, tuple[Evidence, ...]]:
+    """By segment: the first replies of servers that are confirmed for it."""
+    listed = [
+        (segment, server.ip)
+        for segment in segments(scene)
+        for server in permitted(scene.site, "dhcp", segment)
+    ]
+    if not listed:
+        return {}
+    rows = scene.tables.ask(
+        """WITH listed AS (SELECT unnest(?::VARCHAR[]) AS segment, unnest(?::VARCHAR[]) AS ip)
+        SELECT segment, min((ts, capture, packet), 10) AS packets FROM dhcp
+        WHERE op = 2 AND (segment, server_id) IN (SELECT (segment, ip) FROM listed)
+        GROUP BY segment""",
+        [list(column) for column in zip(*listed, strict=True)],
+    )
+    return {row.segment: cited(row.packets) for row in rows}

@@ -19,9 +19,10 @@ from wardwatch.signs.vantage import device_segments, vantages
 from wardwatch.verify.answer import Need, Subject, span_need
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from wardwatch.inventory.scene import Scene
+    from wardwatch.model.evidence import Evidence
     from wardwatch.model.judgement import Verdict
     from wardwatch.verify.minimums import Minimums
 
@@ -38,7 +39,7 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
     heard = vantages(scene, minimums.bridge_s)
     sql, parameters = wrong(scene)
     rogues = [e for e in episodes(scene, sql, parameters, of=TABLES) if e.rank == CONFIRMED]
-    known_macs = friends(scene)
+    seen = _seen(scene, list(heard))
     for name in device_segments(scene, heard):
         place = heard[name]
         subject = Subject(MEASURE, name, "segment", RULE, name, place.longest)
@@ -51,17 +52,7 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
             )
             continue
         routers = permitted(scene.site, "router", name)
-        shown = scene.tables.ask(
-            f"""SELECT {FIRST} AS packets FROM (
-                SELECT ts, capture, packet FROM router_adverts WHERE segment = ? AND kind = 'ra'
-                    AND (src IN (SELECT unnest(?::VARCHAR[]))
-                        OR src_mac IN (SELECT unnest(?::VARCHAR[])))
-                UNION ALL
-                SELECT first_ts, capture, first_packet FROM bindings WHERE segment = ?
-                    AND (ip IN (SELECT unnest(?::VARCHAR[]))
-                        OR mac IN (SELECT unnest(?::VARCHAR[]))))""",
-            [name, [r.ip for r in routers], known_macs] * 2,
-        )[0]
+        shown = seen.get(name, ())
         needs = (
             Need(
                 "multicast of the segment reaches this place",
@@ -71,7 +62,7 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
             ),
             Need(
                 "a confirmed router seen in it",
-                bool(routers) and bool(shown.packets),
+                bool(routers) and bool(shown),
                 Reason.VANTAGE if routers else Reason.NO_POLICY,
             ),
             Need("no packet cut by a snap length", not place.cut_packets, Reason.DAMAGED),
@@ -82,6 +73,30 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
         yield subject.judged(
             needs,
             f"Only confirmed routers offered themselves.{short}",
-            cited(shown.packets),
+            shown,
             said_by(routers),
         )
+
+
+def _seen(scene: Scene, segments: Sequence[str]) -> dict[str, tuple[Evidence, ...]]:
+    """By segment: the first packets that show a router which is confirmed for it."""
+    listed = [(name, r.ip) for name in segments for r in permitted(scene.site, "router", name)]
+    known_macs = friends(scene)
+    if not listed and not known_macs:
+        return {}
+    rows = scene.tables.ask(
+        f"""WITH listed AS (SELECT unnest(?::VARCHAR[]) AS segment, unnest(?::VARCHAR[]) AS ip),
+        friends AS (SELECT unnest(?::VARCHAR[]) AS mac)
+        SELECT segment, {FIRST} AS packets FROM (
+            SELECT segment, ts, capture, packet FROM router_adverts WHERE kind = 'ra'
+                AND ((segment, src) IN (SELECT (segment, ip) FROM listed)
+                    OR src_mac IN (SELECT mac FROM friends))
+            UNION ALL
+            SELECT segment, first_ts, capture, first_packet FROM bindings
+            WHERE (segment, ip) IN (SELECT (segment, ip) FROM listed)
+                OR mac IN (SELECT mac FROM friends))
+        GROUP BY segment""",
+        [[name for name, _ in listed], [ip for _, ip in listed], known_macs],
+        of=("router_adverts", "bindings"),
+    )
+    return {row.segment: cited(row.packets) for row in rows}

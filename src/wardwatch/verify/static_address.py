@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from wardwatch.model.judgement import Reason
 from wardwatch.model.values import NS, Span, duration_text
 from wardwatch.signs.cited import FIRST, cited
+from wardwatch.signs.dhcp import told
 from wardwatch.signs.owners import about, homes
 from wardwatch.signs.policy import said_by, zone_of
 from wardwatch.signs.vantage import merged, vantages
@@ -36,7 +37,9 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
     devices = [device for device in scene.medical if device.seen]
     heard = vantages(scene, minimums.bridge_s)
     standing = homes(scene, devices)
-    needed_s = _longest_t1(scene) or minimums.lease_span_s
+    messages = told(scene)
+    longest_s = max((float(place.t1_s) for place in messages), default=0.0)
+    needed_s = longest_s if longest_s > 0 else minimums.lease_span_s
     # By chaddr, not by the frame's MAC: a bridge puts its own MAC on its clients' messages.
     asked = {
         row.device: row
@@ -64,7 +67,7 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
             of=("bindings",),
         )
     }
-    nameless = _nameless(scene)
+    nameless = {place.segment for place in messages if place.nameless}
     startups = _startups(scene, minimums, devices)
     spells = _spells(scene, minimums, devices)
     for device in scene.medical:
@@ -127,27 +130,6 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
             started,
             said_by([zone] if zone else []),
         )
-
-
-def _longest_t1(scene: Scene) -> float:
-    """T1 of the longest lease seen; half the lease where the server states none (RFC 2131 §4.4.5)."""
-    if not scene.tables.rows("dhcp"):
-        return 0.0
-    row = scene.tables.ask(
-        """SELECT max(CASE WHEN renewal_time > 0 THEN renewal_time ELSE lease_time // 2 END) AS t1
-        FROM dhcp WHERE op = 2 AND msg_type = 'ACK' AND lease_time > 0"""
-    )[0]
-    return float(row.t1 or 0)
-
-
-def _nameless(scene: Scene) -> set[str]:
-    """Segments where a client's DHCP message was cut before it said whose it is."""
-    rows = scene.tables.ask(
-        """SELECT DISTINCT segment FROM dhcp
-        WHERE op <> 2 AND NOT whole AND chaddr = ''""",
-        of=("dhcp",),
-    )
-    return {row.segment for row in rows}
 
 
 def _spells(scene: Scene, minimums: Minimums, devices: list[Device]) -> dict[str, tuple[Span, ...]]:

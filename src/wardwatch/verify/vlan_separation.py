@@ -13,9 +13,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wardwatch.inventory.stations import evidence, stations_heard
 from wardwatch.model.device import LEFT_OUT, Confidence
 from wardwatch.model.evidence import Evidence
 from wardwatch.model.judgement import Reason
+from wardwatch.signs.cited import values
 from wardwatch.signs.owners import about
 from wardwatch.signs.policy import base, names_of, outer_vlan, said_by, vlan_of, zone_of
 from wardwatch.signs.vantage import device_segments, vantages
@@ -116,15 +118,15 @@ def _stations(scene: Scene) -> dict[str, list[tuple[Device, Evidence]]]:
     rows = about(
         scene,
         scene.devices,
-        """
-        SELECT segment, device, min((first_ts, capture, first_packet)) AS first
-        FROM presence JOIN owners ON mac = address GROUP BY ALL ORDER BY segment, first""",
+        f"""
+        SELECT segment, device, min(first) AS first
+        FROM {stations_heard(scene.tables)} JOIN owners ON mac = address GROUP BY ALL ORDER BY segment, first""",
         of=("presence",),
     )
     found: dict[str, list[tuple[Device, Evidence]]] = {}
     for row in rows:
-        first = tuple(row.first.values()) if isinstance(row.first, dict) else row.first
-        found.setdefault(row.segment, []).append((by_id[row.device], Evidence(first[1], first[2])))
+        _, packet = values(row.first)
+        found.setdefault(row.segment, []).append((by_id[row.device], evidence(packet)))
     return found
 
 
