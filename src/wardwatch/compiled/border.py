@@ -1,11 +1,11 @@
 """A kernel as Python calls it: arguments are checked at this border, then compiled code runs.
 
 Theory of operation: the first call tells the types of the arguments. For them object code is
-taken from the store or, once, made of the bitcode that came with wardwatch or that Numba gives. Each call then writes the arguments into a
-*frame* of 64 bit words (an array as Numba passes it: address, shape, strides) and enters the
-code with its address; Python's lock is released meanwhile. An argument that is the same array
-as in the last call is already in the frame: most of a block's columns are. What was asked of one
-array is remembered, since blocks take turns with a few sets of columns.
+taken from the store or, once, made of the bitcode that came with wardwatch or that Numba gives.
+Each call then enters the code with the address of a *frame* of 64 bit words: the result, the
+numbers, and the arrays as Numba passes them (address, shape, strides). Blocks take turns with a
+few sets of arrays, and so a few frames are kept, by the identities of the arrays in them: where all
+are those of an earlier call only the numbers are written. Python's lock is released meanwhile.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ import ctypes
 import functools
 import os
 import re
+import struct
 import sys
 import threading
 import weakref
-from operator import index
+from operator import index, itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 ARRAY_WORDS = 5
 """Words of an array besides its shape and strides; see ``build.ARRAY_FIELDS``."""
 LOW, HIGH = -(2**63), 2**63
-_ARRAY, _INT, _BOOL = 0, -1, -2
 
 
 class Kind(NamedTuple):
@@ -69,6 +69,27 @@ def told_all(types: tuple[Type, ...]) -> str:
     return " ".join(map(told, types))
 
 
+def places(types: tuple[Type, ...]) -> list[int]:
+    """Where in a frame each value stands, tuples taken apart: behind the result, numbers first."""
+    found: list[int] = []
+    number = 1
+    other = 1 + sum(isinstance(kind, str) for kind in types)
+    for kind in types:
+        if isinstance(kind, str):
+            found.append(number)
+            number += 1
+            continue
+        for item in flat((kind,)):
+            found.append(other)
+            other += words_of(item)
+    return found
+
+
+def words_of(kind: Type) -> int:
+    """How many words a value takes that is no tuple."""
+    return 1 if isinstance(kind, str) else ARRAY_WORDS + 2 * kind.ndim
+
+
 class Kernel:
     """A function over arrays, compiled when first called."""
 
@@ -83,12 +104,12 @@ class Kernel:
 
     def __call__(self, *args: Any) -> Any:
         """Run it; ``TypeError`` for arguments that the code was not made for."""
-        if self._other is not None:
-            return self._other(*args)
         for entry in self._entries:
-            frame = entry.fill(args)
+            frame = entry.frame(args)
             if frame is not None:
                 return entry.enter(frame)
+        if self._other is not None:
+            return self._other(*args)
         return self._first(args)
 
     def _first(self, args: tuple[Any, ...]) -> Any:
@@ -107,9 +128,21 @@ class Kernel:
                     return result
                 self._by_types[told_all(types)] = entry
                 self._entries.append(entry)
-        frame = entry.fill(args)
+        frame = entry.frame(args)
         assert frame is not None
         return entry.enter(frame)
+
+
+MOST_FRAMES = 6
+"""Frames of one thread and kernel: two tables of conversations, and three blocks on their way.
+Each keeps the tuples of its last call alive, which are columns of a block."""
+
+
+class _Own(threading.local):
+    """One thread's frames, by the identities of the arrays and tuples in them."""
+
+    def __init__(self) -> None:
+        self.frames: dict[tuple[int, ...], _Frame] = {}
 
 
 class Entry:
@@ -118,74 +151,96 @@ class Entry:
     def __init__(self, function: Callable[..., Any], types: tuple[Type, ...]) -> None:
         """Load the object code, or make it and keep it."""
         self.name = function.__qualname__
-        self._flat: list[Type] = list(_flat(types))
         self._count = len(types)
-        self._at: list[int] = []
-        words = 1
-        for kind in self._flat:
-            self._at.append(words)
-            words += 1 if isinstance(kind, str) else ARRAY_WORDS + 2 * kind.ndim
-        self._words = words
+        self._flat: list[Type] = list(flat(types))
+        self._at = places(types)
+        self._words = 1 + sum(map(words_of, self._flat))
         self._plan = list(self._planned(types))
-        self._frames = threading.local()
+        numbers = [i for i, kind in enumerate(types) if isinstance(kind, str)]
+        self._kinds = [bool if types[i] == "bool" else int for i in numbers]
+        self._numbers = _picker(numbers)
+        self._arrays = _picker([i for i in range(len(types)) if i not in numbers])
+        self._pack = struct.Struct(f"={len(numbers)}q").pack_into
+        self._own = _Own()
         result, address = _code(function, types)
         self._result = RESULTS[result]
         self._enter = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)(address)
 
     def _planned(self, types: tuple[Type, ...]) -> Iterator[tuple[int, int, int]]:
-        """Of each argument: what it is (or of how many a tuple), its first value's number, its word."""
+        """Of each argument that is no number: its place, its first value's, of how many a tuple (-1 none)."""
         i = 0
-        for kind in types:
+        for place, kind in enumerate(types):
             if isinstance(kind, str):
-                yield (_INT if kind == "int" else _BOOL), i, self._at[i]
                 i += 1
             elif kind.items is None:
-                yield _ARRAY, i, self._at[i]
+                yield place, i, -1
                 i += 1
             else:
-                yield len(kind.items), i, 0
+                yield place, i, len(kind.items)
                 i += len(kind.items)
 
-    def fill(self, args: tuple[Any, ...]) -> _Frame | None:
+    def frame(self, args: tuple[Any, ...]) -> _Frame | None:
         """The arguments in a frame of this thread; ``None`` if they are of other types."""
-        frame: _Frame | None = getattr(self._frames, "frame", None)
-        if frame is None:
-            frame = self._frames.frame = _Frame(self._words, len(self._flat))
         if len(args) != self._count:
             return None
-        last, words, tuples = frame.last, frame.words, frame.tuples
-        for value, (what, i, at) in zip(args, self._plan, strict=True):
-            if not what:
+        numbers = self._numbers(args)
+        if list(map(type, numbers)) != self._kinds:
+            try:
+                numbers = tuple(map(_number, numbers, self._kinds))
+            except TypeError:
+                return None
+        arrays = tuple(map(id, self._arrays(args)))
+        frame = self._own.frames.get(arrays)
+        if frame is None or frame.lost:
+            frame = self._fill(arrays, args)
+            if frame is None:
+                return None
+        try:
+            self._pack(frame.words, 8, *numbers)
+        except struct.error:  # none of 64 bits
+            return None
+        return frame
+
+    def _fill(self, arrays: tuple[int, ...], args: tuple[Any, ...]) -> _Frame | None:
+        """Arrays that were not together in a call before: in a frame, preferably of such as are lost."""
+        frames = self._own.frames
+        chosen = next((key for key, frame in frames.items() if frame.lost), None)
+        if chosen is None and len(frames) >= MOST_FRAMES:
+            chosen = next(iter(frames))
+        frame = (
+            _Frame(self._words, len(self._flat), self._count)
+            if chosen is None
+            else frames.pop(chosen)
+        )
+        frame.lost.clear()
+        last, tuples = frame.last, frame.tuples
+        for place, i, length in self._plan:
+            value = args[place]
+            if length < 0:
                 if last[i]() is value and value is not None:  # a lost array's reference gives None
                     continue
                 if not self._put(frame, i, value):
                     return None
-            elif what < 0:
-                if type(value) is not int or what == _BOOL:
-                    value = _number(value, what == _BOOL)
-                try:
-                    words[at] = value
-                except (TypeError, ValueError):  # no number; none of 64 bits
-                    return None
-            elif tuples[i] is not value:
-                tuples[i] = None
-                if not isinstance(value, tuple) or len(value) != what:
+            elif tuples[place] is not value:
+                tuples[place] = None
+                if not isinstance(value, tuple) or len(value) != length:
                     return None
                 for k, item in enumerate(value, i):
                     if last[k]() is item and item is not None:
                         continue
                     if not self._put(frame, k, item):
                         return None
-                tuples[i] = value
+                tuples[place] = value
+        frames[arrays] = frame
         return frame
 
     def _put(self, frame: _Frame, i: int, value: Any) -> bool:
-        """Write one value that is no number of its own; false if it is of another type."""
+        """Write an array or a tuple's item; false if it is of another type."""
         kind = self._flat[i]
         if isinstance(kind, str):
             try:
-                frame.words[self._at[i]] = _number(value, kind == "bool")
-            except (TypeError, ValueError):
+                frame.array[self._at[i]] = _number(value, bool if kind == "bool" else int)
+            except TypeError:
                 return False
             return True
         known = _KNOWN.get(id(value))
@@ -193,12 +248,12 @@ class Entry:
             known = _described(value)
             if known is None:
                 return False
-        there, dtype, ndim, writable, said = known
+        _, dtype, ndim, writable, said = known
         if dtype != kind.dtype or ndim != kind.ndim or writable != kind.writable:
             return False
         at = self._at[i] + 2
         frame.array[at : at + len(said)] = said
-        frame.last[i] = there
+        frame.last[i] = weakref.ref(value, frame.lost.append)
         return True
 
     def enter(self, frame: _Frame) -> Any:
@@ -209,11 +264,21 @@ class Entry:
         return self._result(frame.words[0])
 
 
-def _number(value: Any, is_bool: bool) -> int:
+def _picker(at: list[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+    """What picks the arguments at some places."""
+    if len(at) < 2:
+        return (lambda args: (args[at[0]],)) if at else lambda _: ()
+    return itemgetter(*at)
+
+
+def _number(value: Any, kind: type) -> int:
     """A truth or an integer as a word; ``TypeError`` for what is not the one that was asked for."""
-    if isinstance(value, np.ndarray) or isinstance(value, bool) != is_bool:
+    if isinstance(value, np.ndarray) or isinstance(value, bool) != (kind is bool):
         raise TypeError
-    return index(value)
+    number = index(value)
+    if not LOW <= number < HIGH:
+        raise TypeError
+    return number
 
 
 _KNOWN: dict[int, Described] = {}
@@ -246,17 +311,19 @@ def _described(value: Any) -> Described | None:
 class _Frame:
     """Words that the code reads its arguments from, and which arrays they tell of."""
 
-    def __init__(self, words: int, values: int) -> None:
+    def __init__(self, words: int, values: int, arguments: int) -> None:
         self.array = (ctypes.c_int64 * words)()
         self.words = memoryview(self.array).cast("B").cast("q")
         self.address = ctypes.addressof(self.array)
         # Weak, so that no capture's memory outlives its reader; `object()` is never a value
         self.last: list[Callable[[], object]] = [object] * values
+        self.lost: list[object] = []
+        """References to arrays that are no more: another may come to bear the identity of one."""
         # Tuples are columns, of a block's size; they cannot be referred to weakly
-        self.tuples: list[tuple[Any, ...] | None] = [None] * values
+        self.tuples: list[tuple[Any, ...] | None] = [None] * arguments
 
 
-def _flat(types: tuple[Type, ...]) -> Iterator[Type]:
+def flat(types: tuple[Type, ...]) -> Iterator[Type]:
     """Types with tuples taken apart."""
     for kind in types:
         if isinstance(kind, Kind) and kind.items is not None:

@@ -13,7 +13,7 @@ import contextlib
 import gc
 from typing import TYPE_CHECKING, Any, cast
 
-from wardwatch.compiled import native
+from wardwatch.compiled import border, native
 from wardwatch.compiled.store import Unkeepable, helpers_of
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def build(function: Callable[..., Any], types: tuple[Type, ...]) -> bytes:
             except NumbaError as error:
                 raise Unkeepable(str(error)) from error
             made = dispatcher.overloads[signature]
-            return _bitcode(made, signature, codegen)
+            return _bitcode(made, types, signature, codegen)
     except (ImportError, AttributeError, KeyError) as error:
         raise Unkeepable(f"Numba {numba.__version__} lacks a part: {error}") from error
 
@@ -221,14 +221,14 @@ def _light() -> Iterator[Any]:
                 gc.enable()
 
 
-def _bitcode(made: Any, signature: tuple[Any, ...], codegen: Any) -> bytes:
+def _bitcode(made: Any, types: tuple[Type, ...], signature: tuple[Any, ...], codegen: Any) -> bytes:
     """Put the kernel behind its entry, optimise both, and look at what is left."""
     import llvmlite.binding as llvm
-    from numba import types
+    from numba import types as numba_types
 
     if made.library._dynamic_globals:
         raise Unkeepable("holds an address of this process")
-    module = llvm.parse_assembly(_entry(made, signature))
+    module = llvm.parse_assembly(_entry(made, types, signature))
     module.data_layout = codegen._data_layout
     module.link_in(made.library._get_module_for_linking(), preserve=True)
     module.get_function(made.fndesc.llvm_func_name).add_function_attribute("alwaysinline")
@@ -241,7 +241,8 @@ def _bitcode(made: Any, signature: tuple[Any, ...], codegen: Any) -> bytes:
     native.check(module)
     _rename(module.global_variables)
     result = made.signature.return_type
-    told = b"n" if isinstance(result, types.NoneType) else b"b" if result == types.boolean else b"i"
+    empty, truth = isinstance(result, numba_types.NoneType), result == numba_types.boolean
+    told = b"n" if empty else b"b" if truth else b"i"
     return told + bytes(module.as_bitcode())
 
 
@@ -252,7 +253,7 @@ def _rename(parts: Iterable[Any]) -> None:
             part.name = f"part{number}"
 
 
-def _entry(made: Any, signature: tuple[Any, ...]) -> str:
+def _entry(made: Any, told: tuple[Type, ...], signature: tuple[Any, ...]) -> str:
     """LLVM text of ``int32 ENTRY(int64 *frame)``, which calls the kernel Numba's way.
 
     Returns Numba's status: 0 is fine.
@@ -279,8 +280,13 @@ def _entry(made: Any, signature: tuple[Any, ...]) -> str:
     returned = block.alloca(kind.args[0].pointee)
     raised = block.alloca(kind.args[1].pointee)
     words = []
-    for at, wanted in enumerate(kind.args[2:]):
-        value = block.load(block.gep(frame, [ir.Constant(word, at + 1)]))
+    places = (
+        at + k
+        for at, value in zip(border.places(told), border.flat(told), strict=True)
+        for k in range(border.words_of(value))
+    )
+    for at, wanted in zip(places, kind.args[2:], strict=True):
+        value = block.load(block.gep(frame, [ir.Constant(word, at)]))
         if isinstance(wanted, ir.PointerType):
             words.append(block.inttoptr(value, wanted))
         elif isinstance(wanted, ir.IntType):

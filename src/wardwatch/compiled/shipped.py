@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import FunctionType
 
-MAGIC = b"wardwatch kernels 1\n"
+MAGIC = b"wardwatch kernels 2\n"
 FILE = Path(__file__).with_name("kernels.bin")
 LARGEST = 64 << 20
 """Octets of all bitcode at most."""

@@ -82,7 +82,8 @@ def machine() -> str:
             for name, value in os.environ.items()
             if name.startswith("NUMBA_") and name != "NUMBA_CACHE_DIR"
         )
-        own = b"".join(Path(__file__).with_name(n).read_bytes() for n in ("build.py", "native.py"))
+        ours = ("border.py", "build.py", "native.py")
+        own = b"".join(Path(__file__).with_name(n).read_bytes() for n in ours)
         _machine = "\n".join(
             (
                 f"{sys.implementation.cache_tag} {sys.version_info[:4]} {sys.byteorder} {sys.maxsize}",

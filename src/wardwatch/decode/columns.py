@@ -135,4 +135,11 @@ class PacketColumns(msgspec.Struct, dict=True):
         return _Arrays(*(a.view(np.int64) if a.dtype == np.uint64 else a for a in self.arrays))
 
 
+def lines(rows: int, width: int) -> NDArray[np.int64]:
+    """A table of zeros, (rows, width), whose first row begins with a cache line of 64 bytes."""
+    room = np.zeros(rows * width + 8, np.int64)
+    skipped = -(room.ctypes.data // 8) % 8
+    return room[skipped : skipped + rows * width].reshape(rows, width)
+
+
 _Arrays: Any = namedtuple("_Arrays", PacketColumns.__struct_fields__)  # type: ignore[misc]

@@ -42,6 +42,7 @@ class Places:
         self.aliases = Aliases()
         """Which interfaces count as one."""
         self._slots = np.zeros(MOST_SEGMENTS * 4, np.int32)
+        self._recent = np.zeros(stations.RECENT, np.int32)
         self.segments = np.zeros((MOST_SEGMENTS, stations.SEG_WIDTH), np.int64)
         """Rows of the segments met, of which other kernels count in further columns."""
         self.used = np.zeros(stations.USED_WIDTH, np.int64)
@@ -75,13 +76,11 @@ class Places:
             block.link,
             block.interface,
             self.aliases.of_block(block, interfaces),
-            columns.vlan,
-            columns.outer_tag,
-            columns.tunnel,
-            columns.tunnel_id,
+            columns.signed,
             self.segments,
             self._slots,
             self.used,
+            self._recent,
             self.segment,
         )
         k = self._k

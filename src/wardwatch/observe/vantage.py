@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from wardwatch.decode.columns import lines
 from wardwatch.model.values import NS, UNKNOWN_TIME
 from wardwatch.observe.segments import MOST_SEGMENTS, Aliases, Places
 from wardwatch.observe.spelled import ips, macs, spelled
@@ -96,16 +97,28 @@ class Vantage:
         self.places = Places()
         s = stations
         self._segments = self.places.segments
-        self._stations = np.zeros((MOST_STATIONS, s.STA_WIDTH), np.int64)
+        self._stations = lines(MOST_STATIONS, s.STA_ROW)
         self._station_slots = np.zeros(MOST_STATIONS * 4, np.int32)
-        self._pairs = np.zeros((MOST_PAIRS, s.PAIR_WIDTH), np.int64)
+        self._pairs = lines(MOST_PAIRS, s.PAIR_ROW)
         self._pair_slots = np.zeros(MOST_PAIRS * 4, np.int32)
-        self._bindings = np.zeros((MOST_BINDINGS, s.BIND_WIDTH), np.int64)
+        self._bindings = lines(MOST_BINDINGS, s.BIND_ROW)
         self._binding_slots = np.zeros(MOST_BINDINGS * 4, np.int32)
         self._used = self.places.used
         # Which are the first addresses of a station only the one who took what came before can say.
         most_ips = MOST_BINDINGS if part else MOST_IPS
         self._options = np.array([SPELL_SILENCE_NS, most_ips, LONGEST_WIRE], np.int64)
+        self._tables = s.Tables(
+            self._segments,
+            self._stations,
+            self._station_slots,
+            self._pairs,
+            self._pair_slots,
+            self._bindings,
+            self._binding_slots,
+            self._used,
+            self._options,
+            np.zeros(s.NEAR, np.int32),
+        )
         self._part = part
         self._spells_lost = False
         self._recent = duplicates.recent()
@@ -144,7 +157,6 @@ class Vantage:
         self.places.take(block, columns, interfaces, tunnels)
         if len(self._spells) < n:
             self._spells = np.zeros((n, self._k.STA_WIDTH), np.int64)
-        signed = columns.signed
         ended = self._k.note_packets(
             n,
             block.first,
@@ -152,22 +164,8 @@ class Vantage:
             block.length,
             block.wire,
             self.segment,
-            columns.has_mac,
-            signed.src_mac,
-            signed.dst_mac,
-            columns.net,
-            signed.src_hi,
-            signed.src_lo,
-            columns.proto,
-            self._segments,
-            self._stations,
-            self._station_slots,
-            self._pairs,
-            self._pair_slots,
-            self._bindings,
-            self._binding_slots,
-            self._used,
-            self._options,
+            columns.signed,
+            self._tables,
             self._spells,
         )
         if ended:
@@ -237,7 +235,7 @@ class Vantage:
         """
         k = self._k
         where = self.places.absorb(part.segments, part.names, part.aliases)
-        going_on = part.stations[part.stations[:, k.STA_PACKETS] > 0]
+        going_on = part.stations[part.stations[:, k.STA_PACKETS] > 0, : k.STA_WIDTH]
         spells = np.concatenate([part.spells, going_on])
         spells = spells[np.argsort(spells[:, k.STA_FIRST_PACKET], kind="stable")]
         ended = np.zeros_like(spells)
@@ -295,7 +293,7 @@ class Vantage:
         """Write the bindings seen in packets and the spells that were still going on."""
         k = self._k
         spells = self._stations[: self._used[k.STATIONS]]
-        self._ended.append(spells[spells[:, k.STA_PACKETS] > 0])
+        self._ended.append(spells[spells[:, k.STA_PACKETS] > 0, : k.STA_WIDTH])
         self._write_spells()
         found = self._bindings[: self._used[k.BINDINGS]]
         if not len(found):
@@ -383,7 +381,8 @@ class Vantage:
         It tells that of a spell's first packet; where that one bears none, of no later one.
         """
         k = self._k
-        begun = np.concatenate([part.stations[part.stations[:, k.STA_PACKETS] > 0], part.spells])
+        going_on = part.stations[part.stations[:, k.STA_PACKETS] > 0, : k.STA_WIDTH]
+        begun = np.concatenate([going_on, part.spells])
         begun = begun[begun[:, k.STA_FIRST] == UNKNOWN_TIME]
         if not len(begun):
             return ""

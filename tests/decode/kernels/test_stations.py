@@ -5,6 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from wardwatch.decode.columns import PacketColumns, lines
 from wardwatch.decode.kernels import stations as k
 from wardwatch.model.values import NS, UNKNOWN_TIME
 
@@ -39,6 +40,19 @@ def packets(seed, n=400):
     }
 
 
+NAMES = {"src": "src_mac", "dst": "dst_mac", "hi": "src_hi", "lo": "src_lo"}
+
+
+def columns(p):
+    """The packets as the arrays of PacketColumns."""
+    made = PacketColumns.of_size(len(p["time"]))
+    for name, values in p.items():
+        name = NAMES.get(name, name)
+        if hasattr(made.signed, name):
+            getattr(made.signed, name)[:] = values
+    return made.signed
+
+
 def run(p, plain, rows=128):
     """The kernels over the packets, in two blocks."""
     assign, note = k.assign_segments, k.note_packets
@@ -47,29 +61,30 @@ def run(p, plain, rows=128):
     n = len(p["time"])
     t = {
         "segments": np.zeros((rows, k.SEG_WIDTH), np.int64),
-        "stations": np.zeros((rows * 4, k.STA_WIDTH), np.int64),
-        "pairs": np.zeros((rows * 8, k.PAIR_WIDTH), np.int64),
-        "bindings": np.zeros((rows * 8, k.BIND_WIDTH), np.int64),
+        "stations": lines(rows * 4, k.STA_ROW),
+        "pairs": lines(rows * 8, k.PAIR_ROW),
+        "bindings": lines(rows * 8, k.BIND_ROW),
         "used": np.zeros(k.USED_WIDTH, np.int64),
     }
     t["slots"] = slots = [np.zeros(4096, np.int32) for _ in range(4)]
-    alias = np.array([0, 1], np.int32)
+    tables = k.Tables(
+        t["segments"], t["stations"], slots[1], t["pairs"], slots[2], t["bindings"], slots[3],
+        t["used"], np.array([SPELL, MOST, LONGEST], np.int64), np.zeros(k.NEAR, np.int32),
+    )  # fmt: skip
+    alias, recent = np.array([0, 1], np.int32), np.zeros(k.RECENT, np.int32)
     names, ended = [], []
     for start, stop in ((0, n // 3), (n // 3, n)):
         c = {name: values[start:stop] for name, values in p.items()}
         size = stop - start
         segment = np.zeros(size, np.int32)
         assign(
-            size, 1, c["link"], c["interface"], alias, c["vlan"], c["outer_tag"], c["tunnel"],
-            c["tunnel_id"], t["segments"], slots[0], t["used"], segment,
+            size, 1, c["link"], c["interface"], alias, columns(c), t["segments"], slots[0],
+            t["used"], recent, segment,
         )  # fmt: skip
         spells = np.zeros((size, k.STA_WIDTH), np.int64)
         count = note(
-            size, start + 1, c["time"], c["length"], c["wire"], segment, c["has_mac"], c["src"],
-            c["dst"], c["net"], c["hi"], c["lo"], c["proto"], t["segments"], t["stations"],
-            slots[1], t["pairs"], slots[2], t["bindings"], slots[3], t["used"],
-            np.array([SPELL, MOST, LONGEST], np.int64), spells,
-        )  # fmt: skip
+            size, start + 1, c["time"], c["length"], c["wire"], segment, columns(c), tables, spells
+        )
         names.extend(segment.tolist())
         ended.extend(spells[:count].tolist())
     return t, names, ended
@@ -211,13 +226,14 @@ def test_every_station_without_room_is_counted():
     p["has_mac"][:] = 1
     p["net"][:] = 0
     used = np.zeros(k.USED_WIDTH, np.int64)
+    tables = k.Tables(
+        np.zeros((1, k.SEG_WIDTH), np.int64), lines(1, k.STA_ROW), np.zeros(8, np.int32),
+        lines(9, k.PAIR_ROW), np.zeros(64, np.int32), lines(9, k.BIND_ROW), np.zeros(64, np.int32),
+        used, np.array([SPELL, MOST, LONGEST], np.int64), np.zeros(k.NEAR, np.int32),
+    )  # fmt: skip
     k.note_packets(
-        n, 1, p["time"], p["length"], p["wire"], np.zeros(n, np.int32), p["has_mac"], p["src"],
-        p["dst"], p["net"], p["hi"], p["lo"], p["proto"], np.zeros((1, k.SEG_WIDTH), np.int64),
-        np.zeros((1, k.STA_WIDTH), np.int64), np.zeros(8, np.int32),
-        np.zeros((9, k.PAIR_WIDTH), np.int64), np.zeros(64, np.int32),
-        np.zeros((9, k.BIND_WIDTH), np.int64), np.zeros(64, np.int32), used,
-        np.array([SPELL, MOST, LONGEST], np.int64), np.zeros((n, k.STA_WIDTH), np.int64),
+        n, 1, p["time"], p["length"], p["wire"], np.zeros(n, np.int32), columns(p), tables,
+        np.zeros((n, k.STA_WIDTH), np.int64),
     )  # fmt: skip
     assert used.tolist() == [0, 1, 3, 0, 2]
 

@@ -427,6 +427,8 @@ class Events(msgspec.Struct):
         default_factory=lambda: np.zeros((EVENT_SLOTS + 1, 3), np.int64)
     )
     """Key + 1, count, first packet; the row behind the last slot holds the number of keys."""
+    slots: NDArray[np.int64] = msgspec.field(default_factory=lambda: np.empty(SLOTS, np.int64))
+    """(SLOTS,) scratch: the packet in hand, of which nothing stays."""
 
     def rows(self, *others: Events) -> list[tuple[str, int, int, int]]:
         """(kind, value, packets, first packet) of everything counted here and there, in order."""
@@ -470,7 +472,6 @@ class Events(msgspec.Struct):
 
 def decode_block(block: PacketBlock, columns: PacketColumns, events: Events) -> None:
     """Fill every column of the first ``block.n`` rows, and count the block's tags in ``events``."""
-    slots = np.empty(SLOTS, np.int64)
     headers(
         block.arena,
         block.offset,
@@ -481,7 +482,7 @@ def decode_block(block: PacketBlock, columns: PacketColumns, events: Events) -> 
         block.first,
         columns.signed,
         events.table,
-        slots,
+        events.slots,
     )
 
 
@@ -608,11 +609,14 @@ def headers(
     s: Slots,  # (SLOTS,)                    scratch: the packet in hand
 ) -> None:
     """Fill one row a packet. Never reads outside ``offset[i]`` … ``offset[i] + length[i]``."""
+    _as_most(n, out)
     for i in range(n):
-        for k in range(FRESH):
-            s[k] = _FRESH[k]
         at = np.int64(offset[i])
         end = at + max(np.int64(length[i]), np.int64(0))
+        if link[i] == 1 and _plain_tcp(arena, at, end, i, first + i, out, events):
+            continue
+        for k in range(FRESH):
+            s[k] = _FRESH[k]
         s[CUT] = 1 if np.int64(wire[i]) > np.int64(length[i]) else 0
         s[CLAIM] = max(end, at + min(np.int64(wire[i]), np.int64(MAX_WIRE)))
         s[PACKET] = first + i
@@ -692,6 +696,108 @@ def headers(
             out.carried[i] = 1
             for k in range(CARRIER_WIDTH):
                 out.carrier[i, k] = s[CARRIER_AT + k]
+
+
+@hot
+def _as_most(n: Int, out: Arrays) -> None:
+    """Fill what most packets have in common: a column in one go costs a fraction of its rows one by one."""
+    for i in range(n):
+        out.outcome[i] = DECODED
+        out.kind[i] = KIND_TCP
+        out.has_mac[i] = 1
+        out.tunnel[i] = 0
+        out.net[i] = 4
+        out.extensions[i] = 0
+        out.from_orig[i] = 0
+        out.carried[i] = 0
+    for i in range(n):
+        out.reason[i] = R_TCP
+        out.outer_tag[i] = 0
+        out.proto[i] = 6
+        out.wlan_subtype[i] = -1
+    for i in range(n):
+        out.vlan[i] = -1
+        out.ethertype[i] = 0x0800
+        out.fragment[i] = -1
+        out.wlan_freq[i] = -1
+    for i in range(n):
+        out.tunnel_id[i] = -1
+        out.src_hi[i] = 0
+        out.dst_hi[i] = 0
+        out.wlan_offset[i] = -1
+        out.wlan_end[i] = -1
+        out.conversation[i] = -1
+
+
+@hot
+def _plain_tcp(
+    arena: Bytes, at: Int, end: Int, i: Int, packet: Int, out: Arrays, events: NDArray[np.int64]
+) -> bool:
+    """The short way of most packets: Ethernet, at most one tag, IP without options, whole TCP header.
+
+    Fills what :func:`_as_most` has not. False, and nothing is written, for any other packet.
+    """
+    if at + 54 > end:
+        return False
+    ip = at + 14
+    kind = u16(arena, at + 12)
+    vid = np.int64(0)
+    if kind == 0x8100:
+        ip = at + 18
+        vid = u16(arena, at + 14) & 0x0FFF
+        if vid == 0:
+            return False
+        kind = u16(arena, at + 16)
+    if kind == 0x0800:
+        if u8(arena, ip) != 0x45 or u8(arena, ip + 9) != 6 or u16(arena, ip + 6) & 0x3FFF:
+            return False
+        total = u16(arena, ip + 2)
+        tcp = ip + 20
+    elif kind == 0x86DD and ip + 60 <= end:
+        if u8(arena, ip) >> 4 != 6 or u8(arena, ip + 6) != 6:
+            return False
+        total = u16(arena, ip + 4) + 40
+        tcp = ip + 40
+    else:
+        return False
+    stop = min(end, ip + total)
+    if tcp + 20 > stop:  # offload too, where the total is 0
+        return False
+    size = (u8(arena, tcp + 12) >> 4) * 4
+    payload = tcp + size
+    if size < 20 or payload > stop:
+        return False
+    if vid:
+        out.vlan[i] = vid
+        _tally(events, (np.int64(E_VLAN) << _VALUE_BITS) + vid + 2, packet)
+    out.dst_mac[i] = (u32(arena, at) << 16) | u16(arena, at + 4)
+    out.src_mac[i] = (u32(arena, at + 6) << 16) | u16(arena, at + 10)
+    if kind == 0x0800:
+        out.ttl[i] = u8(arena, ip + 8)
+        out.ip_id[i] = u16(arena, ip + 4)
+        out.src_lo[i] = u32(arena, ip + 12)
+        out.dst_lo[i] = u32(arena, ip + 16)
+    else:
+        out.reason[i] = R_TCP + 1
+        out.ethertype[i] = kind
+        out.net[i] = 6
+        out.ttl[i] = u8(arena, ip + 7)
+        out.ip_id[i] = -1
+        out.src_hi[i] = _u64(arena, ip + 8)
+        out.src_lo[i] = _u64(arena, ip + 16)
+        out.dst_hi[i] = _u64(arena, ip + 24)
+        out.dst_lo[i] = _u64(arena, ip + 32)
+    out.ip_bytes[i] = total
+    out.src_port[i] = u16(arena, tcp)
+    out.dst_port[i] = u16(arena, tcp + 2)
+    out.seq[i] = u32(arena, tcp + 4)
+    out.ack[i] = u32(arena, tcp + 8)
+    out.flags[i] = u16(arena, tcp + 12) & 0x0FFF
+    out.window[i] = u16(arena, tcp + 14)
+    out.payload[i] = payload
+    out.payload_len[i] = stop - payload
+    out.payload_claimed[i] = ip + total - payload
+    return True
 
 
 # --- link headers -------------------------------------------------------------------------------

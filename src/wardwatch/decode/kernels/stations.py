@@ -7,10 +7,16 @@ turns away is counted in ``used[MISSED]``, and nothing grows with the traffic.
 
 from __future__ import annotations
 
+from collections import namedtuple
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from wardwatch.compiled import helper, kernel
+from wardwatch.compiled import helper, hot, kernel
+
+if TYPE_CHECKING:
+    from wardwatch.decode.columns import Arrays
 
 Ints = NDArray[np.int64]
 
@@ -22,9 +28,10 @@ SEG_MIRRORED, SEG_ROUTED, SEG_OUTER_TAG, SEG_BEGAN, SEG_GAP_FROM, SEG_WIDTH = ra
 """SEG_GAP, the longest step from a stamp to the next one that is later than all before it, began at
 SEG_GAP_FROM. SEG_FIRST is the earliest stamp, SEG_BEGAN that of the first packet that bears one."""
 
-# Columns of a station's row: its present spell of activity, and what it ever did.
-STA_SEGMENT, STA_MAC, STA_FIRST, STA_LAST, STA_FIRST_PACKET, STA_LAST_PACKET = range(6)
-STA_PACKETS, STA_RECEIVED, STA_IPS, STA_EVER, STA_BEFORE, STA_WIDTH = range(6, 12)
+# Columns of a station's row: its present spell of activity, and what it ever did. Those that every
+# packet touches are in one cache line.
+STA_SEGMENT, STA_MAC, STA_LAST, STA_LAST_PACKET, STA_PACKETS, STA_RECEIVED, STA_EVER = range(7)
+STA_FIRST, STA_FIRST_PACKET, STA_IPS, STA_BEFORE, STA_WIDTH = range(7, 12)
 """STA_BEFORE: how many of STA_RECEIVED came before the spell's first packet, which are some where
 a station was spoken to before it ever spoke."""
 SPOKE, BROADCAST = 1, 2  # bits of STA_EVER
@@ -32,12 +39,26 @@ SPOKE, BROADCAST = 1, 2  # bits of STA_EVER
 # Columns of a pair's row: a cache of what its packets need, and a count of pairs.
 PAIR_SEGMENT, PAIR_SRC, PAIR_DST, PAIR_FROM, PAIR_TO, PAIR_BINDING, PAIR_WIDTH = range(7)
 
-# Columns of a binding's row.
-BIND_STATION, BIND_NET, BIND_HI, BIND_LO, BIND_FIRST, BIND_LAST = range(6)
-BIND_FIRST_PACKET, BIND_LAST_PACKET, BIND_PACKETS, BIND_WIDTH = range(6, 10)
+# Columns of a binding's row, again what every packet touches first.
+BIND_STATION, BIND_NET, BIND_HI, BIND_LO, BIND_LAST, BIND_LAST_PACKET = range(6)
+BIND_PACKETS, BIND_FIRST, BIND_FIRST_PACKET, BIND_WIDTH = range(6, 10)
+
+STA_ROW, PAIR_ROW, BIND_ROW = 16, 8, 16
+"""Words from one row to the next, whole cache lines; what stands behind the columns is 0."""
 
 # How many rows of each table are in use, and how many were turned away.
 SEGMENTS, STATIONS, PAIRS, BINDINGS, MISSED, USED_WIDTH = range(6)
+
+RECENT = 64
+"""Segments that :func:`assign_segments` finds without a hash: one of each tag, modulo this."""
+NEAR = 64
+"""Packets whose pairs are looked for together, so that they need not wait for memory one by one."""
+
+Tables: Any = namedtuple(
+    "Tables",
+    "segments stations station_slots pairs pair_slots bindings binding_slots used options near",
+)
+"""What :func:`note_packets` counts in, and ``near`` (NEAR,) ``int32``, which is scratch."""
 
 UNKNOWN_TIME = -(2**63)
 _K1 = 0x5BD1E995
@@ -117,43 +138,44 @@ def assign_segments(
     link: NDArray[np.int32],
     interface: NDArray[np.int32],
     alias: NDArray[np.int32],
-    vlan: NDArray[np.int32],
-    outer_tag: NDArray[np.uint16],
-    tunnel: NDArray[np.uint8],
-    tunnel_id: Ints,
+    c: Arrays,
     segments: Ints,
     slots: NDArray[np.int32],
     used: Ints,
+    recent: NDArray[np.int32],
     out: NDArray[np.int32],
 ) -> None:
     """Give each packet the row of its segment in ``out``.
 
-    ``alias`` (interfaces,) is 0 for the interface whose segments bear plain names. A packet
-    without room for its segment goes to row 0, the segment of all others.
+    ``alias`` (interfaces,) is 0 for the interface whose segments bear plain names; ``c`` are the
+    arrays of PacketColumns. A packet without room for its segment goes to row 0, the segment of all
+    others. ``recent`` (RECENT,) lives on between blocks: rows that tags led to, which are looked at
+    first.
     """
-    row = -1
     for i in range(n):
         kind = link[i]
         # LINKTYPE_ 802.11, with Prism, radiotap, AVS or PPI header
         air = 1 if kind == 105 or kind == 119 or kind == 127 or kind == 163 or kind == 192 else 0
         via = int(alias[interface[i]])
-        tag = int(vlan[i])
-        outer = int(outer_tag[i])
-        through = int(tunnel[i])
-        number = int(tunnel_id[i]) if through else -1
+        tag = int(c.vlan[i])
+        outer = int(c.outer_tag[i])
+        through = int(c.tunnel[i])
+        number = int(c.tunnel_id[i]) if through else -1
         if air and not through:
             tag = -1
             outer = 0
             via = 0
+        near = np.uint64((tag ^ number) & (RECENT - 1))
+        row = int(recent[near])
         if (
-            row >= 0
-            and segments[row, SEG_CAPTURE] == capture
+            segments[row, SEG_CAPTURE] == capture
             and segments[row, SEG_ALIAS] == via
             and segments[row, SEG_AIR] == air
             and segments[row, SEG_VLAN] == tag
             and segments[row, SEG_OUTER_TAG] == outer
             and segments[row, SEG_TUNNEL] == through
             and segments[row, SEG_TUNNEL_ID] == number
+            and used[SEGMENTS]
         ):
             out[i] = row
             continue
@@ -163,6 +185,7 @@ def assign_segments(
         if row < 0:
             out[i] = 0
             continue
+        recent[near] = row
         out[i] = row
 
 
@@ -236,36 +259,70 @@ def note_packets(
     length: NDArray[np.int32],
     wire: Ints,
     segment: NDArray[np.int32],
-    has_mac: NDArray[np.uint8],
-    src_mac: Ints,
-    dst_mac: Ints,
-    net: NDArray[np.uint8],
-    src_hi: Ints,
-    src_lo: Ints,
-    proto: NDArray[np.int16],
-    segments: Ints,
-    stations: Ints,
-    station_slots: NDArray[np.int32],
-    pairs: Ints,
-    pair_slots: NDArray[np.int32],
-    bindings: Ints,
-    binding_slots: NDArray[np.int32],
-    used: Ints,
-    options: Ints,
+    c: Arrays,
+    t: Arrays,
     spells: Ints,
 ) -> int:
     """Count each packet for its segment, its stations and its binding; return ended spells.
 
-    ``options`` (3,): ns of silence that end a spell; most addresses kept of one station; bytes
+    ``c`` are the arrays of PacketColumns, all signed; ``t`` are :class:`Tables`, whose ``options``
+    (3,) are: ns of silence that end a spell; most addresses kept of one station; bytes
     on the wire above which a TCP packet was merged by the network card. ``spells``
     (n, STA_WIDTH) takes copies of the rows of spells that ended.
     """
-    silence = int(options[0])
-    most = int(options[1])
-    longest = int(options[2])
-    wrap = pair_slots.shape[0] - 1
     ended = 0
-    for i in range(n):
+    for begin in range(0, n, NEAR):
+        stop = min(begin + NEAR, n)
+        _find_pairs(begin, stop, segment, c, t)
+        ended = _note(begin, stop, first, time, length, wire, segment, c, t, spells, ended)
+    return ended
+
+
+@hot
+def _find_pairs(begin: int, stop: int, segment: NDArray[np.int32], c: Arrays, t: Arrays) -> None:
+    """Where a pair stands in the first place looked at, its row to ``near``; else -1.
+
+    These look-ups do not wait for each other, nor for what is counted.
+    """
+    pairs, slots = t.pairs, t.pair_slots
+    wrap = slots.shape[0] - 1
+    for i in range(begin, stop):
+        src = int(c.src_mac[i])
+        dst = int(c.dst_mac[i])
+        where = int(segment[i])
+        row = int(slots[np.uint64(mix(where, src, dst, 1) & wrap)]) - 1
+        if row >= 0 and not (
+            pairs[row, PAIR_SRC] == src
+            and pairs[row, PAIR_DST] == dst
+            and pairs[row, PAIR_SEGMENT] == where
+        ):
+            row = -1
+        t.near[np.uint64(i - begin)] = row
+
+
+@hot
+def _note(
+    begin: int,
+    stop: int,
+    first: int,
+    time: Ints,
+    length: NDArray[np.int32],
+    wire: Ints,
+    segment: NDArray[np.int32],
+    c: Arrays,
+    tables: Arrays,
+    spells: Ints,
+    ended: int,
+) -> int:
+    """Count the packets of ``begin`` … ``stop``, whose pairs were looked for."""
+    segments, stations, station_slots = tables.segments, tables.stations, tables.station_slots
+    pairs, pair_slots, near = tables.pairs, tables.pair_slots, tables.near
+    bindings, binding_slots, used = tables.bindings, tables.binding_slots, tables.used
+    silence = int(tables.options[0])
+    most = int(tables.options[1])
+    longest = int(tables.options[2])
+    wrap = pair_slots.shape[0] - 1
+    for i in range(begin, stop):
         number = first + i
         t = int(time[i])
         where = int(segment[i])
@@ -273,7 +330,7 @@ def note_packets(
         segments[at_segment, SEG_PACKETS] += 1
         if length[i] < wire[i]:
             segments[at_segment, SEG_CUT] += 1
-        if wire[i] > longest and proto[i] == 6:
+        if wire[i] > longest and c.proto[i] == 6:
             segments[at_segment, SEG_OFFLOADED] += 1
         if t != UNKNOWN_TIME:
             if (
@@ -295,10 +352,10 @@ def note_packets(
             segments[at_segment, SEG_FIRST] = UNKNOWN_TIME
             segments[at_segment, SEG_LAST] = UNKNOWN_TIME
             segments[at_segment, SEG_BEGAN] = UNKNOWN_TIME
-        if not has_mac[i]:
+        if not c.has_mac[i]:
             continue
-        src = int(src_mac[i])
-        dst = int(dst_mac[i])
+        src = int(c.src_mac[i])
+        dst = int(c.dst_mac[i])
         group = (dst & _GROUP) != 0
         if dst == _ALL_ONES:
             segments[at_segment, SEG_BROADCASTS] += 1
@@ -307,9 +364,9 @@ def note_packets(
         if src & _GROUP or src == 0:
             continue  # nobody's address (IEEE 802-2014 §8.2.2): forged, or not Ethernet
 
-        at = mix(where, src, dst, 1) & wrap
-        pair = -1
-        while pair_slots[at]:
+        pair = int(near[np.uint64(i - begin)])
+        at = mix(where, src, dst, 1) & wrap if pair < 0 else 0
+        while pair < 0 and pair_slots[at]:
             seen = int(pair_slots[at]) - 1
             if (
                 pairs[seen, PAIR_SRC] == src
@@ -317,7 +374,6 @@ def note_packets(
                 and pairs[seen, PAIR_SEGMENT] == where
             ):
                 pair = seen
-                break
             at = (at + 1) & wrap
         if pair >= 0:
             sender = int(pairs[pair, PAIR_FROM])
@@ -372,11 +428,11 @@ def note_packets(
         stations[speaker, STA_LAST_PACKET] = number
         stations[speaker, STA_PACKETS] += 1
 
-        kind = int(net[i])
+        kind = int(c.net[i])
         if kind == 0:
             continue
-        hi = int(src_hi[i])
-        lo = int(src_lo[i])
+        hi = int(c.src_hi[i])
+        lo = int(c.src_lo[i])
         if hi == 0 and lo == 0:
             continue  # the unspecified address: DHCP, duplicate address detection
         if not (
