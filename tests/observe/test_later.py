@@ -3,7 +3,9 @@
 import contextlib
 import gc
 import gzip
+import itertools
 import os
+import pickle
 import random
 import signal
 import threading
@@ -24,6 +26,8 @@ from wardwatch.errors import CaptureError
 from wardwatch.model.columns import TABLES
 from wardwatch.observe import engine, later, observer, side, streams, tables
 from wardwatch.observe.engine import observe
+from wardwatch.observe.part import Refused
+from wardwatch.observe.secrets import Secrets
 
 
 def rows(paths, key, **more):
@@ -45,7 +49,9 @@ class Cuts:
         self.at = None
         self.refused = []
         self.block_rows = lambda count: monkeypatch.setattr(reader, "BLOCK_ROWS", count)
-        monkeypatch.setattr(later, "cut_of", lambda _: self.at)
+        monkeypatch.setattr(
+            later, "cuts_of", lambda *_: self.at if isinstance(self.at, list) else [self.at]
+        )
         close = later.Later.close
 
         def closed(one):
@@ -139,6 +145,108 @@ def test_any_cut_of_disturbed_conversations(seed, block, tmp_path, cuts) -> None
     assert sum(not why for why in cuts.refused) > len(cuts.refused) * 0.8
 
 
+def parts_of(path, cuts, folder):
+    """The parts between cuts, each by a reader that knows nothing of the others."""
+    for number, (cut, until) in enumerate(itertools.pairwise((*cuts, None))):
+        yield part_of(path, cut, until, folder / str(number))
+
+
+def reader_of(cut, until, folder):
+    """A reader that has read nothing yet; the key lies above all folders."""
+    spools = [tables.Spool(folder / name, scratch=True) for name in ("others", "tcp")]
+    key = next(above / "key" for above in folder.parents if (above / "key").exists())
+    return later.Reader(cut, spools, Secrets(key), until)
+
+
+def part_of(path, cut, until, folder):
+    reader = reader_of(cut, until, folder)
+    reader.read(1, str(path))
+    return sent(reader.part())
+
+
+def sent(part):
+    """As it arrives in another process."""
+    return pickle.loads(pickle.dumps(part, protocol=5))
+
+
+def joined(parts, cuts, folder, dice):
+    """Parts put together in any bracketing: always two neighbours, until one is left."""
+    parts, cuts = list(parts), [*cuts, None]
+    while len(parts) > 1:
+        at = dice.randrange(len(parts) - 1)
+        folder /= "further"
+        reader = reader_of(cuts[at], cuts[at + 1], folder)
+        reader.begin(parts[at])
+        reader.absorb(parts[at + 1])
+        parts[at : at + 2] = [sent(reader.part())]
+        del cuts[at + 1]
+    return parts[0]
+
+
+class Given:
+    """Stands for a process: the part is there."""
+
+    def __init__(self, cut, part):
+        self.cut, self.part, self.refused = cut, part, ""
+
+    def join(self):
+        return self.part
+
+
+def put_together(path, key, laters):
+    """What an observer finds that is given parts."""
+    spool = tables.Spool()
+    seen = observer.Observer(spool, Secrets(key), laters=laters)
+    seen.read(1, str(path), lambda _: None)
+    seen.finish()
+    found = spool.close()
+    return {
+        table.name: Counter(
+            repr(sorted(row.items())) for row in found.arrow(table.name).to_pylist()
+        )
+        for table in TABLES
+    }
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("block", [1, 7])
+@pytest.mark.parametrize("seed", range(3))
+def test_any_parts_of_disturbed_conversations_in_any_bracketing(
+    seed, block, tmp_path, cuts
+) -> None:
+    """However often it is cut and whichever halves are put together first."""
+    cuts.block_rows(block)
+    path = write(tmp_path / "a.pcap", many(seed, 12, disturbed=0.5, largest=(1460, 400, 60)))
+    whole, _ = rows([path], tmp_path / "key", processes=1)
+    dice, places, refused = random.Random(seed), ends_of(path), 0
+    for turn in range(12):
+        chosen = sorted(dice.sample(places[:-1], 4))
+        at = [later.Cut(1, end) for end in chosen]
+        folder = tmp_path / str(turn)
+        try:
+            part = joined(parts_of(path, at, folder), at, folder, dice)
+        except Refused:
+            refused += 1
+            continue
+        one = Given(at[0], part)
+        found = put_together(path, tmp_path / "key", [one])
+        assert differing(whole, found) == {}, chosen
+        refused += bool(one.refused)
+    assert refused < 6
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("seed", range(4))
+def test_several_processes_at_once(seed, tmp_path, cuts) -> None:
+    cuts.block_rows(5)
+    path = write(tmp_path / "a.pcap", many(seed, 40, disturbed=0.4, largest=(1460, 400, 60)))
+    dice, places = random.Random(seed), ends_of(path)
+    for count in (2, 3, 5):
+        at = [later.Cut(1, end) for end in sorted(dice.sample(places[:-1], count))]
+        same([path], tmp_path / "key", cuts, [at])
+    assert sum(not why for why in cuts.refused) > len(cuts.refused) * 0.6
+
+
 @pytest.mark.usefixtures("at_once")
 def test_any_cut_of_a_mix(tmp_path, cuts) -> None:
     cuts.block_rows(50)
@@ -160,8 +268,9 @@ def test_any_cut_of_shared_captures(tmp_path, cuts) -> None:
     dice = random.Random(12)
     for path in dice.sample(paths, 40):
         places = [later.Cut(1, end) for end in ends_of(path)]
-        if 0 < len(places) < 3_000:
-            same([path], tmp_path / "key", cuts, dice.sample(places, min(3, len(places))))
+        if 3 < len(places) < 3_000:
+            several = sorted(dice.sample(places[:-1], 3))
+            same([path], tmp_path / "key", cuts, [*dice.sample(places, 2), several])
     assert sum(not why for why in cuts.refused) > 0.9 * len(cuts.refused) > 50
 
 
@@ -311,13 +420,26 @@ def test_no_file_can_be_read(tmp_path) -> None:
 
 def test_the_cut_leaves_room_before_it(mix, tmp_path, monkeypatch) -> None:
     size = mix.stat().st_size
-    assert later.cut_of([(1, str(mix))]) == (1, size)  # shorter than what must stand before it
-    monkeypatch.setattr(later, "WARM_BYTES", size // 8)
-    assert later.cut_of([(1, str(mix))]) == (1, int(later.SHARE * size))
-    assert later.cut_of([(3, str(mix)), (1, str(mix)), (2, str(tmp_path / "no"))]) == (
-        3, int(later.SHARE * 2 * size),
-    )  # fmt: skip
-    assert later.cut_of([(n, str(mix)) for n in (1, 2, 3)])[0] == 2
+    assert later.cuts_of([(1, str(mix))]) == [(1, size)]  # shorter than what must stand before it
+    monkeypatch.setattr(later, "WARM_BYTES", size // 20)
+    share = (1 - later.HASHING) / 2
+    assert later.cuts_of([(1, str(mix))]) == [(1, int(share * size))]
+    assert later.cuts_of([(3, str(mix)), (1, str(mix)), (2, str(tmp_path / "no"))]) == [
+        (3, int(share * 2 * size)),
+    ]
+    assert later.cuts_of([(n, str(mix)) for n in (1, 2, 3)])[0][0] == 2
+
+
+@pytest.mark.parametrize("processes", [3, 4, 9])
+def test_every_part_is_as_long_but_the_first(processes, mix, monkeypatch) -> None:
+    monkeypatch.setattr(later, "WARM_BYTES", 0)
+    size = mix.stat().st_size
+    ends = [0, *(cut.offset for cut in later.cuts_of([(1, str(mix))], processes)), size]
+    first, *others = [there - here for here, there in itertools.pairwise(ends)]
+    assert max(others) - min(others) <= 1
+    hashed = first + later.HASHING * size
+    assert hashed >= others[0] - 2
+    assert hashed <= others[0] + 2 or first == int(later.LEAST * size)
 
 
 def test_it_is_worth_it_for_long_plain_files_and_two_cores(mix, tmp_path, monkeypatch) -> None:

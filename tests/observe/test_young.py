@@ -62,17 +62,17 @@ def test_handshakes_that_behave_never_reach_python(tmp_path) -> None:
     path = write(tmp_path / "a.pcap", many(5, 200, scripts=(tls12, tls13, strange), ports=(443,)))
     _, without = observed(path, tmp_path / "key", 0)
     _, with_kernel = observed(path, tmp_path / "key", k.SEATS)
-    assert len(with_kernel.streams.sessions.shared.services) == len(
-        without.streams.sessions.shared.services
+    assert len(with_kernel.sides.streams.sessions.shared.services) == len(
+        without.sides.streams.sessions.shared.services
     )
-    assert with_kernel.streams.young.reread < 0.35 * without.streams.young.reread
+    assert with_kernel.sides.streams.young.reread < 0.35 * without.sides.streams.young.reread
 
 
 def test_a_seat_is_free_again_once_its_conversation_is_done(tmp_path) -> None:
     _, observer = observed(
         write(tmp_path / "a.pcap", many(7, 150, disturbed=0.5)), tmp_path / "key", 64
     )
-    seats = observer.streams.young
+    seats = observer.sides.streams.young
     assert seats._free[-1] + (seats._seats[1:, k.MODE] == k.UNKNOWN).sum() == 64
     assert len(set(seats._free[: seats._free[-1]].tolist())) == seats._free[-1]
 

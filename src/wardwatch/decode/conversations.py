@@ -168,14 +168,19 @@ class ConversationTable:
         return bool(k.meets(rows, rows.view(np.uint64), len(rows), *table, self._seed) >= 0)
 
     def absorb(
-        self, rows: NDArray[np.int64], segment: NDArray[np.int32], *, over: bool
+        self,
+        rows: NDArray[np.int64],
+        segment: NDArray[np.int32],
+        *,
+        over: bool,
+        going_on: bool = False,
     ) -> NDArray[np.int64]:
         """Take conversations of another table as if their packets had passed here.
 
         ``rows`` (n, WIDTH) in the order of their beginnings, all of whose packets lie behind ours;
         ``segment`` our number of each of its segments. ``over``: each is a new conversation
-        (:meth:`meets` was asked) of which nobody wants more; else those known here go on.
-        ⇒ (n,) the numbers they have here.
+        (:meth:`meets` was asked) of which nobody wants more, or, where they are ``going_on``, as
+        much as there; else those known here go on. ⇒ (n,) the numbers they have here.
         """
         numbers = np.zeros(len(rows), np.int64)
         at = 0
@@ -195,11 +200,20 @@ class ConversationTable:
                 numbers,
             )
             if at >= len(rows):
+                if going_on:
+                    self._as_wanted(rows, numbers)
                 return numbers
             if len(self.table) < self._max:
                 self._resize(min(2 * len(self.table), self._max))
             else:
                 self._evict()
+
+    def _as_wanted(self, rows: NDArray[np.int64], numbers: NDArray[np.int64]) -> None:
+        """What another table says is wanted of its conversations is wanted of them here."""
+        at = self._rows_of(numbers)
+        here = at >= 0
+        for column in (k.INTEREST, k.SEAT):
+            self.table[at[here], column] = rows[here, column]
 
     def arrange(self, first: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Put the rows from ``first`` on into the order of their first packets, and number them so.

@@ -162,6 +162,10 @@ class _Partial:
         self.cut = False  # the capture did not keep all of some piece
 
 
+UnderWay = dict[Key, _Partial]
+"""Datagrams under way, oldest first; pickle takes them to another process."""
+
+
 class Fragments:
     """Datagrams under way, oldest first."""
 
@@ -194,6 +198,22 @@ class Fragments:
     def awaits(self, keys: Iterable[Key]) -> bool:
         """Whether one of these datagrams is under way."""
         return any(key in self._under_way for key in keys)
+
+    def under_way(self) -> UnderWay:
+        """The datagrams that still miss something, for :meth:`absorb` elsewhere."""
+        return dict(self._under_way)
+
+    def can_absorb(self, under_way: UnderWay) -> str:
+        """Why :meth:`absorb` could not be exact; ``""`` where it will be."""
+        octets = self._bytes + sum(partial.size for partial in under_way.values())
+        if len(self) + len(under_way) > self._max_datagrams or octets > self._max_bytes:
+            return "too many datagrams are in fragments"
+        return ""
+
+    def absorb(self, under_way: UnderWay) -> None:
+        """Go on with datagrams none of whose fragments has come here (:meth:`awaits`)."""
+        self._under_way.update(under_way)
+        self._bytes += sum(partial.size for partial in under_way.values())
 
     def take(
         self, block: PacketBlock, columns: PacketColumns, i: int

@@ -138,6 +138,11 @@ class Stream(Generic[M]):
         """Anomalies with their marks, at most ``ANOMALIES``; the caller may take them out."""
 
     @property
+    def held(self) -> int:
+        """Bytes of the pool that it holds."""
+        return self._held_bytes
+
+    @property
     def seen(self) -> bool:
         """Whether any segment of this direction came."""
         return self._base >= 0

@@ -43,7 +43,9 @@ class Decoded(msgspec.Struct, frozen=True):
     """It was read, and not decoded: it lies outside of what was asked for."""
 
 
-EVERYTHING = (-1, 1 << 62)
+ENDLESS = 1 << 62
+"""An octet behind the end of every file."""
+EVERYTHING = (-1, ENDLESS)
 
 
 def decoded(

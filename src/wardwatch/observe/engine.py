@@ -58,8 +58,8 @@ def observe(
     The tables are written to ``out`` as Parquet; without it small ones stay in memory, and larger
     ones live in a temporary folder as long as the value. ``progress`` is called with (bytes read,
     bytes in all or -1). ``idle_s`` ends a conversation after so many seconds of silence; 0 never.
-    ``threads`` 1 keeps all work in the caller's; ``processes`` 2 lets another process read the
-    second half, 0 where that saves time; the tables hold the same rows. Where it does,
+    ``threads`` 1 keeps all work in the caller's; of ``processes`` 2 and more each reads a part,
+    0 lets two share where that saves time; the tables hold the same rows. Where they do,
     ``meanwhile`` is called in a thread besides: what the caller needs afterwards is loaded while
     two cores read. Raises
     :class:`~wardwatch.errors.CaptureError` when no file could be read at all; otherwise files
@@ -77,9 +77,9 @@ def observe(
     names = [str(path) for path in paths]
     files = timeline(names)
 
-    def run(later: other.Later | None = None) -> Observed:
+    def run(laters: Sequence[other.Later] = ()) -> Observed:
         spool, secrets = Spool(folder), given.beside()
-        observer = Observer(spool, secrets, idle_s=idle_s, threads=threads, later=later)
+        observer = Observer(spool, secrets, idle_s=idle_s, threads=threads, laters=laters)
         meter = _Meter(names, progress)
         refused: list[CaptureError] = []
         for number, name in files:
@@ -106,15 +106,19 @@ def observe(
             refused=tuple(refused),
         )
 
-    if processes == 2 or (processes == 0 and threads != 1 and other.is_worth_it(names)):
-        with (
-            contextlib.suppress(Lost),
-            closing(other.Later(files, given, idle_s=idle_s, lasting=folder is not None)) as later,
-            at_rest(),
+    if processes > 1 or (processes == 0 and threads != 1 and other.is_worth_it(names)):
+        with contextlib.suppress(Lost), contextlib.ExitStack() as stack:
+            laters = []
+            cuts = other.cuts_of(files, processes or 2)
+            for cut, until in zip(cuts, (*cuts[1:], None), strict=True):
+                later = other.Later(
+                    files, given, cut, until, idle_s=idle_s, lasting=folder is not None
+                )
+                laters.append(stack.enter_context(closing(later)))
+            stack.enter_context(at_rest())
             # Behind the fork: what a thread has locked stays locked in the copy.
-            _besides(meanwhile),
-        ):
-            return run(later)
+            stack.enter_context(_besides(meanwhile))
+            return run(laters)
         # It was ended from outside, or a file grew meanwhile: what was written is written over.
     with at_rest():
         return run()

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from wardwatch.model.block import PacketBlock
     from wardwatch.observe.bindings import Noted
     from wardwatch.observe.datagrams import Speakers
-    from wardwatch.observe.later import Part
+    from wardwatch.observe.part import Part
     from wardwatch.observe.secrets import Secrets
     from wardwatch.observe.segments import Places
     from wardwatch.observe.tables import Spool

@@ -17,8 +17,11 @@ from wardwatch.decode.stream import ACK, FIN, RST, SYN, Chunk, Gap
 from wardwatch.observe.exchanges import DeviceStream, Http
 from wardwatch.observe.follow import FOLLOW, IGNORE, UNDECIDED, Flow, Shared
 from wardwatch.observe.recognise import Undecided
+from wardwatch.observe.underway import UnderWay, packed, unpacked
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from wardwatch.observe.datagrams import Datagrams
     from wardwatch.observe.follow import Follower
     from wardwatch.observe.plain_http import Midway
@@ -211,6 +214,34 @@ class Sessions:
         if flow is not None:
             self._finish(flow)
         self._over.discard(conversation)
+
+    def under_way(self, interest: dict[int, int]) -> UnderWay:
+        """What may go on behind the last packet, for :meth:`absorb` elsewhere; nothing changes.
+
+        ``interest``: what is wanted of conversations, by number, as the caller knows it.
+        """
+        return UnderWay(
+            flows=packed(list(self._flows.values()), self.shared),
+            interest=interest,
+            over=list(self._over),
+            expected=list(self.shared.expected),
+        )
+
+    def absorb(self, there: UnderWay, numbers: Mapping[int, int]) -> None:
+        """Go on with what was :meth:`under_way` elsewhere, in packets behind all of ours.
+
+        ``numbers``: that of each conversation here, by the one it has there.
+        """
+        for flow in unpacked(there.flows, self.shared, numbers):
+            self._flows[flow.number] = flow
+            self._buffered += flow.accounted
+        self._over.update(numbers[number] for number in there.over if number in numbers)
+        for host, port in there.expected:
+            self.shared.expect(host, port)
+        while len(self._flows) > MAX_FOLLOWED or (
+            self._buffered > MAX_BUFFERED and len(self._flows) > 1
+        ):
+            self._evict()
 
     def finish(self) -> None:
         """The capture is over."""

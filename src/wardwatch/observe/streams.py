@@ -38,10 +38,11 @@ if TYPE_CHECKING:
     from wardwatch.decode.conversations import Columns, ConversationTable
     from wardwatch.model.block import PacketBlock
     from wardwatch.observe.follow import Flow
-    from wardwatch.observe.later import Part, Stored
+    from wardwatch.observe.part import Part, Stored
     from wardwatch.observe.secrets import Secrets
     from wardwatch.observe.segments import Places
     from wardwatch.observe.tables import Spool
+    from wardwatch.observe.underway import UnderWay
     from wardwatch.observe.where import Where
     from wardwatch.observe.young import Piece, Told
 
@@ -140,7 +141,10 @@ class Streams(Side):
         Raises :class:`~wardwatch.observe.forks.Lost` where they agree upon FTP data that the
         other process read.
         """
-        feed = self._feed = Feed(self._conversations, part.tcp, segment, list(part.files))
+        under_way = part.under_way
+        feed = self._feed = Feed(
+            self._conversations, part.tcp, segment, list(part.files), under_way is not None
+        )
         columns, events = PacketColumns.of_size(0), headers.Events()
         for block, rows in part.packets.blocks():
             feed.up_to(block.capture, block.first)
@@ -157,6 +161,9 @@ class Streams(Side):
         new = dict(zip(had.tolist(), numbers.tolist(), strict=True))
         self.sessions.services.update({new[n]: said for n, said in part.services.items()})
         self.sessions.counters.update({new[n]: told for n, told in part.counters.items()})
+        if under_way is not None:
+            self._interest.update({new[n]: said for n, said in under_way.interest.items()})
+            self.sessions.absorb(under_way, new)
         return numbers
 
     def _agreed(self, began: Stored) -> bool:
@@ -184,6 +191,16 @@ class Streams(Side):
         """The conversations of a block are known, and nothing of what they say is read yet."""
         if self._feed is not None:
             self._feed.put_in(block, columns)
+
+    def under_way(self) -> UnderWay:
+        """What may go on behind the last packet, for :meth:`absorb` elsewhere.
+
+        Conversations that the kernel follows are Python's from here on.
+        """
+        self._settle()
+        for number in self.young.seated():
+            self._reread(self.young.leave(self._conversations, number))
+        return self.sessions.under_way(dict(self._interest))
 
     def finish(self) -> None:
         """Write what stays open to the end of all files."""
@@ -312,19 +329,25 @@ class Feed:
         began: Stored,
         segment: NDArray[np.int32],
         captures: Sequence[int],
+        going_on: bool,
     ) -> None:
-        """``began`` are in the order of their beginnings, ``captures`` in the order of reading."""
+        """``began`` are in the order of their beginnings, ``captures`` in the order of reading.
+
+        ``going_on``: more of them may come.
+        """
         self.numbers = np.zeros(len(began), np.int64)
         """(n,) those they have here."""
         self._table = table
         self._began = began
         self._segment = segment
+        self._going_on = going_on
         self._turn = {capture: turn << 40 for turn, capture in enumerate(captures)}
         turns = np.zeros(max(captures, default=0) + 1, np.int64)
         turns[list(self._turn)] = list(self._turn.values())
         there, packet = began.columns(k.CAPTURES, k.FIRST_PACKET).T
         self._order = turns[there >> 32] + packet
-        self._done = 0
+        self.done = 0
+        """How many have been put in."""
         self._known = len(table)
 
     def up_to(self, capture: int, packet: int) -> None:
@@ -336,20 +359,22 @@ class Feed:
         self._put(len(self._order))
 
     def _put(self, there: int) -> None:
-        for at in range(self._done, there, WRITE_ROWS):
+        for at in range(self.done, there, WRITE_ROWS):
             stop = min(at + WRITE_ROWS, there)
             rows = self._began.rows(at, stop)
-            self.numbers[at:stop] = self._table.absorb(rows, self._segment, over=True)
-        self._done, self._known = there, len(self._table)
+            self.numbers[at:stop] = self._table.absorb(
+                rows, self._segment, over=True, going_on=self._going_on
+            )
+        self.done, self._known = there, len(self._table)
 
     def put_in(self, block: PacketBlock, columns: PacketColumns) -> None:
         """Put in those that began between the packets of a block whose conversations are known."""
-        table, first, done = self._table, self._known, self._done
+        table, first, done = self._table, self._known, self.done
         began = len(table) > first
         self.up_to(block.capture, block.first + block.n)
-        if began and self._done > done:
+        if began and self.done > done:
             had, have = table.arrange(first)
-            for numbers in (self.numbers[done : self._done], columns.conversation[: block.n]):
+            for numbers in (self.numbers[done : self.done], columns.conversation[: block.n]):
                 at = np.minimum(np.searchsorted(had, numbers), len(had) - 1)
                 numbers[:] = np.where(had[at] == numbers, have[at], numbers)
             table.find(columns, 0, block.n)

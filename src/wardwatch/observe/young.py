@@ -162,6 +162,10 @@ class Young:
         kind = self._seats[seat, k.MODE]
         return bool(kind == k.HANDSHAKE or (kind == k.EXCHANGES and not self._http.has_ended(seat)))
 
+    def seated(self) -> list[int]:
+        """The numbers of all conversations that have a seat, in their order."""
+        return sorted(self._seats[self._seats[:, k.MODE] != k.EMPTY, k.NUMBER].tolist())
+
     def settle(self, least: int = 1) -> list[list[Piece | Midway]]:
         """Write the handshakes seen to their end ⇒ the pieces of those that Python is to read.
 
