@@ -61,12 +61,12 @@ def _shared_by_two(path: Path) -> None:
     from wardwatch.observe import later
     from wardwatch.observe.engine import observe
 
-    chosen = later.cut_of
-    later.cut_of = lambda files: later.Cut(files[0][0], path.stat().st_size // 2)
+    chosen = later.cuts_of
+    later.cuts_of = lambda files, _=2: [later.Cut(files[0][0], path.stat().st_size // 2)]
     try:
         observe([path], processes=2)
     finally:
-        later.cut_of = chosen
+        later.cuts_of = chosen
 
 
 def made(found: Called) -> bytes:

@@ -5,40 +5,35 @@ import gc
 import gzip
 import itertools
 import os
-import pickle
 import random
 import signal
 import threading
 import time
-from collections import Counter
 
 import pytest
 from bench.__main__ import _parts
 from bench.mix import write as write_mix
 from tests.conversations import many
 from tests.observe import frames as f
+from tests.observe.parts import bags_of, differing, ends_of
 from tests.observe.test_young import write
 from tests.shared import CAPTURES, needs_shared
 
-from wardwatch.capture import open_capture, reader
+from wardwatch.capture import reader
 from wardwatch.decode.kernels import headers
 from wardwatch.errors import CaptureError
 from wardwatch.model.columns import TABLES
 from wardwatch.observe import engine, later, observer, side, streams, tables
 from wardwatch.observe.engine import observe
-from wardwatch.observe.part import Refused
-from wardwatch.observe.secrets import Secrets
 
 
 def rows(paths, key, **more):
     """Every table as a bag of rows, and what else was told."""
     seen = observe(paths, key_file=key, **more)
     told = (seen.packets, seen.decoded, seen.skipped, seen.malformed, seen.damaged, seen.key_note)
-    bags = {}
-    for table in TABLES:
-        found = seen.tables.arrow(table.name).to_pylist()
-        assert len(found) == seen.tables.rows(table.name)
-        bags[table.name] = Counter(repr(sorted(row.items())) for row in found)
+    bags = bags_of(seen.tables)
+    for name, bag in bags.items():
+        assert bag.total() == seen.tables.rows(name)
     return bags, (*told, [str(error) for error in seen.refused])
 
 
@@ -111,20 +106,6 @@ def here(monkeypatch):
     monkeypatch.setattr(later, "_work", worked)
 
 
-def ends_of(path):
-    """Where each packet's record ends."""
-    with open_capture(path, 1) as opened:
-        return [opened.offset for _ in opened]
-
-
-def differing(one, other):
-    return {
-        name: ([*(one[name] - other[name])][:3], [*(other[name] - one[name])][:3])
-        for name in one
-        if one[name] != other[name]
-    }
-
-
 def same(paths, key, cuts, at, **more):
     """What one process finds, having seen that two find the same, cut there."""
     whole, told = rows(paths, key, processes=1, **more)
@@ -143,96 +124,6 @@ def test_any_cut_of_disturbed_conversations(seed, block, tmp_path, cuts) -> None
     places = [later.Cut(1, end) for end in ends_of(path)]
     same([path], tmp_path / "key", cuts, random.Random(seed).sample(places, min(40, len(places))))
     assert sum(not why for why in cuts.refused) > len(cuts.refused) * 0.8
-
-
-def parts_of(path, cuts, folder):
-    """The parts between cuts, each by a reader that knows nothing of the others."""
-    for number, (cut, until) in enumerate(itertools.pairwise((*cuts, None))):
-        yield part_of(path, cut, until, folder / str(number))
-
-
-def reader_of(cut, until, folder):
-    """A reader that has read nothing yet; the key lies above all folders."""
-    spools = [tables.Spool(folder / name, scratch=True) for name in ("others", "tcp")]
-    key = next(above / "key" for above in folder.parents if (above / "key").exists())
-    return later.Reader(cut, spools, Secrets(key), until)
-
-
-def part_of(path, cut, until, folder):
-    reader = reader_of(cut, until, folder)
-    reader.read(1, str(path))
-    return sent(reader.part())
-
-
-def sent(part):
-    """As it arrives in another process."""
-    return pickle.loads(pickle.dumps(part, protocol=5))
-
-
-def joined(parts, cuts, folder, dice):
-    """Parts put together in any bracketing: always two neighbours, until one is left."""
-    parts, cuts = list(parts), [*cuts, None]
-    while len(parts) > 1:
-        at = dice.randrange(len(parts) - 1)
-        folder /= "further"
-        reader = reader_of(cuts[at], cuts[at + 1], folder)
-        reader.begin(parts[at])
-        reader.absorb(parts[at + 1])
-        parts[at : at + 2] = [sent(reader.part())]
-        del cuts[at + 1]
-    return parts[0]
-
-
-class Given:
-    """Stands for a process: the part is there."""
-
-    def __init__(self, cut, part):
-        self.cut, self.part, self.refused = cut, part, ""
-
-    def join(self):
-        return self.part
-
-
-def put_together(path, key, laters):
-    """What an observer finds that is given parts."""
-    spool = tables.Spool()
-    seen = observer.Observer(spool, Secrets(key), laters=laters)
-    seen.read(1, str(path), lambda _: None)
-    seen.finish()
-    found = spool.close()
-    return {
-        table.name: Counter(
-            repr(sorted(row.items())) for row in found.arrow(table.name).to_pylist()
-        )
-        for table in TABLES
-    }
-
-
-@pytest.mark.usefixtures("at_once")
-@pytest.mark.parametrize("block", [1, 7])
-@pytest.mark.parametrize("seed", range(3))
-def test_any_parts_of_disturbed_conversations_in_any_bracketing(
-    seed, block, tmp_path, cuts
-) -> None:
-    """However often it is cut and whichever halves are put together first."""
-    cuts.block_rows(block)
-    path = write(tmp_path / "a.pcap", many(seed, 12, disturbed=0.5, largest=(1460, 400, 60)))
-    whole, _ = rows([path], tmp_path / "key", processes=1)
-    dice, places, refused = random.Random(seed), ends_of(path), 0
-    for turn in range(12):
-        chosen = sorted(dice.sample(places[:-1], 4))
-        at = [later.Cut(1, end) for end in chosen]
-        folder = tmp_path / str(turn)
-        try:
-            part = joined(parts_of(path, at, folder), at, folder, dice)
-        except Refused:
-            refused += 1
-            continue
-        one = Given(at[0], part)
-        found = put_together(path, tmp_path / "key", [one])
-        assert differing(whole, found) == {}, chosen
-        refused += bool(one.refused)
-    assert refused < 6
 
 
 @pytest.mark.usefixtures("at_once")
