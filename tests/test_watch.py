@@ -152,7 +152,7 @@ def halves(monkeypatch: pytest.MonkeyPatch, path: Path) -> list[str]:
     """From now on two processes share this capture, cut in its middle ⇒ what will be refused."""
     refused = []
     cut = later.Cut(1, path.stat().st_size // 2)
-    monkeypatch.setattr(later, "cut_of", lambda _: cut)
+    monkeypatch.setattr(later, "cuts_of", lambda *_: [cut])
     monkeypatch.setattr(reader, "BLOCK_ROWS", 64)
     monkeypatch.setattr(later, "is_worth_it", lambda _: True)
     close = later.Later.close
