@@ -44,8 +44,8 @@ def test_a_conversation_is_handed_over_as_python_would_have_it(seed, tmp_path) -
     chance = random.Random(seed)
     frames = many(seed, 60, scripts=WEB, largest=(1460, 300, 20_000), ports=(80,))
     path = write(tmp_path / "a.pcap", frames[: chance.randrange(len(frames) // 2, len(frames))])
-    plain = observing(path, tmp_path / "key", 0).streams
-    streams = observing(path, tmp_path / "key", k.SEATS).streams
+    plain = observing(path, tmp_path / "key", 0).sides.streams
+    streams = observing(path, tmp_path / "key", k.SEATS).sides.streams
     young, count = streams.young, 0
     for seat in range(1, k.SEATS + 1):
         if young._seats[seat, k.MODE] == k.EXCHANGES:
@@ -62,7 +62,9 @@ def test_a_conversation_is_handed_over_as_python_would_have_it(seed, tmp_path) -
 
 def test_rows_are_written_before_there_is_no_room_for_more(tmp_path) -> None:
     frames = many(3, 60, scripts=(plain_web,), ports=(80,))
-    young = observing(write(tmp_path / "a.pcap", frames), tmp_path / "key", k.SEATS).streams.young
+    young = observing(
+        write(tmp_path / "a.pcap", frames), tmp_path / "key", k.SEATS
+    ).sides.streams.young
     http = young._http
     spool = young._shared.spool
     kept = int(http.web.used[rows_http.ROWS])
