@@ -126,7 +126,7 @@ def test_any_cut_of_disturbed_conversations(seed, block, tmp_path, cuts) -> None
     assert sum(not why for why in cuts.refused) > len(cuts.refused) * 0.8
 
 
-@pytest.mark.usefixtures("at_once")
+@pytest.mark.usefixtures("at_once", "here")
 @pytest.mark.parametrize("seed", range(4))
 def test_several_processes_at_once(seed, tmp_path, cuts) -> None:
     cuts.block_rows(5)
