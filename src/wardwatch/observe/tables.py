@@ -173,7 +173,10 @@ class Spool:
 
     def extend(self, table: str, columns: Mapping[str, Any]) -> None:
         """Append many rows given as columns (NumPy or Arrow arrays, lists); missing ones are "none"."""
+        import numpy as np
         import pyarrow as pa
+
+        from wardwatch.observe.arrays import numbers
 
         schema = self._schemas[table]
         unknown = columns.keys() - set(schema.names)
@@ -191,10 +194,10 @@ class Spool:
                 arrays.append(pa.repeat(pa.scalar(none, field.type), size))
             elif isinstance(given, pa.Array):
                 arrays.append(given if given.type == field.type else given.cast(field.type))
+            elif isinstance(given, np.ndarray) and given.dtype.kind in "iufb":
+                arrays.append(numbers(given, field.type))
             else:
-                # Arrow borrows a NumPy array that lies in one piece; the caller may reuse it.
-                own = given.copy() if hasattr(given, "copy") else given
-                arrays.append(pa.array(own, field.type, from_pandas=False))
+                arrays.append(pa.array(list(given), field.type))
         self._gather(table)
         self.counts[table] += size
         self._hold(table, pa.Table.from_arrays(arrays, schema=schema))
@@ -306,7 +309,10 @@ class Spool:
     def _add_piece(self, table: str, piece: pa.Table) -> None:
         self._gather(table)
         self.counts[table] += len(piece)
-        self._hold(table, piece.cast(self._schemas[table]))
+        schema = self._schemas[table]
+        # What another spool has made needs no cast, which `pyarrow.compute` would be imported for
+        own = piece.schema.equals(schema, check_metadata=True)
+        self._hold(table, piece if own else piece.cast(schema))
 
     def _tables(self) -> Tables:
         if self._asked is None:

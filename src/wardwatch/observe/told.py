@@ -9,9 +9,9 @@ import numpy as np
 
 from wardwatch.decode.kernels import young as k
 from wardwatch.model.columns import BY_NAME
-from wardwatch.observe.spelled import ips, spelled
+from wardwatch.observe import arrays
+from wardwatch.observe.spelled import ips, macs, spelled
 from wardwatch.observe.tables import arrow_schema
-from wardwatch.observe.text import mac_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,8 +38,7 @@ def cited_columns(
 
 def macs_of(told: NDArray[np.int64], at: int) -> pa.Array:
     """The MAC addresses in column ``at`` as text, "" where there are none."""
-    macs = np.where(told[:, k.HAS_MAC] != 0, told[:, at], -1)
-    return spelled(macs, lambda mac: mac_of(mac) if mac >= 0 else "")
+    return macs(np.where(told[:, k.HAS_MAC] != 0, told[:, at], -1), none=-1)
 
 
 def ips_of(told: NDArray[np.int64], at: int) -> pa.Array:
@@ -52,12 +51,8 @@ def taken(
     table: str, values: Mapping[str, Sequence[Any]], rows: NDArray[np.int64] | list[int]
 ) -> dict[str, pa.Array]:
     """Columns of a table with a few different values each, every one made once."""
-    import pyarrow as pa
-
-    # With their types told: Arrow looks for a library that need not be there to find them out.
-    types = _types(table)
-    at = pa.array(rows, pa.int64())
-    return {name: pa.array(column, types[name]).take(at) for name, column in values.items()}
+    types, at = _types(table), np.asarray(rows, np.int64)
+    return {name: arrays.taken(column, at, types[name]) for name, column in values.items()}
 
 
 @cache

@@ -267,7 +267,6 @@ class Young:
         hello = self._pieces[seats, s[:, k.HELLO_PIECE]]
         ends = self._pieces[seats, 0]  # whose addresses and MACs the conversation bears
         numbers = s[:, k.NUMBER].tolist()
-        servers = ips_of(ends, k.DST_HI)
         keys = lists.view(f"V{lists.itemsize * rows_tls.WIDTH}").ravel().tolist()
         shape = [
             self._shape(row, lists, i, key, told)
@@ -283,7 +282,7 @@ class Young:
                 **cited_columns(hello, s[:, k.NUMBER], self._names),
                 "client": ips_of(ends, k.SRC_HI),
                 "client_port": ends[:, k.SRC_PORT],
-                "server": servers,
+                "server": ips_of(ends, k.DST_HI),
                 "server_port": ends[:, k.DST_PORT],
                 "client_mac": macs_of(ends, k.SRC_MAC),
                 "server_mac": macs_of(ends, k.DST_MAC),
@@ -307,13 +306,12 @@ class Young:
         services = self._shared.services
         for number in numbers:
             services[number] = "ssl"
-        self._write_chains(seats, s, servers, chains)
+        self._write_chains(seats, s, chains)
 
     def _write_chains(
         self,
         seats: NDArray[np.int64],
         s: NDArray[np.int64],
-        servers: pa.Array,
         chains: list[tuple[Known, ...]],
     ) -> None:
         owner = np.repeat(np.arange(len(seats)), [len(chain) for chain in chains])
@@ -328,7 +326,7 @@ class Young:
             "certificates",
             {
                 **cited_columns(told, s[owner, k.NUMBER], self._names),
-                "server": servers.take(owner),
+                "server": ips_of(self._pieces[seats, 0][owner], k.DST_HI),
                 "server_port": self._pieces[seats, 0, k.DST_PORT][owner],
                 "position": [at for chain in chains for at in range(len(chain))],
                 "chained": [
