@@ -1,6 +1,7 @@
 """wardwatch.decode.kernels.spell"""
 
 import ipaddress
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -41,7 +42,7 @@ def run(function, kind, pairs, none=-1):
     high, low = (signed([pair[k] for pair in pairs]) for k in (0, 1))
     function(n, np.array(kind, np.int64), high, low, none, ends, text)
     assert text[ends[-1] :].tolist() == [7] * (len(text) - ends[-1])
-    return [text[a:b].tobytes().decode() for a, b in zip(ends, ends[1:], strict=False)]
+    return [text[a:b].tobytes().decode() for a, b in pairwise(ends)]
 
 
 @settings(deadline=None, max_examples=200)
