@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from wardwatch.inventory.stations import PACKET, Stations
+from wardwatch.inventory.stations import PACKET, Stations, stations_heard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,34 +38,39 @@ class Sign(msgspec.Struct, frozen=True, gc=False):
     """Its first packets, as :data:`wardwatch.inventory.stations.PACKET` numbers them."""
 
 
-_CLIENT = """
-    CASE WHEN chaddr = src_mac OR src_mac = '' OR giaddr NOT IN ('', '0.0.0.0')
-           OR chaddr IN (SELECT mac FROM presence) THEN chaddr ELSE src_mac END
+_CLIENTS = f"""
+    clients AS MATERIALIZED (
+        SELECT CASE WHEN chaddr = src_mac OR src_mac = '' OR giaddr NOT IN ('', '0.0.0.0')
+                OR chaddr IN (SELECT mac FROM {{heard}}) THEN chaddr ELSE src_mac END AS mac,
+            mqx_pads, vendor_class, parameter_list, host_name, client_fqdn, {PACKET} packet AS code
+        FROM dhcp WHERE op = 1),"""
+"""SQL for a WITH clause: what DHCP clients say of themselves.
+
+A starving attacker invents a chaddr a message: what it says is credited to the frame's sender.
 """
-# A starving attacker invents a chaddr a message: what it says is credited to the frame's sender.
 
 _QUESTIONS: tuple[tuple[str, str], ...] = (
     (
         "dhcp",
-        f"""SELECT {_CLIENT} AS mac, '' AS ip, 'dhcp.mqx_pads' AS sign, '' AS value, {PACKET} packet AS code
-        FROM dhcp WHERE op = 1 AND mqx_pads""",
+        """SELECT mac, '' AS ip, 'dhcp.mqx_pads' AS sign, '' AS value, code
+        FROM clients WHERE mqx_pads""",
     ),
     (
         "dhcp",
-        f"""SELECT {_CLIENT} AS mac, '' AS ip, 'dhcp.vendor_class' AS sign, vendor_class AS value, {PACKET} packet AS code
-        FROM dhcp WHERE op = 1 AND vendor_class <> ''""",
+        """SELECT mac, '' AS ip, 'dhcp.vendor_class' AS sign, vendor_class AS value, code
+        FROM clients WHERE vendor_class <> ''""",
     ),
     (
         "dhcp",
-        f"""SELECT {_CLIENT} AS mac, '' AS ip, 'dhcp.parameters' AS sign,
-               array_to_string(parameter_list, ',') AS value, {PACKET} packet AS code
-        FROM dhcp WHERE op = 1 AND len(parameter_list) > 0""",
+        """SELECT mac, '' AS ip, 'dhcp.parameters' AS sign,
+               array_to_string(parameter_list, ',') AS value, code
+        FROM clients WHERE len(parameter_list) > 0""",
     ),
     (
         "dhcp",
-        f"""SELECT {_CLIENT} AS mac, '' AS ip, 'name.host' AS sign,
-               CASE WHEN host_name <> '' THEN host_name ELSE client_fqdn END AS value, {PACKET} packet AS code
-        FROM dhcp WHERE op = 1 AND (host_name <> '' OR client_fqdn <> '')""",
+        """SELECT mac, '' AS ip, 'name.host' AS sign,
+               CASE WHEN host_name <> '' THEN host_name ELSE client_fqdn END AS value, code
+        FROM clients WHERE host_name <> '' OR client_fqdn <> ''""",
     ),
     # The shape only: version, how many suites, how many extensions, how long, EXPORT or not.
     (
@@ -206,8 +211,9 @@ def signs(tables: Tables, book: Rulebook, found: Stations) -> Iterator[Sign]:
     ]
     if not asked:
         return
+    clients = _CLIENTS.format(heard=stations_heard(tables)) if tables.rows("dhcp") else ""
     answer = tables.answer(f"""
-        WITH shown AS ({" UNION ALL ".join(asked)}), counted AS (
+        WITH {clients} shown AS ({" UNION ALL ".join(asked)}), counted AS (
             SELECT place, mac, ip, sign, left(value, 512) AS value, count(*) AS times,
                    min(code, {PACKETS}) AS codes
             FROM shown GROUP BY ALL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
@@ -192,6 +193,7 @@ def is_internet(contact: Contact) -> bool:
         return False
 
 
+@lru_cache(maxsize=65_536)
 def _is_group(ip: str) -> bool:
     """Multicast, broadcast or the unspecified address; a subnet's broadcast ends in 255."""
     try:
