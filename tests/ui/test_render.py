@@ -9,6 +9,7 @@ from pathlib import Path
 import jsonschema
 import msgspec
 import pytest
+from markupsafe import Markup
 from tests.ui import audits
 
 from wardwatch.errors import OutputError
@@ -67,6 +68,8 @@ def test_the_first_page_keeps_the_order_of_the_measures_note() -> None:
 
 def test_control_characters_are_shown_not_obeyed() -> None:
     assert render.shown("a\x1b[31mb\u202ec") == "a\\x1b[31mb\\u202ec"
+    escaped = render.shown(Markup("<b>"))  # nobody from outside says that it is escaped
+    assert (escaped, type(escaped)) == ("<b>", str)
 
 
 def test_the_summary_fits_a_terminal_and_obeys_no_markup(

@@ -99,6 +99,8 @@ def page(report: Report) -> str:
 
 def shown(text: str) -> str:
     """Text from outside for a page: what cannot be seen is spelled out (Jinja2 escapes the rest)."""
+    if text.isprintable():
+        return str(text)  # also of text that claims to be escaped already
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
