@@ -111,6 +111,32 @@ def test_arrays_are_not_kept_alive() -> None:
     assert gone() is None
 
 
+@pytest.mark.parametrize("sets", [2, border.MOST_FRAMES, border.MOST_FRAMES + 1])
+def test_sets_of_arrays_that_take_turns_are_told_apart(sets: int) -> None:
+    given = [(np.full(2, i, np.uint8), np.zeros(2, np.int64)) for i in range(sets)]
+    for weight in (1, 2, 3):
+        for octets, out in given:
+            assert running(octets, weight, True, out) == 2 * weight * octets[0]
+            assert out.tolist() == [weight * octets[0], 2 * weight * octets[0]]
+    (entry,) = running._entries
+    assert len(entry._own.frames) <= border.MOST_FRAMES
+
+
+def test_a_set_is_not_found_again_by_the_identity_of_an_array_that_is_lost() -> None:
+    kept, memory = np.zeros(1, np.int64), np.full(2, 1, np.uint8)
+    octets = memory[:1]
+    running(octets, 1, True, kept)
+    (entry,) = running._entries
+    frames = entry._own.frames
+    lost = frames[id(octets), id(kept)]
+    place = id(octets)
+    del octets
+    other = np.full(1, 9, np.uint8)
+    frames[id(other), id(kept)] = frames.pop((place, id(kept)))  # as if it had the same identity
+    assert lost.lost
+    assert running(other, 1, True, kept) == 9
+
+
 @pytest.mark.parametrize(
     ("octets", "out"),
     [

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wardwatch.decode.columns import PacketColumns
+from wardwatch.decode.columns import PacketColumns, lines
 from wardwatch.decode.kernels import conversations as k
 
 if TYPE_CHECKING:
@@ -346,7 +346,7 @@ class ConversationTable:
             self.table[r, column] = value
 
     def _resize(self, size: int) -> None:
-        table = np.zeros((size, k.WIDTH), np.int64)
+        table = lines(size, k.WIDTH)
         table[: len(self)] = self.table[: len(self)]
         self._set(table)
         self._index()
