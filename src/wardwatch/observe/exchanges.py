@@ -502,8 +502,13 @@ class Hl7(Follower):
         self._message(side)
         self._mllp[side] = True
         self._over[side] = False
-        for segment in said[1:-2].split(b"\r"):
-            self._segment(side, segment)
+        kept = hl7.wanted_of(said[1:-2])
+        if kept and kept[0][:3] == b"MSH" and said.count(b"\rMSH") == 0:
+            self._framed[side] = True
+            self._kept[side] = [segment[:MAX_SEGMENT] for segment in kept[: MAX_OBSERVATIONS + 1]]
+        else:
+            for segment in kept:
+                self._segment(side, segment)
         self._message(side)
         return True
 
@@ -523,26 +528,28 @@ class Hl7(Follower):
         if not kept or where is None or not kept[0].startswith(b"MSH"):
             return
         self.flow.shared.parser_calls += 1
-        message, anomalies = hl7.parse(b"\r".join(kept))
-        self.flow.anomalies("hl7", anomalies, where)
+        message, anomalies = hl7.parse_segments(kept)
+        if anomalies:
+            self.flow.anomalies("hl7", anomalies, where)
         if message is None:
             return
-        row = {
-            "src": self.flow.ends[side].ip,
-            "src_mac": self.flow.ends[side].mac,
-            "dst": self.flow.ends[1 - side].ip,
-            "dst_port": self.flow.ends[1 - side].port,
-            "message_type": message.message_type,
-            "sending_application": message.sending_application,
-            "sending_facility": message.sending_facility,
-            "receiving_application": message.receiving_application,
-            "version": message.version,
-            "profile": message.profile,
-            "device_id": message.device_id,
-            "device_type": message.device_type,
-            "mllp": self._framed[side],
-        }
-        self.flow.add("hl7", where, row)
+        near, far = self.flow.ends[side], self.flow.ends[1 - side]
+        row = (
+            near.ip,
+            near.mac,
+            far.ip,
+            far.port,
+            message.message_type,
+            message.sending_application,
+            message.sending_facility,
+            message.receiving_application,
+            message.version,
+            message.profile,
+            message.device_id,
+            message.device_type,
+            self._framed[side],
+        )
+        self.flow.put("hl7", where, row)
 
 
 _DELIMITER = re.compile(rb"[\r\n\x0b\x1c]")

@@ -287,17 +287,8 @@ class Ftp(Follower):
         self, where: Where, direction: str, verb: str, argument: str, code: int, said: str
     ) -> None:
         far, near = self.flow.ends[self._server], self.flow.ends[1 - self._server]
-        row = {
-            "client": near.ip,
-            "server": far.ip,
-            "server_port": far.port,
-            "direction": direction,
-            "command": verb,
-            "argument": argument,
-            "code": code,
-            "text": said,
-        }
-        self.flow.add("ftp", where, row)
+        row = (near.ip, far.ip, far.port, direction, verb, argument, code, said)
+        self.flow.put("ftp", where, row)
 
     def _transfer(self, pending: _Pending, code: int, packet: int) -> None:
         far, near = self.flow.ends[self._server], self.flow.ends[1 - self._server]

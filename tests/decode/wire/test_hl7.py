@@ -85,3 +85,29 @@ def test_one_damage_brings_its_anomaly_and_no_other(payload: bytes, fault: objec
 def test_what_looks_like_hl7() -> None:
     assert hl7.looks_like(b"\x0bMSH|^~\\&|") and hl7.looks_like(b"MSH|^~\\&#|A")
     assert not hl7.looks_like(b"MSHABC") and not hl7.looks_like(b"GET MSH|^~\\&|")
+
+
+def test_segments_alone_say_what_the_message_says() -> None:
+    pump = said.HL7_MESSAGE
+    assert hl7.wanted_of(pump) == [s for s in pump.split(b"\r") if hl7.wanted(s)]
+    assert hl7.parse_segments(hl7.wanted_of(pump)) == hl7.parse(pump)
+    assert hl7.parse_segments([b"MSH", b"OBX|"]) == hl7.parse(b"MSH\rOBX|")
+    assert hl7.parse_segments([b"MSH"]) == hl7.parse(b"MSH")
+
+
+@pytest.mark.parametrize(
+    ("observation", "device_id", "device_type"),
+    [
+        (b"OBX|1|NM|8000^VALUE||61", "", ""),
+        (b"OBX|1||1^X_MDS^Y", "", "1^X_MDS^Y"),
+        (b"OBX|1||1^X^Y|2.0.0.0", "", "1^X^Y"),
+        (b"OBX|1||1^X^Y|2.0.0.0.1", "", ""),
+        (b"OBX|1||1||||||||||||||||", "", ""),
+        (b"OBX|1||1||||||||||||||ID", "", ""),
+        (b"OBX|1||1|||||||||||||||ID", "ID", ""),
+    ],
+)
+def test_devices_are_told_from_values(observation, device_id, device_type) -> None:
+    message, _ = hl7.parse(b"MSH|^~\\&|A|B|C|D|||ORU|1|P|2.5\r" + observation)
+    assert message is not None
+    assert (message.device_id, message.device_type) == (device_id, device_type)

@@ -44,21 +44,33 @@ def looks_like(head: bytes) -> bool:
 
 def wanted(segment: bytes) -> bool:
     """Whether a segment may be kept."""
-    return segment[:3] in (b"MSH", b"OBX")
+    return segment[:3] in _WANTED
+
+
+def wanted_of(payload: bytes) -> list[bytes]:
+    """The segments of a message that may be kept, a line feed between them too."""
+    return [s for s in payload.replace(b"\n", b"\r").split(b"\r") if s[:3] in _WANTED]
 
 
 def parse(payload: bytes) -> tuple[Message | None, tuple[Anomaly, ...]]:
     """Read a message, MLLP's framing taken off."""
-    segments = [s for s in payload.replace(b"\n", b"\r").split(b"\r") if wanted(s)]
+    segments = wanted_of(payload)
     if not payload.startswith(b"MSH") or len(segments[0]) < 4:
         return None, (Anomaly(NO_HEADER, ByteSpan(0, min(len(payload), 4))),)
+    return parse_segments(segments)
+
+
+def parse_segments(segments: list[bytes]) -> tuple[Message | None, tuple[Anomaly, ...]]:
+    """Read a message of which only segments that are :func:`wanted` are there, MSH first."""
     header = segments[0]
+    if len(header) < 4:
+        return None, (Anomaly(NO_HEADER, ByteSpan(0, len(b"\r".join(segments)[:4]))),)
     anomalies = []
     between = header[3:4]
     fields = header.split(between)
     encoding = fields[1] if len(fields) > 1 else b""
     delimiters = between + encoding
-    if len(encoding) < 2 or len(set(delimiters)) != len(delimiters) or _WORDS.search(delimiters):
+    if not _can_delimit(delimiters):
         stop = min(4 + len(encoding), len(header))
         anomalies.append(Anomaly(DELIMITERS, ByteSpan(3, stop), 4, len(encoding)))
     component = encoding[:1] or b"^"
@@ -67,6 +79,9 @@ def parse(payload: bytes) -> tuple[Message | None, tuple[Anomaly, ...]]:
         anomalies.append(Anomaly(NO_TYPE, ByteSpan(0, len(header)), 9, len(fields)))
     device_id = device_type = ""
     for segment in segments[1:]:
+        # By far the most are values, which name no device: they need not be taken apart.
+        if segment.count(between) < 18 and b"_MDS" not in segment and b".0.0.0" not in segment:
+            continue
         observation = segment.split(between, 19)
         if segment[:3] != b"OBX" or len(observation) < 4:
             continue
@@ -86,6 +101,16 @@ def parse(payload: bytes) -> tuple[Message | None, tuple[Anomaly, ...]]:
         device_type=device_type,
     )
     return message, tuple(anomalies)
+
+
+@lru_cache(maxsize=64)
+def _can_delimit(delimiters: bytes) -> bool:
+    """HL7 v2.5 §2.5.4: MSH-1 and what MSH-2 holds, at least two, each different, no text."""
+    return (
+        len(delimiters) > 2
+        and len(set(delimiters)) == len(delimiters)
+        and _WORDS.search(delimiters) is None
+    )
 
 
 def _at(fields: list[bytes], index: int) -> bytes:
@@ -108,5 +133,6 @@ def _is_mds(identifier: bytes, place: bytes, component: bytes) -> bool:
 
 
 _MDS_PLACE = re.compile(rb"[1-9]\d{0,4}(?:\.0){3}")
+_WANTED = frozenset((b"MSH", b"OBX"))
 _WORDS = re.compile(rb"[A-Za-z0-9\s]")
 _BEGINS = re.compile(rb"\x0b?MSH([^A-Za-z0-9\s])[^A-Za-z0-9\s]{2,5}\1")
