@@ -4,7 +4,7 @@ import random
 
 import pytest
 from tests.conversations import WEB, many, plain_web
-from tests.observe.test_young import write
+from tests.observe.test_young import REQUEST, RESPONSE, talk, write
 
 from wardwatch.decode.kernels import rows_http
 from wardwatch.decode.kernels import young as k
@@ -58,6 +58,15 @@ def test_a_conversation_is_handed_over_as_python_would_have_it(seed, tmp_path) -
             count += 1
     assert count > 5
     assert streams.sessions.flow(-1) is None and isinstance(streams.sessions.shared.pool, Pool)
+
+
+@pytest.mark.parametrize(("lost", "handed"), [(False, 0), (True, 1)])
+def test_at_the_end_python_is_given_what_misses_something(lost, handed, tmp_path) -> None:
+    response = (1, "A", RESPONSE, "lost") if lost else (1, "A", RESPONSE)
+    path = write(tmp_path / "a.pcap", talk((0, "A", REQUEST), response, (0, "A", REQUEST)))
+    young = observing(path, tmp_path / "key", k.SEATS).streams.young
+    assert (young._seats[:, k.MODE] == k.EXCHANGES).sum() == 1
+    assert len(young.living()) == handed
 
 
 def test_rows_are_written_before_there_is_no_room_for_more(tmp_path) -> None:

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from tests.conversations import WEB, many, plain_web, strange, tls12, tls13, web
+from tests.conversations import WEB, Segment, frame, many, plain_web, strange, tls12, tls13, web
 from tests.shared import CAPTURES, needs_shared
 
 from wardwatch.capture.write import PcapWriter
@@ -103,6 +103,42 @@ def test_disturbed_http_gives_the_same_rows(seed, tmp_path) -> None:
     tables = same(write(tmp_path / "a.pcap", frames), tmp_path)
     assert len(tables["http"]) > 100
     assert len(tables["anomalies"]) > 5
+
+
+REQUEST = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody"
+
+
+def talk(*said):
+    """Frames of one conversation behind its SYNs; of each segment: side, flags, payload, lost."""
+    lot, seqs = [Segment(0, "S", 99, 0), Segment(1, "SA", 499, 100)], [100, 500]
+    for side, flags, payload, *lost in said:
+        if not lost:
+            lot.append(Segment(side, flags, seqs[side], seqs[1 - side], payload))
+        seqs[side] += len(payload) + ("F" in flags)
+    return [frame(one, 1, 80) for one in lot]
+
+
+def test_what_was_acknowledged_and_never_seen_is_missing(tmp_path) -> None:
+    lost = [(0, "A", REQUEST), (1, "A", RESPONSE, "lost"), (0, "A", REQUEST)]
+    for end in ([], [(0, "RA", b"")], [(1, "R", b"")]):
+        tables = same(write(tmp_path / "a.pcap", talk(*lost, *end)), tmp_path)
+        (row,) = map(json.loads, tables["conversations"])
+        assert row["missed_bytes"] >= len(RESPONSE) - 1, end  # the last number may be a FIN's
+        assert (row["service"], len(tables["http"])) == ("http", 2)
+
+
+def test_a_reset_behind_the_fin_of_its_side_ends_nothing(tmp_path) -> None:
+    said = [(0, "A", REQUEST), (1, "A", RESPONSE), (1, "FA", b""), (1, "R", b""), (0, "A", REQUEST)]
+    tables = same(write(tmp_path / "a.pcap", talk(*said)), tmp_path)
+    assert len(tables["http"]) == 3
+
+
+def test_what_follows_both_fins_or_a_reset_is_not_read(tmp_path) -> None:
+    said = [(0, "A", REQUEST), (1, "A", RESPONSE)]
+    for end in ([(1, "FA", b""), (0, "FA", b"")], [(0, "R", b"")]):
+        frames = talk(*said, *end, (0, "A", REQUEST))
+        assert len(same(write(tmp_path / "a.pcap", frames), tmp_path)["http"]) == 2
 
 
 def test_http_that_behaves_never_reaches_python(tmp_path) -> None:
