@@ -64,7 +64,7 @@ def test_a_conversation_is_handed_over_as_python_would_have_it(seed, tmp_path) -
 def test_at_the_end_python_is_given_what_misses_something(lost, handed, tmp_path) -> None:
     response = (1, "A", RESPONSE, "lost") if lost else (1, "A", RESPONSE)
     path = write(tmp_path / "a.pcap", talk((0, "A", REQUEST), response, (0, "A", REQUEST)))
-    young = observing(path, tmp_path / "key", k.SEATS).streams.young
+    young = observing(path, tmp_path / "key", k.SEATS).sides.streams.young
     assert (young._seats[:, k.MODE] == k.EXCHANGES).sum() == 1
     assert len(young.living()) == handed
 

@@ -146,4 +146,4 @@ def test_http_that_behaves_never_reaches_python(tmp_path) -> None:
     path = write(tmp_path / "a.pcap", frames)
     _, without = observed(path, tmp_path / "key", 0)
     _, with_kernel = observed(path, tmp_path / "key", k.SEATS)
-    assert with_kernel.streams.young.reread < 0.2 * without.streams.young.reread
+    assert with_kernel.sides.streams.young.reread < 0.2 * without.sides.streams.young.reread

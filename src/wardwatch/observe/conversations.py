@@ -54,15 +54,13 @@ def write_conversations(
     told, by number. Where a stream was followed its counts of missing and repeated pieces stand;
     else those of the kernel, which knows sequence numbers only.
     """
-    import pyarrow as pa
-
     size = len(columns["conversation"])
     if not size:
         return
     out: dict[str, Any] = {}
     for name in _AS_THEY_ARE:
         values = columns[name]
-        out[name] = pa.array(values.tolist()) if values.dtype.kind == "U" else pa.array(values)
+        out[name] = values.tolist() if values.dtype.kind == "U" else values
     out["segment"] = spelled(columns["segment"], names.__getitem__)
     out["proto"] = spelled(columns["proto"], lambda p: PROTOCOLS.get(p, str(p)))
     out["orig_l2_addr"] = macs(columns["orig_mac"], none=0)

@@ -114,7 +114,7 @@ class PlainHttp:
     def _write(self, rows: NDArray[np.int64]) -> None:
         numbers = rows[:, k.CONVERSATION]
         services = self._shared.services
-        for number in np.unique(numbers).tolist():
+        for number in set(numbers.tolist()):
             services.setdefault(number, "http")
         shapes, inverse = np.unique(rows[:, k.SHAPE], return_inverse=True)
         said = [self._said(shape) for shape in shapes.tolist()]
