@@ -58,7 +58,8 @@ class Cuts:
 
 @pytest.fixture
 def cuts(monkeypatch):
-    return Cuts(monkeypatch)
+    yield Cuts(monkeypatch)
+    gc.collect()  # tables by the hundred, each of some MB, that only the collector finds
 
 
 @pytest.fixture
