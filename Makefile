@@ -9,8 +9,9 @@ export NUMBA_CACHE_DIR ?= $(CURDIR)/.cache/kernels
 demo: setup
 	$(BIN)/wardwatch demo --out out/demo
 
+# what is compiled for it is kept, whatever the environment says: all modules are read by each worker
 test: setup-dev
-	$(BIN)/python -m pytest -n auto
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto
 
 lint: setup-dev
 	$(BIN)/ruff check src tests bench docs tools
