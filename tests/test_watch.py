@@ -19,7 +19,7 @@ from wardwatch.errors import CaptureError, OutputError, SiteError
 from wardwatch.inventory import together
 from wardwatch.model.judgement import State
 from wardwatch.model.site import Site
-from wardwatch.observe import later
+from wardwatch.observe import forks, later
 from wardwatch.ui.render import page, report_json
 from wardwatch.ui.report import build
 from wardwatch.watch import private_folder
@@ -154,7 +154,7 @@ def halves(monkeypatch: pytest.MonkeyPatch, path: Path) -> list[str]:
     cut = later.Cut(1, path.stat().st_size // 2)
     monkeypatch.setattr(later, "cuts_of", lambda *_: [cut])
     monkeypatch.setattr(reader, "BLOCK_ROWS", 64)
-    monkeypatch.setattr(later, "is_worth_it", lambda _: True)
+    monkeypatch.setattr(forks, "is_worth_it", lambda _: True)
     close = later.Later.close
 
     def closed(one: later.Later) -> None:
@@ -200,7 +200,7 @@ def test_what_a_caller_needs_is_loaded_meanwhile(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setattr(later, "is_worth_it", lambda paths: True)
+    monkeypatch.setattr(forks, "is_worth_it", lambda paths: True)
     write_mix(tmp_path / "mix.pcap", 1, seed=3)
     called: list[str] = []
     found = wardwatch.audit([tmp_path / "mix.pcap"], meanwhile=lambda: called.append("here"))

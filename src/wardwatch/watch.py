@@ -19,6 +19,8 @@ from wardwatch.observe.tables import Tables
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from wardwatch.observe.digests import Digests
+
 
 class Audit(msgspec.Struct, frozen=True):
     """Everything one run found. Tables stay on disk while the value lives."""
@@ -74,6 +76,7 @@ def audit(
     key_file: str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
     meanwhile: Callable[[], object] | None = None,
+    digests: Digests | None = None,
 ) -> Audit:
     """Read captures and answer: which devices, which advisories, which measures, who attacks.
 
@@ -82,7 +85,8 @@ def audit(
     records of the infusion pumps stand alone), ``out`` a folder whose ``evidence/`` receives the tables as Parquet (without it
     they live in a temporary folder as long as the value does). ``progress`` is called with
     (bytes read, bytes in all or -1), and ``meanwhile`` in a thread besides where a second core
-    reads a long capture: a caller may load there what it needs afterwards.
+    reads a long capture: a caller may load there what it needs afterwards. ``digests`` are those of
+    ``paths``, where the caller has begun to hash them.
 
     Raises :class:`~wardwatch.errors.CaptureError` when no file could be read at all,
     :class:`~wardwatch.errors.SiteError` and :class:`~wardwatch.errors.InventoryError` for the
@@ -107,6 +111,7 @@ def audit(
         progress=progress,
         known_secrets=stated.secret,
         meanwhile=load,
+        digests=digests,
     )
     # Not needed before, and loaded already where that was of use.
     from wardwatch.advise import advise

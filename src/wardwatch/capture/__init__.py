@@ -10,7 +10,10 @@ if TYPE_CHECKING:
 
     from wardwatch.capture.reader import CaptureReader
 
-__all__ = ["open_capture", "timeline"]
+__all__ = ["PIPE", "open_capture", "timeline"]
+
+PIPE = "-"
+"""The name that stands for standard input."""
 
 
 def open_capture(path: str | os.PathLike[str], number: int = 1) -> CaptureReader:

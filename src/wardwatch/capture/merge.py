@@ -14,8 +14,8 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wardwatch.capture import PIPE
 from wardwatch.capture.sniff import open_capture
-from wardwatch.capture.source import PIPE
 from wardwatch.errors import CaptureError
 from wardwatch.model.values import UNKNOWN_TIME
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from wardwatch.capture.digest import Stamp
     from wardwatch.capture.window import Window
 
 BLOCK_ROWS = 16_384
@@ -64,8 +65,18 @@ class CaptureReader:
         self._window.source.stored.hash_aside(aside)
 
     def hash_not(self) -> None:
-        """Hash nothing: another reader of the same file does. To be called before the first block."""
+        """Hash nothing: somebody else does. To be called before the first block."""
         self._window.source.stored.hash_not()
+
+    @property
+    def stamp(self) -> Stamp | None:
+        """What the file is told by; ``None`` where it changed while it was open, or is no file."""
+        return self._window.source.stored.stamp
+
+    @property
+    def is_hashed(self) -> bool:
+        """Whether the file is hashed as it is read."""
+        return self._window.source.stored.is_hashed
 
     # What the two formats say of themselves.
 
@@ -97,6 +108,11 @@ class CaptureReader:
         source.stored.drain()
         self._result = self._account()
         self.close()
+
+    @property
+    def is_read(self) -> bool:
+        """Whether it has been read to its end, or to the damage."""
+        return self._result is not None
 
     @property
     def result(self) -> CaptureFile:

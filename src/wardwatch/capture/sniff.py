@@ -7,8 +7,8 @@ import stat
 import sys
 from typing import TYPE_CHECKING, cast
 
-from wardwatch.capture import pcap, pcapng
-from wardwatch.capture.source import PIPE, Source, Stored
+from wardwatch.capture import PIPE, pcap, pcapng
+from wardwatch.capture.source import Source, Stored
 from wardwatch.capture.window import Window
 from wardwatch.errors import CaptureError
 
@@ -74,7 +74,7 @@ def _stored(name: str) -> Stored:
         raise CaptureError(name, f"cannot be opened ({reason})", remedy) from None
     status = os.fstat(file.fileno())
     regular = stat.S_ISREG(status.st_mode)
-    return Stored(file, name, status.st_size if regular else -1, regular)
+    return Stored(file, name, status.st_size if regular else -1, regular, file.fileno())
 
 
 def _reader(stored: Stored, number: int) -> CaptureReader:

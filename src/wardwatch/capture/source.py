@@ -11,13 +11,12 @@ import hashlib
 import zlib
 from typing import TYPE_CHECKING, Protocol
 
+from wardwatch.capture import PIPE
+from wardwatch.capture.digest import Stamp
 from wardwatch.model.block import Damage
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
-
-PIPE = "-"
-"""The name that stands for standard input."""
 
 GZIP_MAGIC = b"\x1f\x8b"
 """RFC 1952 §2.3.1."""
@@ -68,7 +67,15 @@ class _Unpacker(Protocol):
 class Stored:
     """The file as it is stored: its bytes, counted and hashed as they pass."""
 
-    def __init__(self, stream: RawStream, name: str, total: int = -1, regular: bool = True) -> None:
+    def __init__(
+        self,
+        stream: RawStream,
+        name: str,
+        total: int = -1,
+        regular: bool = True,
+        file: int | None = None,
+    ) -> None:
+        """``file``: the descriptor of ``stream``, where it has one."""
         self.name = name
         self.total = total
         """Size in bytes; -1 for a pipe."""
@@ -82,11 +89,21 @@ class Stored:
         self._hashing: Future[None] | None = None
         self._aside: Executor | None = None
         self._ahead = b""
-        self._hashed = True
+        self.is_hashed = True
+        """Whether what passes is hashed."""
+        self._file = file
+        self._opened = None if file is None else Stamp.of(file)
+
+    @property
+    def stamp(self) -> Stamp | None:
+        """What the file is told by; ``None`` where it changed while it was open, or is no file."""
+        if self._file is not None and Stamp.of(self._file) != self._opened:
+            self._opened = None
+        return self._opened
 
     def hash_not(self) -> None:
         """Hash nothing from here on: somebody else does, and :attr:`sha256` is "" here."""
-        self._hashed = False
+        self.is_hashed = False
 
     def hash_aside(self, aside: Executor) -> None:
         """Hash what is read from now on in another thread, while the next steps go on.
@@ -114,7 +131,7 @@ class Stored:
             # A disk that fails half way: what was read before it counts.
             self.problem = f"the operating system stopped reading it: {error.strerror or error}"
             return 0
-        if not self._hashed:
+        if not self.is_hashed:
             pass
         elif self._aside is None:
             self._digest.update(view[:n])
@@ -140,7 +157,7 @@ class Stored:
 
         A pipe is left alone: it need not have an end.
         """
-        if self._regular and self._hashed:
+        if self._regular and self.is_hashed:
             self._ahead = b""
             scratch = memoryview(bytearray(_PIECE))
             while self.readinto(scratch):
@@ -150,11 +167,12 @@ class Stored:
     def sha256(self) -> str:
         """SHA-256 of the bytes read so far, hex."""
         self.settle()
-        return self._digest.hexdigest() if self._hashed else ""
+        return self._digest.hexdigest() if self.is_hashed else ""
 
     def close(self) -> None:
         """Give the file back; standard input is not ours to close."""
         self.settle()
+        _, self._file = self.stamp, None  # a last look
         if self.name != PIPE and hasattr(self._stream, "close"):
             self._stream.close()
 

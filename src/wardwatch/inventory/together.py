@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from wardwatch.model.columns import TABLES
-from wardwatch.observe.ahead import cores
+from wardwatch.observe.forks import cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -6,7 +6,6 @@ and what is made of them is the same, to the last row, with one core or two.
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from threading import Semaphore
@@ -17,6 +16,7 @@ import msgspec
 from wardwatch.decode.columns import PacketColumns
 from wardwatch.decode.kernels import headers
 from wardwatch.model.block import Interface, PacketBlock
+from wardwatch.observe.forks import cores
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -68,16 +68,9 @@ def decoded(
     if threads == 0:
         _, total = reader.progress
         threads = 1 if 0 <= total < WORTH_BYTES else min(cores(), 3)
-    if threads == 1:
+    if threads == 1 or (threads == 2 and not reader.is_hashed):
         return _here(reader, events, between)
     return (_beside if threads == 2 else _ahead)(reader, events, between)
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _here(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from wardwatch.model.site import KnownSecret
+    from wardwatch.observe.digests import Digests
 
 
 class Observed(msgspec.Struct, frozen=True):
@@ -52,23 +53,26 @@ def observe(
     threads: int = 0,
     processes: int = 0,
     meanwhile: Callable[[], object] | None = None,
+    digests: Digests | None = None,
 ) -> Observed:
     """Read captures, in the order of their first packets, and fill the evidence tables.
 
     The tables are written to ``out`` as Parquet; without it small ones stay in memory, and larger
     ones live in a temporary folder as long as the value. ``progress`` is called with (bytes read,
     bytes in all or -1). ``idle_s`` ends a conversation after so many seconds of silence; 0 never.
-    ``threads`` 1 keeps all work in the caller's; of ``processes`` 2 and more each reads a part,
-    0 lets two share where that saves time; the tables hold the same rows. Where they do,
-    ``meanwhile`` is called in a thread besides: what the caller needs afterwards is loaded while
-    two cores read. Raises
+    ``threads`` 1 keeps all work in the caller's; of ``processes`` 2 and more each reads a part
+    and one more hashes, 0 lets two share where that saves time; the tables hold the same rows.
+    Where they do, ``meanwhile`` is called in a thread besides: what the caller needs afterwards is
+    loaded while two cores read; and ``digests`` are asked, which the caller began and closes
+    (:func:`~wardwatch.observe.digests.hashed_ahead`). Raises
     :class:`~wardwatch.errors.CaptureError` when no file could be read at all; otherwise files
     that could not be read are named in :attr:`Observed.refused`.
     """
     from wardwatch.capture import timeline
     from wardwatch.observe import later as other
     from wardwatch.observe.collector import at_rest
-    from wardwatch.observe.forks import Lost
+    from wardwatch.observe.digests import Digests
+    from wardwatch.observe.forks import Lost, is_worth_it
     from wardwatch.observe.observer import Observer
     from wardwatch.observe.secrets import Secrets
 
@@ -77,9 +81,18 @@ def observe(
     names = [str(path) for path in paths]
     files = timeline(names)
 
-    def run(laters: Sequence[other.Later] = ()) -> Observed:
+    def run(laters: Sequence[other.Later] = (), hashed: Digests | None = None) -> Observed:
         spool, secrets = Spool(folder), given.beside()
-        observer = Observer(spool, secrets, idle_s=idle_s, threads=threads, laters=laters)
+        observer = Observer(
+            spool, secrets, idle_s=idle_s, threads=threads, laters=laters, digests=hashed
+        )
+        try:
+            return taken(spool, secrets, observer)
+        except Lost:
+            spool.discard()
+            raise
+
+    def taken(spool: Spool, secrets: Secrets, observer: Observer) -> Observed:
         meter = _Meter(names, progress)
         refused: list[CaptureError] = []
         for number, name in files:
@@ -87,9 +100,6 @@ def observe(
                 observer.read(number, name, meter.report)
             except CaptureError as error:
                 refused.append(error)
-            except Lost:
-                spool.discard()
-                raise
             meter.next()
         if refused and len(refused) == len(names):
             raise refused[0]
@@ -106,8 +116,9 @@ def observe(
             refused=tuple(refused),
         )
 
-    if processes > 1 or (processes == 0 and threads != 1 and other.is_worth_it(names)):
+    if processes > 1 or (processes == 0 and threads != 1 and is_worth_it(names)):
         with contextlib.suppress(Lost), contextlib.ExitStack() as stack:
+            hashed = digests or stack.enter_context(closing(Digests(names)))
             laters = []
             cuts = other.cuts_of(files, processes or 2)
             for cut, until in zip(cuts, (*cuts[1:], None), strict=True):
@@ -118,7 +129,7 @@ def observe(
             stack.enter_context(at_rest())
             # Behind the fork: what a thread has locked stays locked in the copy.
             stack.enter_context(_besides(meanwhile))
-            return run(laters)
+            return run(laters, hashed)
         # It was ended from outside, or a file grew meanwhile: what was written is written over.
     with at_rest():
         return run()

@@ -1,7 +1,7 @@
 """Later: parts of what is to be read, by other processes, taken over at the end.
 
-Each is a copy of this one (``fork``). It passes over what stands before its *cut*, takes what
-stands behind it, up to the next, as if nothing had been before, and leaves its state: counts,
+Each is a copy of this one (``fork``), as is who hashes (:mod:`wardwatch.observe.digests`). It passes
+over what stands before its *cut*, takes what stands behind it, up to the next, as if nothing had been before, and leaves its state: counts,
 tables of stations and conversations, rows, and what is under way at its end
 (:class:`~wardwatch.observe.part.Part`). What it cannot know without those before it, it leaves as
 it is: the packets of TCP connections that were under way at its cut
@@ -17,8 +17,6 @@ import contextlib
 import os
 import pickle
 import signal
-import stat
-import sys
 from multiprocessing import Pipe
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
@@ -26,13 +24,12 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 import msgspec
 
 from wardwatch.capture import open_capture
-from wardwatch.capture.source import PIPE
 from wardwatch.decode.columns import PacketColumns
 from wardwatch.decode.kernels import conversations as k
 from wardwatch.decode.kernels import headers
 from wardwatch.decode.kernels.duplicates import RECENT_ROWS
 from wardwatch.errors import CaptureError
-from wardwatch.observe.ahead import ENDLESS, cores
+from wardwatch.observe.ahead import ENDLESS
 from wardwatch.observe.begun import Begun
 from wardwatch.observe.forks import Lost, forked
 from wardwatch.observe.part import OfFile, Part, Refused, Stored
@@ -47,19 +44,6 @@ if TYPE_CHECKING:
     from wardwatch.model.block import PacketBlock
     from wardwatch.observe.secrets import Secrets
 
-WORTH_BYTES = 48 << 20
-"""Stored octets of all files from which on it pays: the process costs some 0.1 s to begin."""
-
-MOST_BYTES = 5 << 30
-"""Beyond so many, two processes together would need more than 500 MB: 540 for 10 GB of the mix."""
-
-_PACKED = (b"\x1f\x8b", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
-"""First octets of gzip, xz and zstd: to unpack twice costs more than is won."""
-
-HASHING = 0.24
-"""What it costs to hash all octets, beside reading them: who reads the first part does it too."""
-LEAST = 0.02
-"""Of all octets, what the first part has at least."""
 PART = "part"
 """The file in which the other process leaves what it found: written as it goes, it is never twice
 in memory."""
@@ -135,7 +119,8 @@ class Reader:
                 raise Refused("the packets before the cut are too long")
             reassembly = self.sides.reassembly
             inside, reassembly.events = reassembly.events, headers.Events()
-            self.files[number] = OfFile(packets, tally, events, inside)
+            whole = reader.result if reader.is_read else None
+        self.files[number] = OfFile(packets, whole, reader.stamp, tally, events, inside)
 
     def begin(self, part: Part) -> None:
         """Be who has read a part, instead of :meth:`read`."""
@@ -169,7 +154,10 @@ class Reader:
             mine.tally.absorb(told.tally)
             mine.events.absorb(told.events.told())
             mine.inside.absorb(told.inside.told())
-            self.files[number] = msgspec.structs.replace(mine, packets=told.packets)
+            stamp = mine.stamp if mine.stamp == told.stamp else None
+            self.files[number] = msgspec.structs.replace(
+                mine, packets=told.packets, file=told.file, stamp=stamp
+            )
         if part.under_way is None:
             self._until = None
 
@@ -227,17 +215,15 @@ def _written(spool: Spool) -> dict[str, Path]:
 
 
 def cuts_of(files: Sequence[tuple[int, str]], processes: int = 2) -> list[Cut]:
-    """Where to cut files, given as number and path in their order, so that all parts take as long.
+    """Where to cut files, given as number and path in their order, into parts of the same length.
 
     The octets of a cut file before its cut hold the last frames that a copy may be one of.
     """
     sizes = [(number, _size(path)) for number, path in files]
     total = sum(size for _, size in sizes)
-    others = processes - 1
-    first = max((1 - others * HASHING) / processes, LEAST)
     cuts: list[Cut] = []
-    for turn in range(others):
-        cut = _cut_at(int(total * (first + (1 - first) * turn / others)), sizes)
+    for turn in range(1, processes):
+        cut = _cut_at(total * turn // processes, sizes)
         if cut not in cuts:
             cuts.append(cut)
     return cuts
@@ -257,31 +243,6 @@ def _size(path: str) -> int:
         return Path(path).stat().st_size
     except (OSError, ValueError):
         return 0
-
-
-def is_worth_it(paths: Sequence[str]) -> bool:
-    """Whether two processes should share these files.
-
-    There must be a second core and ``fork``, and enough to read, not too much, in files that are
-    not packed; a pipe cannot be read twice.
-    """
-    if not sys.platform.startswith("linux") or cores() < 2:
-        return False
-    total = 0
-    for path in paths:
-        if path == PIPE:
-            return False
-        try:
-            status = Path(path).stat()
-            if not stat.S_ISREG(status.st_mode):
-                return False
-            with Path(path).open("rb") as file:
-                if file.read(5).startswith(_PACKED):
-                    return False
-        except (OSError, ValueError):
-            continue  # whoever reads it will say what is wrong
-        total += status.st_size
-    return WORTH_BYTES <= total <= MOST_BYTES
 
 
 class Later:

@@ -21,10 +21,12 @@ from wardwatch.observe.vantage import vantage_of_messages
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from wardwatch.capture.digest import Stamp
     from wardwatch.capture.reader import CaptureReader
     from wardwatch.model.block import CaptureFile
+    from wardwatch.observe.digests import Digests
     from wardwatch.observe.later import Later
-    from wardwatch.observe.part import Part
+    from wardwatch.observe.part import OfFile, Part
     from wardwatch.observe.secrets import Secrets
     from wardwatch.observe.tables import Spool
 
@@ -43,11 +45,13 @@ class Observer:
         seats: int = young.SEATS,
         threads: int = 0,
         laters: Sequence[Later] = (),
+        digests: Digests | None = None,
     ) -> None:
         """``seats``: conversations that the kernel follows at once; 0 leaves all to Python.
 
         ``threads``: 1 reads, decodes and understands in one; 0 as many as there is use for.
         ``laters``: other processes, each of which reads what stands behind a cut, up to the next.
+        ``digests``: another one, which hashes the files; else they are hashed as they are read.
         """
         self.packets = 0
         self.outcomes = [0, 0, 0]
@@ -65,6 +69,9 @@ class Observer:
             seats=seats,
         )
         self._laters = laters
+        self._digests = digests
+        self._stamps: list[tuple[str, Stamp | None]] = []
+        """Of each capture accounted for: its path, and what the file was told by."""
         self._now: Part | None = None
         """The part in which we are; ``None``: we read ourselves."""
         self._told_given_up = 0
@@ -84,25 +91,45 @@ class Observer:
         tally = Tally()
         laters = [one for one in self._laters if one.cut.capture == number]
         ends = [*(one.cut.offset for one in laters), ENDLESS]
-        with open_capture(path, number) as reader:
+        packets = 0
+        with self._open(number, path) as reader:
             ours = (-1, ends[0]) if self._now is None else (ENDLESS, ENDLESS)
-            packets = self._read(reader, tally, progress, ours)
-            file = reader.result
+            if self._now is None or reader.is_hashed:
+                packets = self._read(reader, tally, progress, ours)
+            file = reader.result if reader.is_read else None
+        stamps = {reader.stamp}
         if self._now is not None:
-            packets = self._count(number, tally)
+            here = self._count(number, tally)
+            packets, file = here.packets, file or here.file
+            stamps.add(here.stamp)
         for later, between in zip(laters, pairwise(ends), strict=True):
             self._now = self._take_over(later, number, packets)
             if self._now is not None:
-                packets = self._count(number, tally)
+                here = self._count(number, tally)
+                packets, file = here.packets, file or here.file
+                stamps.add(here.stamp)
                 continue
             with open_capture(path, number) as reader:
                 reader.hash_not()
                 packets = max(packets, self._read(reader, tally, progress, between))
-        if self._now is not None and packets != file.packets:
+                file = file or (reader.result if reader.is_read else None)
+            stamps.add(reader.stamp)
+        if file is None or len(stamps) > 1 or (self._now and packets != file.packets):
             raise Lost("a file changed while it was read")
+        stamp = stamps.pop()
+        if self._digests and stamp:
+            progress(stamp.size)  # what others have read, too
+        self._stamps.append((path, stamp))
         self._account(file, tally)
         self._events.clear()
         self.sides.reassembly.events.clear()
+
+    def _open(self, number: int, path: str) -> CaptureReader:
+        """One file, hashed as it is read where nobody else hashes it."""
+        reader = open_capture(path, number)
+        if self._digests:
+            reader.hash_not()
+        return reader
 
     def _read(
         self,
@@ -111,7 +138,10 @@ class Observer:
         progress: Callable[[int], None],
         between: tuple[int, int],
     ) -> int:
-        """Take the blocks between two octets of a file ⇒ packets up to the end of the last."""
+        """Take the blocks between two octets of a file ⇒ packets up to the end of the last.
+
+        What stands behind is read only where it is to be hashed.
+        """
         last = 0
         blocks = decoded(reader, self._events, threads=self._threads, between=between)
         with closing(blocks):
@@ -119,11 +149,13 @@ class Observer:
                 if not given.passed:
                     self._take(given, tally)
                     last = given.block.first + given.block.n - 1
+                elif last and not reader.is_hashed:
+                    break
                 progress(given.bytes_read)
         return last
 
-    def _count(self, number: int, tally: Tally) -> int:
-        """Account for what the present part has read of a file ⇒ packets up to its end there."""
+    def _count(self, number: int, tally: Tally) -> OfFile:
+        """Account for what the present part has read of a file."""
         assert self._now is not None
         here = self._now.files.get(number)
         if here is None:
@@ -131,7 +163,7 @@ class Observer:
         tally.absorb(here.tally)
         self._events.absorb(here.events.told())
         self.sides.reassembly.events.absorb(here.inside.told())
-        return here.packets
+        return here
 
     def _take_over(self, later: Later, number: int, packets: int) -> Part | None:
         """The part that begins in a file behind so many packets; ``None``: we read it ourselves."""
@@ -148,14 +180,20 @@ class Observer:
         return part
 
     def finish(self) -> None:
-        """Write what stays open to the end of all files."""
+        """Write what stays open to the end of all files.
+
+        Raises :class:`~wardwatch.observe.forks.Lost` where another file was hashed than was read.
+        """
         sides = self.sides
         sides.messages.finish()
         sides.vantage.finish()
         sides.streams.finish()
         self._spool.join(sides.spools[1])
         self._secrets.unchecked += sides.secrets[1].unchecked
-        for row in self._captures:
+        for row, (path, stamp) in zip(self._captures, self._stamps, strict=True):
+            if self._digests:
+                row["sha256"] = self._digests.of(path, stamp)
+                row["stored_bytes"] = stamp.size if stamp else 0
             self._spool.add("captures", row)
         sides.messages.bind()
         self._write_segments()

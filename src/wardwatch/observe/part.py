@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
+from wardwatch.capture.digest import Stamp
 from wardwatch.decode.fragments import Key
 from wardwatch.decode.fragments import UnderWay as InFragments
 from wardwatch.decode.kernels import conversations as k
 from wardwatch.decode.kernels import headers
+from wardwatch.model.block import CaptureFile
 from wardwatch.observe import raw
 from wardwatch.observe.bindings import Noted
 from wardwatch.observe.datagrams import Speakers
@@ -39,6 +41,10 @@ class OfFile(msgspec.Struct, frozen=True):
 
     packets: int
     """Packets of the capture up to the end of the part, those before it too."""
+    file: CaptureFile | None
+    """All of it, not hashed; ``None`` where it goes on behind the part."""
+    stamp: Stamp | None
+    """What the file is told by; ``None`` where it changed while it was read."""
     tally: Tally
     events: headers.Events
     inside: headers.Events

@@ -164,21 +164,26 @@ def audit(
     that measures hold); 1: a finding or a broken measure; 2: not done; 3: none in what could be
     read, but the input was damaged or nothing was observable.
     """
-    from wardwatch.ui.progress import progress_bar
-    from wardwatch.watch import audit as run
+    from wardwatch.observe.digests import hashed_ahead
 
     _not_beside_the_key(out, key_file)
-    with progress_bar("reading") as progress:
-        result = run(
-            captures,
-            site=site,
-            inventory=inventory,
-            shelf=shelf_of(shelf),
-            out=out,
-            key_file=key_file,
-            progress=progress,
-            meanwhile=_load_page if out is not None else None,
-        )
+    # One core hashes while the other loads what reads.
+    with hashed_ahead(captures) as digests:
+        from wardwatch.ui.progress import progress_bar
+        from wardwatch.watch import audit as run
+
+        with progress_bar("reading") as progress:
+            result = run(
+                captures,
+                site=site,
+                inventory=inventory,
+                shelf=shelf_of(shelf),
+                out=out,
+                key_file=key_file,
+                progress=progress,
+                meanwhile=_load_page if out is not None else None,
+                digests=digests,
+            )
     from wardwatch.ui.render import print_summary, report_json, write_report
     from wardwatch.ui.report import build
 
