@@ -75,7 +75,7 @@ def test_full_buffers_are_written_and_filled_anew(monkeypatch, what, payload):
 def test_full_heaps_are_written_and_filled_anew(monkeypatch):
     monkeypatch.setattr(fast_rows, "DNS_TEXT_BYTES", 7000)
     monkeypatch.setattr(fast_rows, "DNS_QUERY_BYTES", 600)
-    monkeypatch.setattr(fast_rows, "DHCP_HEAP_BYTES", 3300)
+    monkeypatch.setattr(fast_rows, "DHCP_HEAP_BYTES", 700)
     for what, payloads in (("dns", DNS * 20), ("dhcp", [OFFER, DISCOVER] * 20)):
         fast, slow, taken = compare(what, seen_of(what, payloads))
         assert fast == slow

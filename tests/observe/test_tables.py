@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from wardwatch.errors import OutputError
@@ -51,6 +52,19 @@ def test_small_pieces_become_one_row_group(tmp_path):
         spool.extend("presence", {"packets": [1, 2]})
     spool.close()
     assert pq.ParquetFile(tmp_path / "presence.parquet").num_row_groups == 1
+
+
+def test_few_different_texts_and_codes_are_packed_as_such_and_numbers_say_their_bounds(tmp_path):
+    spool = Spool(tmp_path)
+    row = {"ts": 5, "msg_type": "ACK", "options": [53, 54], "routers": ["10.0.0.1"]}
+    spool.extend("dhcp", {name: [value] * 9 for name, value in row.items()})
+    spool.close()
+    group = pq.read_metadata(tmp_path / "dhcp.parquet").row_group(0)
+    columns = {c.path_in_schema: c for c in map(group.column, range(group.num_columns))}
+    packed = {n.split(".")[0] for n, c in columns.items() if c.has_dictionary_page}
+    assert {"msg_type", "options"} == packed & set(row)
+    assert (columns["ts"].statistics.min, columns["ts"].statistics.max) == (5, 5)
+    assert columns["msg_type"].statistics is None
 
 
 def test_memory_is_bounded_by_flushing(tmp_path):

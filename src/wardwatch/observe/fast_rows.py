@@ -13,6 +13,8 @@ import numpy as np
 
 from wardwatch.decode.kernels import rows_arp, rows_dhcp, rows_dns, rows_place
 from wardwatch.decode.wire import dhcp
+from wardwatch.observe.arrays import numbers as array
+from wardwatch.observe.arrays import strings, words
 from wardwatch.observe.datagrams import DNS_PORTS
 from wardwatch.observe.spelled import ip4s, ips, macs, spelled
 
@@ -30,10 +32,11 @@ ROOM = 8_192
 """Rows buffered of one table: a few MB, and row groups large enough for Parquet."""
 DNS_QUERY_BYTES = 64 * ROOM
 DNS_TEXT_BYTES = 64 * ROOM
-DHCP_HEAP_BYTES = 512 * ROOM // 4
+DHCP_HEAP_BYTES = 32 * ROOM
+"""Of each of :data:`rows_dhcp.HEAPS`."""
 
 _NUMBERS = {name: at for at, name in enumerate(rows_dhcp.NUMBERS)}
-_SPANS = {name: at for at, name in enumerate(rows_dhcp.SPANS)}
+_HEAPS = {name: at for at, name in enumerate(rows_dhcp.HEAPS)}
 
 _NOWHERE = np.zeros(0, np.int64)
 _CHADDR = np.array([28], np.int64)
@@ -56,9 +59,10 @@ class FastRows:
         self._dns_query = np.zeros(DNS_QUERY_BYTES, np.uint8)
         self._dns_answers = np.zeros((4 * ROOM, len(rows_dns.ANSWERS)), np.int64)
         self._dns_text = np.zeros(DNS_TEXT_BYTES, np.uint8)
-        self._dhcp = _Buffer(ROOM // 4, len(rows_dhcp.NUMBERS), 2, self._flush_dhcp)
-        self._dhcp_spans = np.zeros((ROOM // 4, len(rows_dhcp.SPANS), 2), np.int64)
-        self._dhcp_heap = np.zeros(DHCP_HEAP_BYTES, np.uint8)
+        self._dhcp = _Buffer(ROOM, 0, 1, self._flush_dhcp)
+        self._dhcp_numbers = np.zeros((len(rows_dhcp.NUMBERS), ROOM), np.int64)
+        self._dhcp_ends = np.zeros((len(rows_dhcp.HEAPS), ROOM + 1), np.int32)
+        self._dhcp_heaps = np.zeros((len(rows_dhcp.HEAPS), DHCP_HEAP_BYTES), np.uint8)
         self._arp = _Buffer(ROOM, len(rows_arp.NUMBERS), 1, self._flush_arp)
 
     def dns(
@@ -119,9 +123,9 @@ class FastRows:
                     n,
                     first,
                     status,
-                    buffer.numbers,
-                    self._dhcp_spans,
-                    self._dhcp_heap,
+                    self._dhcp_numbers,
+                    self._dhcp_ends,
+                    self._dhcp_heaps,
                     buffer.used,
                 )
             )
@@ -243,7 +247,7 @@ class FastRows:
             answers = self._dns_answers[:kept]
             flags = numbers[:, 1]
             own: dict[str, Any] = {
-                name: pa.array(numbers[:, at], pa.int32())
+                name: numbers[:, at]
                 for at, name in enumerate(rows_dns.NUMBERS[:10])
                 if name != "flags"
             }
@@ -253,20 +257,20 @@ class FastRows:
                 ("RD", 0x0100),
                 ("RA", 0x0080),
             ):
-                own[name] = pa.array(flags & bit != 0)
+                own[name] = flags & bit != 0
             own["opcode"] = np.zeros(n, np.int32)
-            own["rcode"] = pa.array(flags & 15, pa.int32())
+            own["rcode"] = flags & 15
             own["query"] = _texts(numbers[:, 10], self._dns_query)
             ends = _ends_with_zero(numbers[:, 11])
             text = _texts(answers[:, 2], self._dns_text)
             own["answers"] = pa.ListArray.from_arrays(ends, text)
-            own["answer_types"] = pa.ListArray.from_arrays(ends, pa.array(answers[:, 0]))
-            own["TTLs"] = pa.ListArray.from_arrays(ends, pa.array(answers[:, 1]))
-            own["whole"] = pa.array(np.ones(n, np.bool_))
-            own["proto"] = pa.repeat("udp", n)
+            own["answer_types"] = pa.ListArray.from_arrays(ends, array(answers[:, 0], pa.int64()))
+            own["TTLs"] = pa.ListArray.from_arrays(ends, array(answers[:, 1], pa.int64()))
+            own["whole"] = np.ones(n, np.bool_)
+            own["proto"] = words(("udp",), np.zeros(n, np.int64))
             own["kind"] = self._dns_kinds(n)
-            own["ip_ttl"] = pa.array(buffer.place["ttl"][:n], pa.int32())
-            own["conversation"] = buffer.place["conversation"][:n].copy()
+            own["ip_ttl"] = buffer.place["ttl"][:n]
+            own["conversation"] = buffer.place["conversation"][:n]
             self.spool.extend("dns", {**self._place(buffer, n), **self._ends(buffer, n), **own})
         buffer.used[:] = 0
 
@@ -285,41 +289,37 @@ class FastRows:
         buffer = self._dhcp
         n = int(buffer.used[0])
         if n:
-            numbers = buffer.numbers[:n]
+            numbers = {name: self._dhcp_numbers[at, :n] for name, at in _NUMBERS.items()}
 
             def raw(name: str) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
-                return _pieces(self._dhcp_spans[:n, _SPANS[name]], self._dhcp_heap)
+                ends = self._dhcp_ends[_HEAPS[name], : n + 1].copy()
+                return ends, self._dhcp_heaps[_HEAPS[name], : ends[-1]]
 
             own: dict[str, Any] = {
-                name: numbers[:, _NUMBERS[name]]
+                name: numbers[name]
                 for name in ("op", "hops", "xid", "secs", "flags", "lease_time", "renewal_time")
             }
-            own["msg_type"] = spelled(
-                numbers[:, _NUMBERS["msg_type"]], dhcp.MESSAGE_TYPES.__getitem__
-            )
+            own["msg_type"] = spelled(numbers["msg_type"], dhcp.MESSAGE_TYPES.__getitem__)
             for name in ("ciaddr", "yiaddr", "siaddr", "giaddr"):
-                own[name] = ip4s(numbers[:, _NUMBERS[name]], none=0)
+                own[name] = ip4s(numbers[name], none=0)
             for name in ("server_id", "requested_addr", "subnet_mask"):
-                own[name] = ip4s(numbers[:, _NUMBERS[name]], none=-1)
-            own["chaddr"] = macs(numbers[:, _NUMBERS["chaddr"]], none=-1)
+                own[name] = ip4s(numbers[name], none=-1)
+            own["chaddr"] = macs(numbers["chaddr"], none=-1)
             for name in ("sname", "file", "domain_name", "host_name", "client_fqdn"):
-                own[name] = _strings(*raw(name))
+                own[name] = strings(*raw(name))
             for name in ("vendor_class", "tftp_server", "bootfile"):
-                own[name] = _strings(*raw(name))
+                own[name] = strings(*raw(name))
             for name in ("routers", "dns_servers"):
                 own[name] = _quads(*raw(name))
             for name in ("parameter_list", "options"):
                 ends, octets = raw(name)
-                own[name] = pa.ListArray.from_arrays(pa.array(ends), octets.astype(np.int64))
+                codes = array(octets, pa.int64())
+                own[name] = pa.ListArray.from_arrays(array(ends, pa.int32()), codes)
             ends, octets = raw("client_id")
             digits = np.frombuffer(octets.tobytes().hex().encode("ascii"), np.uint8)
-            own["client_id"] = _strings(ends * 2, digits)
-            for short, name in (("opt66", "tftp_server"), ("opt67", "bootfile")):
-                spans = self._dhcp_spans[:n, _SPANS[name]]
-                size = np.where(spans[:, 0] >= 0, spans[:, 1] - spans[:, 0], -1)
-                own[f"{short}_len"] = own[f"{short}_sum"] = size
-            own["overload"] = own["overrun_option"] = np.full(n, -1)
-            own["overrun_claimed"] = own["overrun_present"] = np.full(n, -1)
+            own["client_id"] = strings(ends * 2, digits)
+            for short in ("opt66", "opt67"):
+                own[f"{short}_len"] = own[f"{short}_sum"] = numbers[f"{short}_len"]
             own["whole"] = np.ones(n, np.bool_)
             self.spool.extend("dhcp", {**self._place(buffer, n), **self._ends(buffer, n), **own})
         buffer.used[:] = 0
@@ -330,7 +330,7 @@ class FastRows:
         if n:
             numbers = buffer.numbers[:n]
             own = {
-                "op": numbers[:, 0].copy(),
+                "op": numbers[:, 0],
                 "sender_mac": macs(numbers[:, 1], none=-1),
                 "sender_ip": ip4s(numbers[:, 2], none=-1),
                 "target_mac": macs(numbers[:, 3], none=-1),
@@ -343,9 +343,9 @@ class FastRows:
         place = buffer.place
         has = place["has_mac"][:n]
         return {
-            "capture": place["capture"][:n].copy(),
-            "packet": place["packet"][:n].copy(),
-            "ts": place["ts"][:n].copy(),
+            "capture": place["capture"][:n],
+            "packet": place["packet"][:n],
+            "ts": place["ts"][:n],
             "segment": spelled(place["segment"][:n], self._names.__getitem__),
             "src_mac": macs(np.where(has != 0, place["src_mac"][:n], -1), none=-1),
             "dst_mac": macs(np.where(has != 0, place["dst_mac"][:n], -1), none=-1),
@@ -356,9 +356,9 @@ class FastRows:
         net = place["net"][:n]
         return {
             "src": ips(net, place["src_hi"][:n], place["src_lo"][:n]),
-            "src_port": place["src_port"][:n].copy(),
+            "src_port": place["src_port"][:n],
             "dst": ips(net, place["dst_hi"][:n], place["dst_lo"][:n]),
-            "dst_port": place["dst_port"][:n].copy(),
+            "dst_port": place["dst_port"][:n],
         }
 
 
@@ -373,38 +373,13 @@ class _Buffer:
         self.used = np.zeros(counters, np.int64)
 
 
-def _pieces(
-    spans: NDArray[np.int64], heap: NDArray[np.uint8]
-) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
-    """(n, 2) where pieces begin and end, -1 none ⇒ (n + 1,) offsets, and the pieces end to end."""
-    begin = spans[:, 0]
-    size = np.where(begin >= 0, spans[:, 1] - begin, 0)
-    offsets = np.zeros(len(spans) + 1, np.int32)
-    np.cumsum(size, out=offsets[1:])
-    return offsets, heap[np.repeat(begin - offsets[:-1], size) + np.arange(offsets[-1])]
-
-
-def _strings(offsets: NDArray[np.int32], body: NDArray[np.uint8]) -> pa.Array:
-    """Strings that stand end to end; they are ASCII, the kernel saw to that."""
+def _quads(ends: NDArray[np.int32], octets: NDArray[np.uint8]) -> pa.Array:
+    """Lists of IPv4 addresses of four octets each, as dotted quads."""
     import pyarrow as pa
 
-    return pa.StringArray.from_buffers(
-        len(offsets) - 1, pa.py_buffer(offsets.tobytes()), pa.py_buffer(body.tobytes())
+    return pa.ListArray.from_arrays(
+        array(ends // 4, pa.int32()), ip4s(octets.view(">u4").astype(np.int64), none=-1)
     )
-
-
-def _quads(offsets: NDArray[np.int32], body: NDArray[np.uint8]) -> pa.Array:
-    """Lists of dotted quads; a rest of fewer than four octets is left out."""
-    import pyarrow as pa
-
-    size = np.diff(offsets) // 4
-    ends = np.zeros(len(offsets), np.int32)
-    np.cumsum(size, out=ends[1:])
-    begin = np.repeat(offsets[:-1] - 4 * ends[:-1], size) + 4 * np.arange(ends[-1])
-    word = np.zeros(len(begin), np.int64)
-    for k in range(4):
-        word = word << 8 | body[begin + k]
-    return pa.ListArray.from_arrays(pa.array(ends), ip4s(word, none=-1))
 
 
 def _ends_with_zero(ends: NDArray[np.int64]) -> pa.Array:
@@ -413,11 +388,11 @@ def _ends_with_zero(ends: NDArray[np.int64]) -> pa.Array:
 
     offsets = np.zeros(ends.size + 1, np.int32)
     offsets[1:] = ends
-    return pa.array(offsets)
+    return array(offsets, pa.int32())
 
 
 def _texts(ends: NDArray[np.int64], heap: NDArray[np.uint8]) -> pa.Array:
     """Strings that stand end to end in ``heap``; they are ASCII, the kernel saw to that."""
     offsets = np.zeros(ends.size + 1, np.int32)
     offsets[1:] = ends
-    return _strings(offsets, heap[: int(offsets[-1])])
+    return strings(offsets, heap)

@@ -89,6 +89,13 @@ def quiet_connection() -> duckdb.DuckDBPyConnection:
     return connection
 
 
+def _is_list_of_numbers(field: pa.Field) -> bool:
+    """Whether a column has lists of codes, a few different ones in many rows."""
+    import pyarrow as pa
+
+    return pa.types.is_list(field.type) and pa.types.is_integer(field.type.value_type)
+
+
 def _unwritable(path: Path, error: OSError) -> OutputError:
     """The place for tables cannot be written: a full disk, a file in the way, no permission."""
     said = error.strerror or str(error)
@@ -378,7 +385,11 @@ class Spool:
                     schema,
                     # What lives for one run is not worth the time that zstd takes.
                     compression="zstd" if self.lasting else "lz4",
-                    use_dictionary=[f.name for f in schema if pa.types.is_string(f.type)],
+                    use_dictionary=[f.name for f in schema if pa.types.is_string(f.type)]
+                    + [f"{f.name}.list.element" for f in schema if _is_list_of_numbers(f)],
+                    # Of texts and lists they let no question skip a row group, and take a tenth
+                    # of the time.
+                    write_statistics=[f.name for f in schema if pa.types.is_primitive(f.type)],
                 )
             self._writers[table].write_table(data)
         except OSError as error:

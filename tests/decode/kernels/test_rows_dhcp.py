@@ -1,5 +1,7 @@
 """wardwatch.decode.kernels.rows_dhcp"""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -54,21 +56,24 @@ def ordinary(draw):
     )
 
 
-def run(function, payloads, poison=b"", room=64, heap=1 << 18):
+def run(function, payloads, poison=b"", room=64, heap=1 << 14):
     block, columns = block_of(seen_of("dhcp", payloads, cut=1), poison)
     status = np.full(len(payloads), 9, np.uint8)
-    numbers = np.zeros((room, len(rows_dhcp.NUMBERS)), np.int64)
-    spans = np.zeros((room, len(rows_dhcp.SPANS), 2), np.int64)
-    octets = np.zeros(heap, np.uint8)
-    used = np.zeros(2, np.int64)
+    numbers = np.zeros((len(rows_dhcp.NUMBERS), room), np.int64)
+    ends = np.zeros((len(rows_dhcp.HEAPS), room + 1), np.int32)
+    heaps = np.zeros((len(rows_dhcp.HEAPS), heap), np.uint8)
+    used = np.zeros(1, np.int64)
     rows = np.arange(len(payloads), dtype=np.int64)
     stopped = function(
         block.arena, columns.payload, columns.payload_len, columns.payload_claimed,
-        rows, rows.size, 0, status, numbers, spans, octets, used,
+        rows, rows.size, 0, status, numbers, ends, heaps, used,
     )  # fmt: skip
     n = int(used[0])
-    texts = [[octets[a:b].tobytes() for a, b in row] for row in spans[:n].tolist()]
-    return stopped, status.tolist(), numbers[:n].tolist(), texts
+    texts = [
+        [octets[a:b].tobytes() for a, b in pairwise(its[: n + 1])]
+        for octets, its in zip(heaps, ends.tolist(), strict=True)
+    ]
+    return stopped, status.tolist(), numbers[:, :n].tolist(), texts
 
 
 @settings(deadline=None, max_examples=60)
@@ -100,8 +105,8 @@ def test_captured_messages_become_the_rows_of_the_parser(name):
 
 def test_wounded_messages_are_read_alike_compiled_and_plain_and_within_their_span():
     payloads = list(mutate(6, DHCP, 400))
-    compiled = run(rows_dhcp.dhcp_rows, payloads, b"\xff" * 64, 500, 1 << 20)
-    plainly = run(rows_dhcp.dhcp_rows.py_func, payloads, b"\0\x0c\4ward" * 9, 500, 1 << 20)
+    compiled = run(rows_dhcp.dhcp_rows, payloads, b"\xff" * 64, 500, 1 << 16)
+    plainly = run(rows_dhcp.dhcp_rows.py_func, payloads, b"\0\x0c\4ward" * 9, 500, 1 << 16)
     assert compiled == plainly
     fast, slow, taken = compare("dhcp", seen_of("dhcp", payloads, cut=1))
     assert fast == slow
@@ -138,6 +143,7 @@ KIND = option(53, b"\2")
         dhcp(KIND + END, file=b"\x1b"),
         dhcp(KIND + b"\x0c\x09ward" + END),
         dhcp(KIND + option(43, bytes(255)) + END) + bytes(1300),
+        dhcp(option(12, b"kept" * 9) + KIND, sname=b"kept"),
     ],
 )
 def test_what_is_not_plain_is_left(payload):
@@ -147,7 +153,33 @@ def test_what_is_not_plain_is_left(payload):
 def test_full_tables_stop_where_they_are_full():
     payloads = [b"", *[DISCOVER] * 4]
     assert run(rows_dhcp.dhcp_rows, payloads, room=3)[:2] == (4, [1, 0, 0, 0, 9])
-    heap = 2 * rows_dhcp.LARGEST + 30
+    heap = rows_dhcp.ROOM_HEAP + 3
     stopped, status, _, _ = run(rows_dhcp.dhcp_rows, payloads, heap=heap)
     assert 1 < stopped < 5
     assert status[stopped] == 9
+
+
+def test_what_is_left_leaves_nothing_behind():
+    lost = [dhcp(option(12, b"lost" * 9) + KIND, sname=b"lost"), dhcp(option(61, b"lost") + END)]
+    assert (
+        run(rows_dhcp.dhcp_rows, [b"", lost[0], OFFER, lost[1], DISCOVER])[2:]
+        == (run(rows_dhcp.dhcp_rows, [b"", OFFER, b"", DISCOVER])[2:])
+    )
+
+
+def test_no_message_needs_more_of_a_heap_than_is_kept_for_it():
+    codes = [code for code in range(1, 255) if code not in (*VALUES, 2, 28, 59, 52, 53, 82, 121)]
+    codes = [code for code in codes if code not in (4, 5, 33, 42, 44, 57, 150, 249)]
+    empty = b"".join(option(code, b"") for code in codes)
+    most = [
+        dhcp(KIND + empty + END, sname=b"s" * 64, file=b"f" * 128),
+        *(dhcp(KIND + option(code, b"a" * 255) + END) for code in (12, 15, 60, 55, 61)),
+        *(dhcp(KIND + option(code, b"a" * 252) + END) for code in (3, 6)),
+        dhcp(KIND + option(81, b"\0" * 3 + b"n" * 252) + END),
+    ]
+    for payload in most:
+        stopped, status, _, texts = run(
+            rows_dhcp.dhcp_rows, [b"", payload], room=1, heap=rows_dhcp.ROOM_HEAP
+        )
+        assert (stopped, status) == (2, [1, 0])
+        assert max(len(text) for (text,) in texts) > 180

@@ -35,8 +35,10 @@ NUMBERS = (
     "lease_time",
     "server_id",
     "renewal_time",
+    "opt66_len",
+    "opt67_len",
 )
-SPANS = (
+HEAPS = (
     "options",
     "sname",
     "file",
@@ -53,6 +55,8 @@ SPANS = (
 )
 LARGEST = 1500
 """Bytes of an ordinary message: one Ethernet frame."""
+ROOM_HEAP = 255
+"""Octets one message may add to a heap: a value has no more, and no code stands twice."""
 MAX_SNAME, MAX_FILE = 64, 128  # what CVE-2017-12718 asks of options 66 and 67
 
 
@@ -79,26 +83,24 @@ def _keep(
     arena: NDArray[np.uint8],
     at: Int,
     stop: Int,
-    heap: NDArray[np.uint8],
-    put: Int,
-    spans: NDArray[np.int64],
+    heaps: NDArray[np.uint8],
+    ends: NDArray[np.int32],
     r: Int,
     which: Int,
-) -> Int:
-    """Copy ``[at, stop)`` to the heap as span ``which`` of row ``r``; returns the heap's end."""
-    spans[r, which, 0] = put
+) -> None:
+    """Append ``[at, stop)`` to what row ``r`` has in heap ``which``."""
+    put: Int = np.int64(ends[which, r + 1])
     for k in range(at, stop):
-        heap[put] = arena[k]
+        heaps[which, put] = arena[k]
         put += 1
-    spans[r, which, 1] = put
-    return put
+    ends[which, r + 1] = put
 
 
 @helper
-def _seen(codes: NDArray[np.uint8], begin: Int, stop: Int, code: Int) -> bool:
-    """Whether ``code`` stands among the codes already written to the heap."""
+def _seen(heaps: NDArray[np.uint8], begin: Int, stop: Int, code: Int) -> bool:
+    """Whether ``code`` stands among the codes already written, ``[begin, stop)`` of heap 0."""
     for k in range(begin, stop):
-        if codes[k] == code:
+        if heaps[0, k] == code:
             return True
     return False
 
@@ -109,67 +111,61 @@ def _options(
     at: Int,
     end: Int,
     numbers: NDArray[np.int64],
-    spans: NDArray[np.int64],
-    heap: NDArray[np.uint8],
-    put: Int,
+    heaps: NDArray[np.uint8],
+    ends: NDArray[np.int32],
     r: Int,
-) -> Int:
-    """Read the options of row ``r``; the heap's end, or -1 when they are not ordinary.
-
-    Codes go to the heap first (there is room for one in two octets), values behind them.
-    """
-    begin = put
-    values = put + (end - at)
+) -> bool:
+    """Read the options of row ``r``; whether they are ordinary."""
     while True:
         if at >= end:
-            return -1  # no end option
+            return False  # no end option
         code = np.int64(arena[at])
         if code == 255:
-            break
+            return True
         if code == 0 or at + 1 >= end:
-            return -1
+            return False
         size = np.int64(arena[at + 1])
         at += 2
         stop = at + size
-        if stop > end or _seen(heap, begin, put, code):
-            return -1
-        heap[put] = code
-        put += 1
+        if stop > end or _seen(heaps, ends[0, r], ends[0, r + 1], code):
+            return False
+        heaps[0, ends[0, r + 1]] = code
+        ends[0, r + 1] += 1
         which = -1
         if code == 1 or code == 50 or code == 51 or code == 54 or code == 58:
             if size != 4:
-                return -1
+                return False
             value = _big(arena, at, 4)
             if code == 1:
-                numbers[r, 11] = value
+                numbers[11, r] = value
             elif code == 50:
-                numbers[r, 12] = value
+                numbers[12, r] = value
             elif code == 51:
-                numbers[r, 13] = value
+                numbers[13, r] = value
             elif code == 54:
-                numbers[r, 14] = value
+                numbers[14, r] = value
             else:
-                numbers[r, 15] = value
+                numbers[15, r] = value
         elif code == 53:
             if size != 1 or arena[at] < 1 or arena[at] > 8:
-                return -1
-            numbers[r, 10] = np.int64(arena[at])
+                return False
+            numbers[10, r] = np.int64(arena[at])
         elif code == 2 or code == 28 or code == 59:
             if size != 4:
-                return -1
+                return False
         elif code == 57:
             if size != 2:
-                return -1
+                return False
         elif code == 3 or code == 6:
             if size == 0 or size % 4 != 0:
-                return -1
+                return False
             which = 3 if code == 3 else 4
         elif code == 4 or code == 5 or code == 42 or code == 44 or code == 150:
             if size == 0 or size % 4 != 0:
-                return -1
+                return False
         elif code == 12 or code == 15 or code == 60:
             if not _plain(arena, at, stop):
-                return -1
+                return False
             which = 5 if code == 12 else (6 if code == 15 else 8)
         elif code == 55:
             which = 7
@@ -177,20 +173,18 @@ def _options(
             which = 9
         elif code == 66 or code == 67:
             if size > (MAX_SNAME if code == 66 else MAX_FILE) or not _plain(arena, at, stop):
-                return -1
+                return False
             which = 10 if code == 66 else 11
+            numbers[which + 6, r] = size
         elif code == 81:  # RFC 4702: flags, two octets of old, the name; DNS encoding if E
             if size < 3 or arena[at] & 4 != 0 or not _plain(arena, at + 3, stop):
-                return -1
-            values = _keep(arena, at + 3, stop, heap, values, spans, r, 12)
+                return False
+            _keep(arena, at + 3, stop, heaps, ends, r, 12)
         elif code == 33 or code == 52 or code == 82 or code == 121 or code == 249:
-            return -1
+            return False
         if which >= 0:
-            values = _keep(arena, at, stop, heap, values, spans, r, which)
+            _keep(arena, at, stop, heaps, ends, r, which)
         at = stop
-    spans[r, 0, 0] = begin
-    spans[r, 0, 1] = put
-    return values
 
 
 @kernel
@@ -203,15 +197,22 @@ def dhcp_rows(
     n: int,  #                              how many of them
     first: int,  #                          where in ``rows`` to begin
     status: NDArray[np.uint8],  # (≥ n,)    out: ORDINARY or FOR_PARSER
-    numbers: NDArray[np.int64],  # (room, 16) out: NUMBERS of each ordinary row, -1 none
-    spans: NDArray[np.int64],  # (room, 13, 2) out: SPANS of each, start and stop in ``heap``
-    heap: NDArray[np.uint8],  # (bytes,)    out: octets of the spans
-    used: NDArray[np.int64],  # (2,)        in, out: rows and bytes of ``heap`` in use
+    numbers: NDArray[np.int64],  # (18, room) out: NUMBERS of each ordinary row, -1 none
+    ends: NDArray[
+        np.int32
+    ],  # (13, room + 1) out: HEAPS: where each row's octets begin and the next's
+    heaps: NDArray[np.uint8],  # (13, bytes) out: octets of the rows, end to end
+    used: NDArray[np.int64],  # (1,)        in, out: rows in use
 ) -> Int:
     """Fill a row for each ordinary message; returns where it stopped for want of room."""
     for k in range(first, n):
-        if used[0] >= numbers.shape[0] or used[1] + 2 * LARGEST > heap.size:
+        r = used[0]
+        if r >= numbers.shape[1]:
             return k
+        for j in range(13):
+            if ends[j, r] + ROOM_HEAP > heaps.shape[1]:
+                return k
+            ends[j, r + 1] = ends[j, r]
         i = rows[k]
         at = payload[i]
         size = payload_len[i]
@@ -223,21 +224,16 @@ def dhcp_rows(
             continue
         if _big(arena, at + 236, 4) != 0x63825363:
             continue
-        r = used[0]
-        numbers[r, 0] = np.int64(arena[at])
-        numbers[r, 1] = np.int64(arena[at + 3])
-        numbers[r, 2] = _big(arena, at + 4, 4)
-        numbers[r, 3] = _big(arena, at + 8, 2)
-        numbers[r, 4] = _big(arena, at + 10, 2)
+        numbers[0, r] = np.int64(arena[at])
+        numbers[1, r] = np.int64(arena[at + 3])
+        numbers[2, r] = _big(arena, at + 4, 4)
+        numbers[3, r] = _big(arena, at + 8, 2)
+        numbers[4, r] = _big(arena, at + 10, 2)
         for j in range(4):
-            numbers[r, 5 + j] = _big(arena, at + 12 + 4 * j, 4)
-        numbers[r, 9] = _big(arena, at + 28, 6)
-        for j in range(10, 16):
-            numbers[r, j] = -1
-        for j in range(13):
-            spans[r, j, 0] = -1
-            spans[r, j, 1] = -1
-        put = used[1]
+            numbers[5 + j, r] = _big(arena, at + 12 + 4 * j, 4)
+        numbers[9, r] = _big(arena, at + 28, 6)
+        for j in range(10, 18):
+            numbers[j, r] = -1
         ordinary = True
         for which in range(1, 3):
             begin = at + 44 if which == 1 else at + 108
@@ -248,13 +244,11 @@ def dhcp_rows(
             if not _plain(arena, begin, stop):
                 ordinary = False
                 break
-            put = _keep(arena, begin, stop, heap, put, spans, r, which)
-        if not ordinary:
+            _keep(arena, begin, stop, heaps, ends, r, which)
+        if not ordinary or not _options(arena, at + 240, at + size, numbers, heaps, ends, r):
             continue
-        put = _options(arena, at + 240, at + size, numbers, spans, heap, put, r)
-        if put < 0 or numbers[r, 10] < 0:
+        if numbers[10, r] < 0:
             continue
         used[0] = r + 1
-        used[1] = put
         status[k] = ORDINARY
     return n
