@@ -93,7 +93,7 @@ def _is_list_of_numbers(field: pa.Field) -> bool:
     """Whether a column has lists of codes, a few different ones in many rows."""
     import pyarrow as pa
 
-    return pa.types.is_list(field.type) and pa.types.is_integer(field.type.value_type)
+    return bool(pa.types.is_list(field.type) and pa.types.is_integer(field.type.value_type))
 
 
 def _unwritable(path: Path, error: OSError) -> OutputError:
