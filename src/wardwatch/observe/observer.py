@@ -117,8 +117,8 @@ class Observer:
         if file is None or len(stamps) > 1 or (self._now and packets != file.packets):
             raise Lost("a file changed while it was read")
         stamp = stamps.pop()
-        if self._digests and stamp:
-            progress(stamp.size)  # what others have read, too
+        # What others have read, too, or what stands behind damage.
+        progress(stamp.size if self._digests and stamp else file.stored_bytes)
         self._stamps.append((path, stamp))
         self._account(file, tally)
         self._events.clear()
