@@ -1,7 +1,9 @@
 """What every test run says at its head, and what all tests share: nobody's shelf, and their memory."""
 
 import ctypes
+import os
 import platform
+import sys
 
 import pytest
 
@@ -21,6 +23,13 @@ def pytest_configure() -> None:
     if platform.libc_ver()[0] == "glibc":
         mmap_threshold = -3
         ctypes.CDLL(None).mallopt(mmap_threshold, 1 << 20)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int | None:
+    """One worker more than cores: live wards, which live in real time, wait for minutes in all."""
+    told = sys.platform != "linux" or "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ
+    return None if told else len(os.sched_getaffinity(0)) + 1
 
 
 @pytest.fixture(scope="session", autouse=True)

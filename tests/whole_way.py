@@ -131,9 +131,7 @@ def whole_way(captures: list[Path], seed: int = 0, most: int = sys.maxsize, woun
                 *(raw[:cut] for cut in cuts(raw, seed, most)),
                 *(wounded(raw, dice) for _ in range(wounds)),
             ):
-                path = Path(scratch) / str(
-                    sent
-                )  # anew: what is written over, a disk writes at once
+                path = Path(scratch) / str(sent)  # anew: ext4 flushes a file that is written over
                 path.write_bytes(hurt)
                 spool = Dry()
                 observer = Observer(spool, secrets)
