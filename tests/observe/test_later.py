@@ -86,6 +86,17 @@ class Told:
         self.send, self.recv, self.close = said.append, said.pop, bool
 
 
+class Hashed(digests.Digests):
+    """Digests by this process, before it reads."""
+
+    def __init__(self, paths):
+        self._number = {path: number for number, path in enumerate(paths)}
+        self._known = [digests.digest_of(path) for path in paths]
+
+    def close(self):
+        """There is no process to end."""
+
+
 @pytest.fixture
 def here(monkeypatch):
     """The second half is read by this process too, before the first: the same, but for the fork.
@@ -106,6 +117,7 @@ def here(monkeypatch):
     monkeypatch.setattr(later, "Pipe", lambda duplex: (Told(),) * 2)
     monkeypatch.setattr(later, "forked", lambda: 0)
     monkeypatch.setattr(later, "_work", worked)
+    monkeypatch.setattr(digests, "Digests", Hashed)
 
 
 def same(paths, key, cuts, at, **more):
