@@ -11,7 +11,7 @@ demo: setup
 
 # what is compiled for it is kept, whatever the environment says: all modules are read by each worker
 test: setup-dev
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: setup-dev
 	$(BIN)/ruff check src tests bench docs tools
