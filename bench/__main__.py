@@ -496,7 +496,8 @@ def _cores(figures: list[Figure]) -> list[str]:
         "## Two cores",
         "",
         "Wall time of the audit, held to one core (`taskset`) and free to use all: a second process "
-        "then reads the second half. Memory is that of both, what they share counted once.",
+        "then reads the second half, and a third one hashes. Memory is that of all, what they share "
+        "counted once.",
         "",
         "| | CPU s | wall s | peak MB | one core ÷ all | |",
         "|---|---|---|---|---|---|",

@@ -110,7 +110,7 @@ def profile(path: str) -> dict[str, float]:
         (duplicates, "mark_copies", "copies of mirror and router"),
         (ConversationTable, "update", "conversations"),
         (select.Chosen, "take", "selection of messages"),
-        (young, "next_rows", "young conversations (TLS by kernel)"),
+        (young, "next_rows", "young conversations (TLS, HTTP by kernel)"),
         (observe_young.Young, "settle", "TLS in rows"),
         (observer.Tally, "take", "account of the capture"),
         (sessions.Sessions, "go_on", "messages one by one (TCP, rare datagrams)"),

@@ -23,7 +23,7 @@ from wardwatch.capture import reader
 from wardwatch.decode.kernels import headers
 from wardwatch.errors import CaptureError
 from wardwatch.model.columns import TABLES
-from wardwatch.observe import digests, engine, later, observer, side, streams, tables
+from wardwatch.observe import digests, engine, later, side, tables
 from wardwatch.observe.engine import observe
 
 
@@ -60,18 +60,6 @@ class Cuts:
 def cuts(monkeypatch):
     yield Cuts(monkeypatch)
     gc.collect()  # tables by the hundred, each of some MB, that only the collector finds
-
-
-@pytest.fixture
-def at_once(monkeypatch):
-    """Fails where all is read again by one."""
-
-    def lost(why):
-        raise AssertionError(why)
-
-    monkeypatch.setattr(observer, "Lost", lost)
-    monkeypatch.setattr(streams, "Lost", lost)
-    monkeypatch.setattr(digests, "Lost", lost)
 
 
 class Ended(BaseException):

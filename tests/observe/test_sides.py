@@ -19,7 +19,7 @@ from tests.observe.test_young import write
 from tests.shared import CAPTURES, needs_shared
 
 from wardwatch.capture import reader
-from wardwatch.observe import later, observer, sides, streams
+from wardwatch.observe import later, sides
 from wardwatch.observe.engine import observe
 from wardwatch.observe.forks import Lost
 from wardwatch.observe.part import Refused
@@ -36,17 +36,6 @@ def rows_of_a_block(monkeypatch):
 
 def whole_of(path, key):
     return bags_of(observe([path], key_file=key, processes=1).tables)
-
-
-@pytest.fixture
-def at_once(monkeypatch):
-    """Fails where parts are found not to fit only when they are put together."""
-
-    def lost(why):
-        raise AssertionError(why)
-
-    monkeypatch.setattr(observer, "Lost", lost)
-    monkeypatch.setattr(streams, "Lost", lost)
 
 
 @pytest.mark.usefixtures("at_once")
