@@ -20,7 +20,10 @@ def test_every_sign_that_a_rule_reads_is_one_that_a_question_gives():
     from wardwatch.inventory import signs as module
 
     asked = " ".join(
-        question for _, question in (*module._QUESTIONS, *module._named_questions(rulebook()))
+        (
+            *module._OF_CLIENTS,
+            *(q for _, q in (*module._QUESTIONS, *module._named_questions(rulebook()))),
+        )
     )
     given_elsewhere = {
         "oui",
@@ -55,6 +58,18 @@ def test_new_names_each_time_are_bounded():
         seen.dhcp_client(PUMP, host_name=f"name-{number:03}")
     assert len(values(seen, "name.host")) == VALUES
     assert "name-000" in values(seen, "name.host")
+
+
+def test_messages_of_a_client_that_say_different_things_count_together_where_they_agree():
+    seen = Evidence().station(PUMP, IP)
+    for number in range(PACKETS + 3):
+        seen.dhcp_client(PUMP, vendor_class="x", host_name=f"name-{number % 3}")
+    signs_ = {(s.sign, s.value): s for s in shown(seen) if s.sign.startswith(("dhcp.v", "name."))}
+    one = signs_["dhcp.vendor_class", "x"]
+    names = [signs_["name.host", f"name-{n}"] for n in range(3)]
+    assert one.times == PACKETS + 3 == sum(name.times for name in names)
+    every = sorted(packet for name in names for packet in name.packets)
+    assert list(one.packets) == every[:PACKETS]
 
 
 def test_the_shape_of_a_hello_is_told_in_numbers_only():

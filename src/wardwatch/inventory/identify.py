@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -268,13 +269,19 @@ def _pump_servers(
 
 
 def _weighed(group: Sequence[str], shown: Mapping[str, _Shown]) -> Weighed:
-    rules = {rule.id: rule for key in group if key in shown for rule in shown[key].rules}
-    return _of_rules(tuple(sorted(rules)))
+    return _of_rules(_spoken([shown[key] for key in group if key in shown]))[0]
+
+
+def _spoken(things: Sequence[_Shown]) -> tuple[str, ...]:
+    """The ids of all rules that spoke, in order."""
+    return tuple(sorted({rule for thing in things for rule in thing.reasons}))
 
 
 @lru_cache(maxsize=4096)  # a ward's devices show the same few sets of traits
-def _of_rules(ids: tuple[str, ...]) -> Weighed:
-    return weigh(rule for rule in rulebook().rules if rule.id in ids)
+def _of_rules(ids: tuple[str, ...]) -> tuple[Weighed, bool]:
+    """What rules make of a device together, and whether one of them knows its address's prefix."""
+    rules = [rule for rule in rulebook().rules if rule.id in ids]
+    return weigh(rules), any(rule.prefix for rule in rules)
 
 
 def _notes(found: Stations) -> dict[str, list[str]]:
@@ -316,19 +323,17 @@ def _device(
     """One device from its stations."""
     members = [found.by_key[key] for key in group]
     things = [shown[key] for key in group if key in shown]
-    weighed = _weighed(group, shown)
+    weighed, by_prefix = _of_rules(_spoken(things))
     identity, confidence = weighed.identity, weighed.confidence
-    traits = sorted(
-        (
-            _trait(rule, times, packets)
-            for thing in things
-            for rule, times, packets in thing.reasons.values()
-        ),
-        key=lambda trait: (-trait.weight, trait.rule),
-    )
-    macs = tuple(station.mac for station in members if station.mac)
+    traits = [
+        _trait(rule, times, packets)
+        for thing in things
+        for rule, times, packets in thing.reasons.values()
+    ]
+    traits.sort(key=_heaviest)
+    macs = tuple([station.mac for station in members if station.mac])
     said = [note for key in group for note in notes.get(key, ())]
-    if not any(rule.prefix for thing in things for rule in thing.rules):
+    if not by_prefix:
         identity, confidence, traits = _with_vendor(identity, confidence, traits, members)
     versions = {v: at for thing in things for v, at in thing.versions.items()}
     if versions:
@@ -340,12 +345,12 @@ def _device(
             )
     if weighed.against:
         said.insert(0, f"{DISAGREES}: " + "; ".join(rule.says for rule in weighed.against[:3]))
-    vlans = sorted({s.partition("@")[0] for station in members for s in station.segments})
+    segments = _different([station.segments for station in members])
+    vlans = sorted({s.partition("@")[0] for s in segments}) if len(segments) > 1 else segments
     if len(vlans) > 1 and identity.kind != "network":
         said.append(f"seen in several segments: {', '.join(vlans[:6])}")
     if len(macs) > 1:
         said.insert(0, f"one device with {len(macs)} addresses: {', '.join(macs)}")
-    ips = tuple(dict.fromkeys(ip for station in members for ip in station.ips))
     serials = [s for thing in things for s in thing.serials if _telling_serial(s)]
     first = group[0]
     return Device(
@@ -355,15 +360,26 @@ def _device(
         confidence=confidence,
         traits=tuple(traits),
         macs=macs,
-        ips=ips,
-        segments=tuple(dict.fromkeys(s for station in members for s in station.segments)),
-        names=tuple(dict.fromkeys(n for thing in things for n in thing.names))[:NAMES],
+        ips=_different([station.ips for station in members]),
+        segments=segments,
+        names=_different([tuple(thing.names) for thing in things])[:NAMES],
         serial=serials[0] if serials else "",
-        first_ts=min((s.first_ts for s in members if s.first_ts), default=0),
-        last_ts=max(s.last_ts for s in members),
-        packets=max(sum(s.packets for s in members), 1),
+        first_ts=min([s.first_ts for s in members if s.first_ts], default=0),
+        last_ts=max([s.last_ts for s in members]),
+        packets=max(sum([s.packets for s in members]), 1),
         notes=tuple(dict.fromkeys(said))[:NOTES],
     )
+
+
+def _different(texts: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """Different texts in their order; those of one are different already."""
+    if len(texts) == 1:
+        return texts[0]
+    return tuple(dict.fromkeys(chain.from_iterable(texts)))
+
+
+def _heaviest(trait: Trait) -> tuple[float, str]:
+    return -trait.weight, trait.rule
 
 
 def _trait(rule: Rule, times: int, packets: Sequence[int]) -> Trait:
@@ -373,7 +389,7 @@ def _trait(rule: Rule, times: int, packets: Sequence[int]) -> Trait:
         says=rule.says + often,
         weight=rule.weight,
         source=rule.source,
-        evidence=tuple(evidence(code) for code in packets if code > 0),
+        evidence=tuple([evidence(code) for code in packets if code > 0]),
     )
 
 
@@ -387,16 +403,26 @@ def _with_vendor(
             continue
         trait = Trait(
             rule="registry",
-            says=f"its address belongs to {name}, which may have made no more than its network interface",
+            says=_belongs(name),
             weight=0.1,
             source="IEEE registry, as netaddr carries it",
             evidence=(evidence(station.first_packet),) if station.first_packet > 0 else (),
         )
         if not identity.manufacturer and identity.kind not in MEDICAL_KINDS:
-            identity = msgspec.structs.replace(identity, manufacturer=name)
+            identity = _made_by(identity, name)
             confidence = max(confidence, Confidence.POSSIBLE)
         return identity, confidence, [*traits, trait]
     return identity, confidence, traits
+
+
+@lru_cache(maxsize=1024)
+def _belongs(name: str) -> str:
+    return f"its address belongs to {name}, which may have made no more than its network interface"
+
+
+@lru_cache(maxsize=1024)
+def _made_by(identity: Identity, name: str) -> Identity:
+    return msgspec.structs.replace(identity, manufacturer=name)
 
 
 def _left_out(stations_: int) -> Device:

@@ -42,36 +42,29 @@ _CLIENTS = f"""
     clients AS MATERIALIZED (
         SELECT CASE WHEN chaddr = src_mac OR src_mac = '' OR giaddr NOT IN ('', '0.0.0.0')
                 OR chaddr IN (SELECT mac FROM {{heard}}) THEN chaddr ELSE src_mac END AS mac,
-            mqx_pads, vendor_class, parameter_list, host_name, client_fqdn, {PACKET} packet AS code
-        FROM dhcp WHERE op = 1),"""
-"""SQL for a WITH clause: what DHCP clients say of themselves.
+            mqx_pads, vendor_class, parameter_list, host_name, client_fqdn, count(*) AS times,
+            min({PACKET} packet, {PACKETS}) AS codes
+        FROM dhcp WHERE op = 1 GROUP BY ALL),"""
+"""SQL for a WITH clause: what DHCP clients say of themselves, in how many messages, which first.
 
 A starving attacker invents a chaddr a message: what it says is credited to the frame's sender.
 """
 
-_QUESTIONS: tuple[tuple[str, str], ...] = (
-    (
-        "dhcp",
-        """SELECT mac, '' AS ip, 'dhcp.mqx_pads' AS sign, '' AS value, code
+_OF_CLIENTS = (
+    """SELECT mac, '' AS ip, 'dhcp.mqx_pads' AS sign, '' AS value, times, codes
         FROM clients WHERE mqx_pads""",
-    ),
-    (
-        "dhcp",
-        """SELECT mac, '' AS ip, 'dhcp.vendor_class' AS sign, vendor_class AS value, code
+    """SELECT mac, '' AS ip, 'dhcp.vendor_class' AS sign, vendor_class AS value, times, codes
         FROM clients WHERE vendor_class <> ''""",
-    ),
-    (
-        "dhcp",
-        """SELECT mac, '' AS ip, 'dhcp.parameters' AS sign,
-               array_to_string(parameter_list, ',') AS value, code
+    """SELECT mac, '' AS ip, 'dhcp.parameters' AS sign,
+               array_to_string(parameter_list, ',') AS value, times, codes
         FROM clients WHERE len(parameter_list) > 0""",
-    ),
-    (
-        "dhcp",
-        """SELECT mac, '' AS ip, 'name.host' AS sign,
-               CASE WHEN host_name <> '' THEN host_name ELSE client_fqdn END AS value, code
+    """SELECT mac, '' AS ip, 'name.host' AS sign,
+               CASE WHEN host_name <> '' THEN host_name ELSE client_fqdn END AS value, times, codes
         FROM clients WHERE host_name <> '' OR client_fqdn <> ''""",
-    ),
+)
+"""Questions of clients, whose messages are counted together first: most say the same again."""
+
+_QUESTIONS: tuple[tuple[str, str], ...] = (
     # The shape only: version, how many suites, how many extensions, how long, EXPORT or not.
     (
         "tls",
@@ -206,17 +199,27 @@ def signs(tables: Tables, book: Rulebook, found: Stations) -> Iterator[Sign]:
     """Every sign of every station, from the evidence tables alone."""
     asked = [
         f"SELECT {place} AS place, * FROM ({question})"
-        for place, (table, question) in enumerate((*_QUESTIONS, *_named_questions(book)))
+        for place, (table, question) in enumerate(
+            (*_QUESTIONS, *_named_questions(book)), len(_OF_CLIENTS)
+        )
         if tables.rows(table)
     ]
     if not asked:
         return
-    clients = _CLIENTS.format(heard=stations_heard(tables)) if tables.rows("dhcp") else ""
+    clients = counted = ""
+    if tables.rows("dhcp"):
+        clients = _CLIENTS.format(heard=stations_heard(tables))
+        told = (f"SELECT {n} AS place, * FROM ({one})" for n, one in enumerate(_OF_CLIENTS))
+        counted = f"""
+            UNION ALL
+            SELECT place, mac, ip, sign, left(value, 512) AS value, sum(times)::BIGINT AS times,
+                   list_sort(flatten(list(codes)))[:{PACKETS}] AS codes
+            FROM ({" UNION ALL ".join(told)}) GROUP BY ALL"""
     answer = tables.answer(f"""
         WITH {clients} shown AS ({" UNION ALL ".join(asked)}), counted AS (
             SELECT place, mac, ip, sign, left(value, 512) AS value, count(*) AS times,
                    min(code, {PACKETS}) AS codes
-            FROM shown GROUP BY ALL)
+            FROM shown GROUP BY ALL{counted})
         SELECT * FROM counted
         QUALIFY row_number() OVER (PARTITION BY place, mac, ip, sign ORDER BY codes, value) <= {VALUES}
         ORDER BY place, mac, ip, sign, codes

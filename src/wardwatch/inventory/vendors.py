@@ -20,13 +20,13 @@ def vendor(mac: str) -> str:
 
     A locally administered address was chosen by its holder and belongs to nobody.
     """
-    if len(mac) < 8 or is_locally_administered(mac) or is_group(mac):
-        return ""
-    return _registered(mac[:8])
+    return _registered(mac[:8]) if len(mac) >= 8 else ""
 
 
 @lru_cache(maxsize=65_536)  # an hour of forged addresses must not fill memory
 def _registered(prefix: str) -> str:
+    if is_locally_administered(prefix) or is_group(prefix):
+        return ""
     try:
         name = _organisation(int(prefix.replace(":", ""), 16))
     except ValueError:
