@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wardwatch.errors import AdvisoryError, UsageError
+from wardwatch.ui.commands import Commands
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from wardwatch.advise.listing import Listed
     from wardwatch.advise.store import Shelved
 
-app = typer.Typer(
+app = Commands(
     name="advisories",
     help="Security advisories (CSAF 2.0): keep them, see what is wrong in them, and learn which of "
     "your devices they mean.",

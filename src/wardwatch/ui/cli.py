@@ -15,8 +15,9 @@ import typer
 import wardwatch
 from wardwatch.errors import UsageError, WardwatchError
 from wardwatch.ui import advisories, statement, twin
+from wardwatch.ui.commands import Commands
 
-app = typer.Typer(
+app = Commands(
     name="wardwatch",
     help="Packet captures in, evidence out. wardwatch watches over wireless infusion pumps and other "
     "networked medical devices. It only listens.",

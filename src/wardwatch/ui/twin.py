@@ -10,6 +10,7 @@ import typer
 
 from wardwatch.errors import OutputError, UsageError
 from wardwatch.ui import fleet
+from wardwatch.ui.commands import Commands
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from wardwatch.twin.live import Bed, Picture, Wish
 
-app = typer.Typer(
+app = Commands(
     name="twin",
     help="The twin: a pump system of the Medfusion 4000's class to try things on. Not that product, "
     "not a medical device.",
