@@ -8,7 +8,7 @@ from wardwatch.detect.finding import finding, some
 from wardwatch.model.values import NS
 from wardwatch.signs.arp import claims
 from wardwatch.signs.episodes import CONFIRMED, episodes
-from wardwatch.signs.who import actor_text, own_ip
+from wardwatch.signs.who import actor_text, own_ips
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,10 +27,12 @@ AGAINST = {
 def detect(scene: Scene, thresholds: Thresholds) -> Iterator[Finding]:
     """One finding for each claimer and segment."""
     sql, parameters = claims(scene, thresholds.arp_still_s)
-    for episode in episodes(
+    found = episodes(
         scene, sql, parameters, of=("arp",), silence_ns=int(thresholds.silence_s * NS)
-    ):
-        actor = actor_text(episode.mac, own_ip(scene, episode.mac))
+    )
+    own = own_ips(scene, (episode.mac for episode in found))
+    for episode in found:
+        actor = actor_text(episode.mac, own.get(episode.mac, ""))
         yield finding(
             scene,
             TECHNIQUE,

@@ -63,15 +63,20 @@ def actor_text(mac: str, ip: str) -> str:
     return f"{mac} {ip}".strip()
 
 
-def own_ip(scene: Scene, mac: str) -> str:
-    """The address a MAC uses that no other MAC claims, IPv4 first; "" where none is known.
+def own_ips(scene: Scene, macs: Iterable[str]) -> dict[str, str]:
+    """By MAC the address it uses that no other MAC claims, IPv4 first, where one is known.
 
     A station that forges others' addresses has one of its own.
     """
+    asked = sorted(set(macs))
+    if not asked:
+        return {}
     rows = scene.tables.ask(
-        """SELECT ip FROM bindings b WHERE mac = ? AND NOT EXISTS (
+        """SELECT mac, arg_min(ip, (contains(ip, ':'), source <> 'arp', first_ts)) AS ip
+        FROM bindings b WHERE mac IN (SELECT unnest(?::VARCHAR[])) AND NOT EXISTS (
             SELECT 1 FROM bindings o WHERE o.ip = b.ip AND o.segment = b.segment AND o.mac <> b.mac)
-        ORDER BY contains(ip, ':'), source <> 'arp', first_ts LIMIT 1""",
-        [mac],
+        GROUP BY mac""",
+        [asked],
+        of=("bindings",),
     )
-    return rows[0].ip if rows else ""
+    return {row.mac: row.ip for row in rows}
