@@ -27,9 +27,7 @@ AGAINST = {
 def detect(scene: Scene, thresholds: Thresholds) -> Iterator[Finding]:
     """One finding for each claimer and segment."""
     sql, parameters = claims(scene, thresholds.arp_still_s)
-    found = episodes(
-        scene, sql, parameters, of=("arp",), silence_ns=int(thresholds.silence_s * NS)
-    )
+    found = episodes(scene, sql, parameters, of=("arp",), silence_ns=int(thresholds.silence_s * NS))
     own = own_ips(scene, (episode.mac for episode in found))
     for episode in found:
         actor = actor_text(episode.mac, own.get(episode.mac, ""))

@@ -26,9 +26,7 @@ TECHNIQUE = "rogue_router"
 def detect(scene: Scene, thresholds: Thresholds) -> Iterator[Finding]:
     """One finding for each sender and segment."""
     sql, parameters = wrong(scene)
-    found = episodes(
-        scene, sql, parameters, of=TABLES, silence_ns=int(thresholds.silence_s * NS)
-    )
+    found = episodes(scene, sql, parameters, of=TABLES, silence_ns=int(thresholds.silence_s * NS))
     own = own_ips(scene, (episode.mac for episode in found if not episode.ip))
     for episode in found:
         actor = actor_text(episode.mac, episode.ip or own.get(episode.mac, ""))
