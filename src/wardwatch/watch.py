@@ -11,7 +11,7 @@ import msgspec
 
 from wardwatch.errors import OutputError
 from wardwatch.model.advisory import Advisory, Match
-from wardwatch.model.device import Device
+from wardwatch.model.device import Device, Listed
 from wardwatch.model.judgement import Finding, State, Verdict
 from wardwatch.model.site import Site
 from wardwatch.observe.tables import Tables
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from wardwatch.observe.digests import Digests
+    from wardwatch.observe.engine import Observed
 
 
 class Audit(msgspec.Struct, frozen=True):
@@ -95,24 +96,49 @@ def audit(
     from wardwatch.inventory.register import read_list
     from wardwatch.inventory.site_file import read_site
     from wardwatch.observe.engine import observe
+    from wardwatch.observe.forks import Lost
 
     def load() -> None:
         _load()
         if meanwhile is not None:
             meanwhile()
 
+    def seen(digests: Digests | None, processes: int) -> Observed:
+        return observe(
+            paths,
+            out=folder,
+            key_file=key_file,
+            progress=progress,
+            known_secrets=stated.secret,
+            processes=processes,
+            meanwhile=load,
+            digests=digests,
+            completed=False,
+        )
+
     stated = site if isinstance(site, Site) else read_site(site) if site is not None else Site()
     listed, complaints = read_list(inventory) if inventory is not None else ((), ())
     folder = None if out is None else private_folder(Path(out)) / "evidence"
-    seen = observe(
-        paths,
-        out=folder,
-        key_file=key_file,
-        progress=progress,
-        known_secrets=stated.secret,
-        meanwhile=load,
-        digests=digests,
-    )
+    known = Path(shelf) if shelf is not None else None
+    said = (*_assumptions(stated, given=site is not None), *complaints)
+    try:
+        # What was read is judged while it is still hashed.
+        return _judged(seen(digests, 0), stated, listed, known, said)
+    except Lost:
+        return _judged(seen(None, 1), stated, listed, known, said)
+
+
+def _judged(
+    seen: Observed,
+    site: Site,
+    listed: Sequence[Listed],
+    shelf: Path | None,
+    assumed: Sequence[str],
+) -> Audit:
+    """Judge what was observed.
+
+    Raises :class:`~wardwatch.observe.forks.Lost` where a file changed while it was read.
+    """
     # Not needed before, and loaded already where that was of use.
     from wardwatch.advise import advise
     from wardwatch.detect import questions as techniques
@@ -122,17 +148,16 @@ def audit(
     from wardwatch.signs.ahead import AHEAD
     from wardwatch.verify import questions as measures
 
-    end = seen.tables.ask("SELECT max(last_ts) AS t FROM captures WHERE packets > 0")[0].t
-    scene = Scene(tables=seen.tables, devices=(), site=stated, now=end or 0)
+    scene = Scene(tables=seen.tables, devices=(), site=site, now=seen.end)
     # One thread asks nothing ahead: what nobody needs would not have been asked.
     threads, ahead = (2, AHEAD) if is_worth_it(scene) else (1, ())
     devices, *_ = together(scene, [lambda scene: identify(scene.tables, listed), *ahead], threads)
     scene = scene.with_devices(devices)
-    known = Path(shelf) if shelf is not None else None
     measured, sought = measures(), techniques()
     advised, *judged = together(
-        scene, [lambda scene: advise(scene.devices, known), *measured, *sought], threads
+        scene, [lambda scene: advise(scene.devices, shelf), *measured, *sought], threads
     )
+    seen.complete()
     return Audit(
         tables=seen.tables,
         devices=devices,
@@ -141,13 +166,8 @@ def audit(
         shelved=advised.documents,
         verdicts=tuple(chain.from_iterable(judged[: len(measured)])),
         findings=tuple(chain.from_iterable(judged[len(measured) :])),
-        site=stated,
-        assumed=(
-            *_assumptions(stated, given=site is not None),
-            *complaints,
-            *advised.remarks,
-            *(str(refusal) for refusal in seen.refused),
-        ),
+        site=site,
+        assumed=(*assumed, *advised.remarks, *(str(refusal) for refusal in seen.refused)),
         key_note=seen.key_note,
         packets=seen.packets,
         decoded=seen.decoded,

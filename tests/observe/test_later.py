@@ -79,7 +79,11 @@ class Hashed(digests.Digests):
 
     def __init__(self, paths):
         self._number = {path: number for number, path in enumerate(paths)}
+        self._waits = False
         self._known = [digests.digest_of(path) for path in paths]
+
+    def _tell(self, word):
+        """There is nobody to tell."""
 
     def close(self):
         """There is no process to end."""

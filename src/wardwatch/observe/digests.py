@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 from typing import TYPE_CHECKING, NoReturn
 
@@ -17,6 +18,15 @@ from wardwatch.observe.forks import Lost, forked, is_worth_it
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+
+MOST_HELD = 2 << 30
+"""Octets up to which it pays to wait with hashing while others read: what follows the reading
+leaves a core idle for as long as half of them take, and they are still in the page cache then."""
+
+_WAIT, _GO_ON = b"-", b"+"
+_LOOK_MS = 200
+"""Who waits looks so often whether its caller is still there."""
 
 
 class Digests:
@@ -30,12 +40,30 @@ class Digests:
         """Those of the first paths."""
         self._child = 0
         ours, theirs = os.pipe()
+        heard, self._say = os.pipe()
         self._told = os.fdopen(ours, "r", encoding="ascii")
+        self._waits = False
         caller = os.getpid()
         self._child = forked()
         if not self._child:
-            _work(theirs, self._paths, caller)
+            _work(theirs, heard, self._paths, caller)
         os.close(theirs)
+        os.close(heard)
+
+    def wait(self) -> None:
+        """Hash nothing until :meth:`go_on`: those who read need the cores more."""
+        self._waits = True
+        self._tell(_WAIT)
+
+    def go_on(self) -> None:
+        """Hash on, after :meth:`wait`."""
+        if self._waits:
+            self._waits = False
+            self._tell(_GO_ON)
+
+    def _tell(self, word: bytes) -> None:
+        with contextlib.suppress(BrokenPipeError):  # it has done all, or was ended from outside
+            os.write(self._say, word)
 
     def of(self, path: str, stamp: Stamp | None) -> str:
         """SHA-256 (hex) of one of the paths, read by who found it with ``stamp`` all the while.
@@ -44,6 +72,7 @@ class Digests:
         was hashed than was read.
         """
         at = self._number[path]
+        self.go_on()
         while len(self._known) <= at:
             line = self._told.readline()
             if line.endswith("\n"):
@@ -57,7 +86,10 @@ class Digests:
 
     def close(self) -> None:
         """End the process, wherever it is."""
+        if self._told.closed:
+            return
         self._told.close()
+        os.close(self._say)
         if self._child:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._child, signal.SIGKILL)
@@ -75,12 +107,21 @@ def hashed_ahead(paths: Sequence[str]) -> Iterator[Digests | None]:
         yield digests
 
 
-def _work(pipe: int, paths: Sequence[str], caller: int) -> NoReturn:
+def _work(pipe: int, heard: int, paths: Sequence[str], caller: int) -> NoReturn:
     """The other process: it ends here, or when its caller did."""
+    words = select.poll()
+    words.register(heard, select.POLLIN)
+    waits = False
 
     def between() -> None:
-        if os.getppid() != caller:
-            os._exit(1)
+        nonlocal waits
+        while True:
+            if os.getppid() != caller:
+                os._exit(1)
+            if words.poll(_LOOK_MS if waits else 0):
+                waits = os.read(heard, 64).endswith(_WAIT)
+            elif not waits:
+                return
 
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the caller is asked, and ends us

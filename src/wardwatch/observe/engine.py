@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,13 @@ class Observed(msgspec.Struct, frozen=True):
     """Messages that a Python parser has read."""
     refused: tuple[CaptureError, ...]
     """Files that could not be read, where others could."""
+    end: int
+    """Time of the last packet, ns; 0 without any."""
+    complete: Callable[[], None]
+    """Complete the table ``captures``, where :func:`observe` was asked to leave that to its caller.
+
+    It waits for the digests, and raises :class:`~wardwatch.observe.forks.Lost` where a file changed
+    while it was read: nothing of this is good then, and all is to be observed again by one process."""
 
 
 def observe(
@@ -54,6 +62,7 @@ def observe(
     processes: int = 0,
     meanwhile: Callable[[], object] | None = None,
     digests: Digests | None = None,
+    completed: bool = True,
 ) -> Observed:
     """Read captures, in the order of their first packets, and fill the evidence tables.
 
@@ -64,15 +73,17 @@ def observe(
     and one more hashes, 0 lets two share where that saves time; the tables hold the same rows.
     Where they do, ``meanwhile`` is called in a thread besides: what the caller needs afterwards is
     loaded while two cores read; and ``digests`` are asked, which the caller began and closes
-    (:func:`~wardwatch.observe.digests.hashed_ahead`). Raises
+    (:func:`~wardwatch.observe.digests.hashed_ahead`). Where those are given, a caller who has
+    other things to do first may say that the table ``captures`` need not be ``completed``: it does
+    so itself (:attr:`Observed.complete`). Raises
     :class:`~wardwatch.errors.CaptureError` when no file could be read at all; otherwise files
     that could not be read are named in :attr:`Observed.refused`.
     """
     from wardwatch.capture import timeline
     from wardwatch.observe import later as other
     from wardwatch.observe.collector import at_rest
-    from wardwatch.observe.digests import Digests
-    from wardwatch.observe.forks import Lost, is_worth_it
+    from wardwatch.observe.digests import MOST_HELD, Digests
+    from wardwatch.observe.forks import Lost, cores, is_worth_it
     from wardwatch.observe.observer import Observer
     from wardwatch.observe.secrets import Secrets
 
@@ -104,8 +115,17 @@ def observe(
         if refused and len(refused) == len(names):
             raise refused[0]
         observer.finish()
+        tables = spool.close(but="captures")
+
+        @cache  # once, whoever asks
+        def complete() -> None:
+            observer.write_captures()
+            spool.seal("captures")
+
+        if completed or digests is None:
+            complete()
         return Observed(
-            tables=spool.close(),
+            tables=tables,
             packets=observer.packets,
             decoded=observer.outcomes[0],
             skipped=observer.outcomes[1],
@@ -114,6 +134,8 @@ def observe(
             key_note="; ".join(filter(None, (secrets.note, secrets.limits))),
             parser_calls=observer.parser_calls,
             refused=tuple(refused),
+            end=observer.end,
+            complete=complete,
         )
 
     if processes > 1 or (processes == 0 and threads != 1 and is_worth_it(names)):
@@ -126,6 +148,9 @@ def observe(
                     files, given, cut, until, idle_s=idle_s, lasting=folder is not None
                 )
                 laters.append(stack.enter_context(closing(later)))
+            octets = sum(map(other.size_of, names))
+            if cores() <= len(cuts) + 1 and octets <= MOST_HELD:
+                hashed.wait()
             stack.enter_context(at_rest())
             # Behind the fork: what a thread has locked stays locked in the copy.
             stack.enter_context(_besides(meanwhile))

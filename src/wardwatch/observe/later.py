@@ -219,7 +219,7 @@ def cuts_of(files: Sequence[tuple[int, str]], processes: int = 2) -> list[Cut]:
 
     The octets of a cut file before its cut hold the last frames that a copy may be one of.
     """
-    sizes = [(number, _size(path)) for number, path in files]
+    sizes = [(number, size_of(path)) for number, path in files]
     total = sum(size for _, size in sizes)
     cuts: list[Cut] = []
     for turn in range(1, processes):
@@ -237,7 +237,7 @@ def _cut_at(left: int, sizes: Sequence[tuple[int, int]]) -> Cut:
     return Cut(*sizes[-1])
 
 
-def _size(path: str) -> int:
+def size_of(path: str) -> int:
     """Stored octets; 0 of what cannot be read."""
     try:
         return Path(path).stat().st_size

@@ -167,6 +167,8 @@ class Observer:
 
     def _take_over(self, later: Later, number: int, packets: int) -> Part | None:
         """The part that begins in a file behind so many packets; ``None``: we read it ourselves."""
+        if self._digests:
+            self._digests.go_on()  # a core is idle from here on
         part = later.join()
         if part is None:
             return None
@@ -179,24 +181,32 @@ class Observer:
         self.sides.absorb(part)
         return part
 
-    def finish(self) -> None:
-        """Write what stays open to the end of all files.
+    @property
+    def end(self) -> int:
+        """Time of the last packet of all files, ns; 0 without any."""
+        return max((row["last_ts"] for row in self._captures if row["packets"]), default=0)
 
-        Raises :class:`~wardwatch.observe.forks.Lost` where another file was hashed than was read.
-        """
+    def finish(self) -> None:
+        """Write what stays open to the end of all files."""
         sides = self.sides
         sides.messages.finish()
         sides.vantage.finish()
         sides.streams.finish()
         self._spool.join(sides.spools[1])
         self._secrets.unchecked += sides.secrets[1].unchecked
+        sides.messages.bind()
+        self._write_segments()
+
+    def write_captures(self) -> None:
+        """Write the files' own table, once; another process may still be at their digests.
+
+        Raises :class:`~wardwatch.observe.forks.Lost` where another file was hashed than was read.
+        """
         for row, (path, stamp) in zip(self._captures, self._stamps, strict=True):
             if self._digests:
                 row["sha256"] = self._digests.of(path, stamp)
                 row["stored_bytes"] = stamp.size if stamp else 0
             self._spool.add("captures", row)
-        sides.messages.bind()
-        self._write_segments()
 
     def _take(self, given: Decoded, tally: Tally) -> None:
         """One block, from segments to what is said in it."""

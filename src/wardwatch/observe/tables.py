@@ -327,10 +327,14 @@ class Spool:
             self._asked = Tables(self.folder, self._kept, keep, self.counts, self._files)
         return self._asked
 
-    def close(self) -> Tables:
-        """Complete every table (with a folder of ours: an empty file for an empty table), to be asked."""
+    def close(self, *, but: str = "") -> Tables:
+        """Complete every table (with a folder of ours: an empty file for an empty table), to be asked.
+
+        The one called ``but`` still takes rows: nobody may ask about it until it is sealed.
+        """
         for table in TABLES:
-            self.seal(table.name)
+            if table.name != but:
+                self.seal(table.name)
         return self._tables()
 
     def _hold(self, table: str, piece: pa.Table) -> None:
