@@ -1,11 +1,15 @@
 """wardwatch.watch"""
 
+import hashlib
 import os
 import random
 import stat
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
+import pyarrow.parquet as pq
 import pytest
 from bench.mix import write as write_mix
 from tests import demo_audits
@@ -14,12 +18,12 @@ from tests.ui import audits
 from tests.ui.test_cli import arp_capture
 
 import wardwatch
-from wardwatch.capture import reader
+from wardwatch.capture import digest, reader
 from wardwatch.errors import CaptureError, OutputError, SiteError
 from wardwatch.inventory import together
 from wardwatch.model.judgement import State
 from wardwatch.model.site import Site
-from wardwatch.observe import forks, later
+from wardwatch.observe import digests, forks, later
 from wardwatch.ui.render import page, report_json
 from wardwatch.ui.report import build
 from wardwatch.watch import private_folder
@@ -178,6 +182,46 @@ def test_two_processes_find_what_one_does(attacked: bool, monkeypatch: pytest.Mo
     refused = halves(monkeypatch, capture)
     assert told() == expected
     assert refused == [""]
+
+
+def test_a_file_that_changes_while_it_is_judged_is_audited_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who hashes comes to an end only then."""
+    path, judged = tmp_path / "a.pcap", tmp_path / "judged"
+    write_mix(path, 1, seed=2)
+    halves(monkeypatch, path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+    def late(name: str, between: Callable[[], None]) -> digest.Digest | None:
+        found = digest.digest_of(name)
+        while not judged.exists():
+            between()
+        with path.open("rb") as file:
+            same = found is not None and digest.Stamp.of(file.fileno()) == found.stamp
+        return found if same else None
+
+    asked, real = [], together.together
+
+    def changing(*given: Any) -> list[Any]:
+        asked.append(given)
+        if len(asked) == 2:  # the devices are made out
+            with path.open("r+b") as file:
+                file.truncate(path.stat().st_size - 1_000)
+            judged.touch()
+        return real(*given)
+
+    monkeypatch.setattr(digests, "digest_of", late)
+    monkeypatch.setattr(together, "together", changing)
+    begun = digests.Digests([str(path)])
+    found = wardwatch.audit([path], out=tmp_path / "out", digests=begun)
+    begun.close()
+    assert len(asked) == 4
+    (row,) = pq.read_table(tmp_path / "out/evidence/captures.parquet").to_pylist()
+    assert row["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    (listed,) = build(found).captures
+    assert (listed.sha256, listed.packets) == (row["sha256"], found.packets)
+    assert found.damaged
 
 
 @needs_shared

@@ -143,5 +143,6 @@ def whole_way(captures: list[Path], seed: int = 0, most: int = sys.maxsize, woun
                 finally:
                     path.unlink()
                 observer.finish()
+                observer.write_captures()
                 assert spool.accounted == observer.packets, capture.name
     return sent

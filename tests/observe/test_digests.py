@@ -94,7 +94,52 @@ def test_what_an_ended_process_did_not_hash_is_hashed_here(mix, tmp_path, begun,
     assert digests.of(str(mix), stamp(mix)) == sha256(mix)
 
 
-def test_it_ends_with_its_caller(mix, tmp_path):
+def until(true, seconds=60):
+    """Wait until it is; whether it came to be."""
+    end = time.monotonic() + seconds
+    while not true() and time.monotonic() < end:
+        time.sleep(0.005)
+    return true()
+
+
+def test_it_waits_while_others_read(mix, tmp_path, begun, monkeypatch):
+    log = tmp_path / "log"
+    log.touch()
+
+    def steps(path, between):
+        while not (tmp_path / "enough").exists():
+            between()
+            with log.open("ab") as file:
+                file.write(b".")
+        return digest_of(path, between)
+
+    monkeypatch.setattr(module, "digest_of", steps)
+    digests = begun([mix])
+    said = lambda: log.stat().st_size  # noqa: E731
+    assert until(said)
+    for _ in range(3):
+        digests.wait()
+
+        def rests():
+            before = said()
+            time.sleep(0.1)
+            return said() == before
+
+        assert until(rests)
+        before = said()
+        time.sleep(0.3)  # longer than it sleeps between two looks at its caller
+        assert said() == before
+        digests.go_on()
+        assert until(lambda before=before: said() > before)
+    digests.wait()
+    (tmp_path / "enough").touch()
+    assert digests.of(str(mix), stamp(mix)) == sha256(mix)
+    digests.wait()  # nobody is there any more
+    digests.go_on()
+
+
+@pytest.mark.parametrize("waiting", ["", ".wait()"])
+def test_it_ends_with_its_caller(waiting, mix, tmp_path):
     program = f"""
         import os, time
         from wardwatch.observe import digests
@@ -103,7 +148,9 @@ def test_it_ends_with_its_caller(mix, tmp_path):
                 time.sleep(0.01)
                 between()
         digests.digest_of = slow
-        print(digests.Digests(["{mix}"])._child, flush=True)
+        begun = digests.Digests(["{mix}"])
+        begun{waiting or "._child"}
+        print(begun._child, flush=True)
         os._exit(0)
     """
     told = subprocess.run(

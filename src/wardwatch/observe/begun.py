@@ -43,9 +43,9 @@ class Begun(Streams):
         self._fed = 0
         """Of the connections that another part read, those known here."""
         self._ends = np.zeros(0, np.int64)
-        """Of connections under way before, what tells their ends apart; others may share it."""
+        """Of connections under way before, what tells their ends apart, in order; others may share it."""
         self._ftp = np.zeros(0, np.int64)
-        """Pairs of hosts that had FTP under way: what it agrees upon those before us must read."""
+        """Pairs of hosts that had FTP under way, in order: what it agrees upon those before us must read."""
 
     def began(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """The conversations as their table has them, and which of them began here."""
@@ -62,9 +62,9 @@ class Begun(Streams):
     def refuses(self, began: Stored) -> str:
         """As of :class:`~wardwatch.observe.streams.Streams`."""
         for rows in began.pieces():
-            if np.isin(_ends(rows), self._ends).any():
+            if _among(_ends(rows), self._ends).any():
                 return "a connection followed one that was under way before us"
-            if np.isin(_pairs(rows), self._ftp).any():
+            if _among(_pairs(rows), self._ftp).any():
                 return "FTP that was under way before us may have agreed upon data"
         return super().refuses(began)
 
@@ -88,15 +88,17 @@ class Begun(Streams):
             old = (flags & (SYN | ACK | FIN | RST) != SYN) | (rows[:, k.ORIG_ISN] < 0)
             # What becomes of the next connection of the same ends is those before us to say too.
             ends, pairs = _ends(rows), _pairs(rows)
-            old |= np.isin(ends, self._ends)
-            old |= np.isin(ends, ends[old])
-            self._ftp = np.concatenate([self._ftp, pairs[old & _is_ftp(rows)]])
-            old |= np.isin(pairs, self._ftp)
-            self._ends = np.concatenate([self._ends, ends[old]])
-            if self._expects(rows[old]):
-                raise Refused("FTP data was picked up in the middle")
-            table.table[fresh[old], k.INTEREST] = k.IGNORE
-            table.table[fresh[old], k.SEAT] = k.THEIRS
+            old |= _among(ends, self._ends)
+            if old.any():
+                old |= _among(ends, np.sort(ends[old]))
+                self._ftp = _with(self._ftp, pairs[old & _is_ftp(rows)])
+            old |= _among(pairs, self._ftp)
+            if old.any():
+                self._ends = _with(self._ends, ends[old])
+                if self._expects(rows[old]):
+                    raise Refused("FTP data was picked up in the middle")
+                table.table[fresh[old], k.INTEREST] = k.IGNORE
+                table.table[fresh[old], k.SEAT] = k.THEIRS
             self._under_way[rows[:, k.NUMBER] >> 1] = old
         if len(self._ends):
             at = np.flatnonzero(table.row[: block.n] >= 0)
@@ -117,7 +119,7 @@ class Begun(Streams):
         if self._feed is not None and len(fresh):
             told = self._feed.numbers[self._fed : self._feed.done]
             self._fed = self._feed.done
-            fresh = fresh[~np.isin(table.table[fresh, k.NUMBER], told)]
+            fresh = fresh[~_among(table.table[fresh, k.NUMBER], np.sort(told))]
         return fresh
 
     def _fragment(self, block: PacketBlock, columns: PacketColumns, i: int, where: Where) -> None:
@@ -128,6 +130,19 @@ class Begun(Streams):
 
     def _written(self) -> None:
         """Nothing is written before those before us are known."""
+
+
+def _among(values: NDArray[np.int64], known: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which values are among those known, which are in order: ``isin`` puts all in order anew."""
+    if not len(known):
+        return np.zeros(len(values), np.bool_)
+    at = np.searchsorted(known, values)
+    return np.asarray(known[np.minimum(at, len(known) - 1)] == values)
+
+
+def _with(known: NDArray[np.int64], more: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Both, in order."""
+    return np.sort(np.concatenate([known, more])) if len(more) else known
 
 
 def _pairs(rows: NDArray[np.int64]) -> NDArray[np.int64]:
