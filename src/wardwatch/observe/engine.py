@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import Callable  # msgspec looks at the types of a struct's fields
 from contextlib import closing
 from functools import cache
 from pathlib import Path
@@ -19,7 +20,7 @@ from wardwatch.errors import CaptureError
 from wardwatch.observe.tables import Spool, Tables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from wardwatch.model.site import KnownSecret
     from wardwatch.observe.digests import Digests
