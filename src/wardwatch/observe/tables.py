@@ -314,12 +314,16 @@ class Spool:
         self._sealed.add(table)
 
     def _add_piece(self, table: str, piece: pa.Table) -> None:
+        """Append rows that another spool has made."""
+        import pyarrow as pa
+
         self._gather(table)
         self.counts[table] += len(piece)
         schema = self._schemas[table]
-        # What another spool has made needs no cast, which `pyarrow.compute` would be imported for
-        own = piece.schema.equals(schema, check_metadata=True)
-        self._hold(table, piece if own else piece.cast(schema))
+        if not piece.schema.equals(schema, check_metadata=True):
+            # Parquet adds to the metadata. A cast would have `pyarrow.compute` imported.
+            piece = pa.Table.from_arrays(piece.columns, schema=schema)
+        self._hold(table, piece)
 
     def _tables(self) -> Tables:
         if self._asked is None:
