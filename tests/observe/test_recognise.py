@@ -1,10 +1,14 @@
 """wardwatch.observe.recognise"""
 
+import random
+
 import pytest
 from tests import session_messages as said
 from tests.observe.talk import Talk
 
-from wardwatch.observe.follow import IGNORE, UNDECIDED
+from wardwatch.observe import recognise
+from wardwatch.observe.follow import IGNORE, UNDECIDED, Flow
+from wardwatch.observe.where import Where
 
 HELLO = said.record(22, said.handshake(1, said.client_hello()))
 
@@ -97,3 +101,49 @@ def test_undecided_bytes_are_bounded() -> None:
 def test_behind_a_hole_what_follows_may_still_be_recognised() -> None:
     talk = Talk(7777).opens().client(b"?").client(b"lost", lost=True).client(HELLO).server(b"")
     assert talk.sessions.services == {1: "ssl"}
+
+
+SAID = (
+    HELLO,
+    said.ssl2_client_hello(),
+    b"GET / HTTP/1.1\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\n\r\n",
+    b"\x0b" + said.HL7_MESSAGE,
+    said.HL7_MESSAGE,
+    said.associate(),
+    b"220 RTCS FTP Ready",
+    b"\xff\xfb\x01\xff\xfb\x03",
+    b"RTCS v2.96.00 Telnet server",
+    said.STATUS_LINE,
+    said.SOAP,
+    b"\xef\xbb\xbf" + said.SOAP,
+    b"SSH-2.0-dropbear\r\n",
+    b"* OK ready\r\n",
+)
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_bytes_passed_over_are_read_by_nobody(side: int) -> None:
+    chance = random.Random(7)
+    answer = b"USER x\r\n"
+    shared = Talk().sessions.shared
+    where = Where(1, 1, 1, "s", "", "", "10.0.0.2", 40_000, "10.0.0.9", 7_777)
+    passed = 0
+    for _ in range(6_000):
+        head = bytearray(chance.choice(SAID)[: chance.choice((1, 4, 11, 64, 500))])
+        for _ in range(chance.randrange(3)):
+            head[chance.randrange(min(len(head), 12))] = chance.randrange(256)
+        if chance.random() < 0.2:
+            head[:0] = chance.randbytes(chance.randrange(4))
+        if recognise._may_show(bytes(head), side):
+            continue
+        passed += 1
+        flow = Flow(1, shared, where, from_orig=True)
+        heads = (bytes(head), answer) if side == 0 else (answer, bytes(head))
+        assert [look(flow, heads, side) for look in recognise._LOOKS] == [None] * 9, heads
+    assert passed > 300
+
+
+def test_whatever_shows_itself_is_not_passed_over() -> None:
+    for head in SAID:
+        assert recognise._may_show(head, 1), head

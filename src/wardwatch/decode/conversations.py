@@ -243,8 +243,8 @@ class ConversationTable:
         """
         r = self._row(number, near)
         if r >= 0:
-            self.table[r, k.INTEREST] = interest
-            self.table[r, k.AGREES] = int(agrees)
+            self._one[r, k.INTEREST] = interest
+            self._one[r, k.AGREES] = int(agrees)
 
     def skip_until(self, number: int, from_orig: bool, seq: int, near: int = -1) -> None:
         """Select no segment of one direction that ends at or before sequence number ``seq``.
@@ -262,7 +262,7 @@ class ConversationTable:
         r = self._row(number, near)
         if r < 0:
             return -1, -1
-        return int(self.table[r, k.ORIG_ISN]), int(self.table[r, k.RESP_ISN])
+        return self._one[r, k.ORIG_ISN], self._one[r, k.RESP_ISN]
 
     @property
     def pending(self) -> int:
@@ -325,8 +325,8 @@ class ConversationTable:
 
     def _row(self, number: int, near: int = -1) -> int:
         """Row of a conversation, -1 where it left: numbers ascend by row."""
-        used = len(self)
-        if 0 <= near < used and self.table[near, k.NUMBER] == number:
+        used = int(self._counters[k.USED])
+        if 0 <= near < used and self._one[near, k.NUMBER] == number:
             return near
         r = bisect_left(self.table[:, k.NUMBER], number, 0, used)
         return r if r < used and self.table[r, k.NUMBER] == number else -1
@@ -343,7 +343,7 @@ class ConversationTable:
     def _mark(self, number: int, column: int, value: int, near: int = -1) -> None:
         r = self._row(number, near)
         if r >= 0:
-            self.table[r, column] = value
+            self._one[r, column] = value
 
     def _resize(self, size: int) -> None:
         table = lines(size, k.WIDTH)
@@ -354,6 +354,7 @@ class ConversationTable:
     def _set(self, table: NDArray[np.int64]) -> None:
         self.table = table
         self._wide = table.view(np.uint64)
+        self._one = memoryview(table)  # for one number at a time, thrice as fast as NumPy
 
     def _index(self) -> None:
         self._slots = np.zeros(1 << (2 * len(self.table) - 1).bit_length(), np.int64)

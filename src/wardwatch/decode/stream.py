@@ -223,8 +223,10 @@ class Stream(Generic[M]):
         """The other side acknowledges all before ``ack``: what is missing there was lost to us."""
         if self._base < 0:
             return []
-        place = self._place(ack)
-        if place <= self._acked or place - self.next > WINDOW:
+        at = self.next
+        ahead = (ack - self._base - at) & _MASK
+        place = at + (ahead - (1 << 32) if ahead & 0x80000000 else ahead)
+        if place <= self._acked or place - at > WINDOW:
             return []
         self._acked = place
         return self._settle(mark) if self._held else []
@@ -232,6 +234,11 @@ class Stream(Generic[M]):
     def skip_to(self, place: int) -> None:
         """Bytes before ``place`` are not wanted: they are counted, and do not come out."""
         self._skip_to = max(self._skip_to, place)
+
+    @property
+    def skips(self) -> bool:
+        """Whether bytes of it ever were not wanted."""
+        return self._skip_to > 0
 
     @property
     def wanted(self) -> int:

@@ -345,18 +345,21 @@ class Telnet(Follower):
     @property
     def buffered(self) -> int:
         """Bytes kept in memory."""
-        return len(self._line) + len(self._typed) + len(self._said) + sum(map(len, self._rest))
+        first, second = self._rest
+        kept = len(self._line) + len(self._typed) + len(self._said)
+        return kept + len(first) + len(second)
 
     def data(self, side: int, chunk: Chunk[Where]) -> None:
         """Read what came in order."""
         words = self._rest[side] + chunk.data
-        if b"\xff" in words:
+        if 255 in words:
             self.flow.shared.parser_calls += 1
             piece, anomalies = telnet.parse(words)
             self.flow.anomalies("telnet", anomalies, chunk.mark)
             words = piece.text if piece else b""
             self._rest[side] = piece.rest if piece else b""
-        words = words.replace(b"\0", b"")  # RFC 854: CR NUL is a bare CR
+        if 0 in words:
+            words = words.replace(b"\0", b"")  # RFC 854: CR NUL is a bare CR
         if not words:
             return
         if side == self._server:
@@ -387,7 +390,7 @@ class Telnet(Follower):
     def _server_says(self, words: bytes, where: Where) -> None:
         if self._attempt is not None:
             self._said += words[:MAX_OUTCOME]
-        *lines, last = words.split(b"\n")
+        *lines, last = words.split(b"\n") if 10 in words else (words,)
         if lines:
             if self._banners < MAX_BANNERS and not self._entered_secret:
                 for line in lines:
@@ -396,7 +399,7 @@ class Telnet(Follower):
                     self._line.clear()
             self._line.clear()  # behind the banners only the line without an end matters
         self._line += last[: MAX_LINE - len(self._line)]
-        asks = telnet.prompt(bytes(self._line[-160:]))
+        asks = telnet.prompt(bytes(self._line[-160:])) if telnet.may_ask(self._line) else ""
         if asks and asks != "command":
             self._banner(bytes(self._line), where)
         if self._attempt is not None:

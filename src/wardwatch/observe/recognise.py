@@ -69,9 +69,8 @@ class Undecided(Follower):
 
     def end(self) -> None:
         """Write what is still open."""
-        heads = bytes(self._heads[0]), bytes(self._heads[1])
-        if self._kept:
-            follower = self._greeting(heads)
+        if self._kept and self._spoke_first == 1:
+            follower = self._greeting((bytes(self._heads[0]), bytes(self._heads[1])))
             if follower is not None:
                 self._become(follower)
 
@@ -114,13 +113,24 @@ class Greeting(Follower):
 
 def recognise(flow: Flow, heads: Heads, spoke: int) -> Follower | None:
     """Who reads a conversation that began with these bytes of its two sides; ``None``: not yet."""
+    one, two = flow.ends
+    by_port = one.port in _PORTS or two.port in _PORTS
     for side in (spoke, 1 - spoke):
-        if heads[side]:
+        head = heads[side]
+        if head and (by_port or _may_show(head, side)):
             for look in _LOOKS:
                 found = look(flow, heads, side)
                 if found is not None:
                     return found
     return None
+
+
+def _may_show(head: bytes, side: int) -> bool:
+    """Whether bytes that are not at a port of theirs may show a protocol: most strange ones do not.
+
+    By their first octet, but for banners, which are lines, and telnet's, which may stand anywhere.
+    """
+    return head[0] in _FIRST or 10 in head or (side == 1 and b"RTCS" in head)
 
 
 def _hopeless(flow: Flow, heads: Heads, pieces: int) -> bool:
@@ -129,7 +139,7 @@ def _hopeless(flow: Flow, heads: Heads, pieces: int) -> bool:
         return True
     if size <= MAX_UNKNOWN and min(len(heads[0]), len(heads[1])) < ENOUGH:
         return False
-    ports = {flow.ends[0].port, flow.ends[1].port} & {FTP_PORT, TELNET_PORT, DNS_PORT}
+    ports = {flow.ends[0].port, flow.ends[1].port} & _PORTS
     return not (ports or medfusion.may_begin(heads[0]) or medfusion.may_begin(heads[1]))
 
 
@@ -211,6 +221,19 @@ def _words(flow: Flow, heads: Heads, side: int) -> Follower | None:
     return Greeting(flow, server, found) if found is not None else None
 
 
+_PORTS = frozenset((FTP_PORT, TELNET_PORT, DNS_PORT))
+_FIRST = frozenset(
+    (
+        *range(20, 25),  # records of TLS
+        *range(0x80, 0x100),  # hellos of SSL 2, telnet's IAC, a byte order mark
+        *(ord(method[0]) for method in (*http.METHODS, "HTTP/1.")),
+        *b"\x0bM",  # HL7, framed or bare
+        *(dicom.ASSOCIATE_RQ, dicom.ASSOCIATE_AC),
+        *b"2",  # an FTP greeting
+        *b"\r\n\t {<",  # device messages
+    )
+)
+"""First octets with which any protocol here shows itself, on whatever port."""
 _GREETING = re.compile(rb"220[ -]")
 _REPLY = re.compile(rb"[1-5]\d\d[ -]")
 _FTP_COMMAND = re.compile(rb"(?:USER|FEAT|AUTH (?:TLS|SSL|GSSAPI))\b", re.IGNORECASE)

@@ -172,10 +172,11 @@ class Sessions:
         flow.last = where
         self._flows.move_to_end(flow.number)
         flow.follower.data(side, chunk)
-        interest = flow.follower.interest
+        follower = flow.follower
+        interest = follower.interest
         if interest == IGNORE:
             self._finish(flow)
-        else:
+        elif stream.buffered + other.buffered + follower.buffered != flow.accounted:
             self._account(flow)
         return interest
 
@@ -190,9 +191,10 @@ class Sessions:
                 return
             self._over.discard(conversation)
         flow = self._open(conversation, where, True)
-        for stream, isn in zip(flow.streams, (orig, resp), strict=True):
-            if isn >= 0:
-                stream.begin(isn)
+        if orig >= 0:
+            flow.streams[0].begin(orig)
+        if resp >= 0:
+            flow.streams[1].begin(resp)
 
     def go_on_with(self, talk: Midway, first: Where, last: Where) -> None:
         """Follow a conversation that the kernel has followed so far, as if all had come here.
@@ -258,9 +260,10 @@ class Sessions:
 
     def _first_reader(self, flow: Flow) -> Follower:
         """FTP agreed upon its data connections beforehand; the others have to show themselves."""
-        for end in flow.ends:
-            if self.shared.expected.pop((end.ip, end.port), False) is None:
-                return DeviceStream(flow, "ftp-data")
+        if self.shared.expected:
+            for end in flow.ends:
+                if self.shared.expected.pop((end.ip, end.port), False) is None:
+                    return DeviceStream(flow, "ftp-data")
         return Undecided(flow)
 
     def _reopens(self, conversation: int, flow: Flow | None, from_orig: bool, seq: int) -> bool:
@@ -278,15 +281,17 @@ class Sessions:
                 flow.follower.gap(side, piece)
 
     def _finish(self, flow: Flow) -> None:
-        for side in (0, 1):
+        one, two = flow.streams
+        for side, stream in ((0, one), (1, two)):
             if flow.follower.interest != IGNORE:
-                self._hand_over(flow, side, flow.streams[side].finish(flow.last))
-                if flow.streams[side].ended and not flow.closed[side]:
+                pieces = stream.finish(flow.last)
+                if pieces:
+                    self._hand_over(flow, side, pieces)
+                if stream.ended and not flow.closed[side]:
                     flow.closed[side] = True
                     flow.follower.closed(side, flow.last)
         flow.follower.end()
         number = flow.number
-        one, two = flow.streams
         missed, overlaps = one.missed + two.missed, one.overlaps + two.overlaps
         retransmissions = one.retransmissions + two.retransmissions
         reordered = one.reordered + two.reordered

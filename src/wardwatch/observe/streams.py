@@ -90,6 +90,7 @@ class Streams(Side):
         asked = fragments_of(columns, block.n)
         any_asked = bool(asked.any())
         sessions, octets, row = self.sessions, block.arena.data, self._conversations.row
+        known = self._interest
 
         def read(told: Told, pieces: Sequence[Piece | Midway]) -> None:
             if pieces:
@@ -106,6 +107,7 @@ class Streams(Side):
             where = cited(names, told)
             if flow is not None:
                 side = 1 - told[young.FROM_ORIG]
+                before = known.get(number)
                 interest = sessions.go_on(
                     flow,
                     side,
@@ -117,7 +119,8 @@ class Streams(Side):
                     told[young.CLAIMED],
                 )
                 if interest >= 0:
-                    self._learn(number, flow, interest, side, near)
+                    if interest != before or flow.streams[side].skips:
+                        self._learn(number, flow, interest, side, near)
                     return
             self._segment(told, payload, where, near)
 
@@ -221,6 +224,9 @@ class Streams(Side):
 
         What is read does not depend on what was told at once. ``row``: that of the conversation.
         """
+        stream = None if flow is None else flow.streams[1 - told[young.FROM_ORIG]]
+        if stream is not None and told[young.LENGTH] and not stream.skips:
+            return True  # by far the most; nothing was said to the kernel since it told this
         interest = self._interest.get(told[young.CONVERSATION], UNDECIDED)
         if flow is None:
             return interest != IGNORE

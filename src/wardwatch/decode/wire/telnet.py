@@ -116,10 +116,18 @@ def _authentication(parameters: bytes, at: int, stop: int, anomalies: list[Anoma
         anomalies.append(Anomaly(AUTHENTICATION_SHORT, ByteSpan(at, stop), 2, max(body, 0)))
 
 
+def may_ask(line: bytes | bytearray) -> bool:
+    """Whether the text at the end of a server's output may be a prompt.
+
+    It is not by far the most often: an echo, or the middle of a line.
+    """
+    return len(line) > 0 and (line[-1] in _ENDS or 0x1B in line)
+
+
 def prompt(line: bytes) -> str:
     """What the text at the end of a server's output asks for: user, password, command or ""."""
-    if line[-1:] not in _ENDS and b"\x1b" not in line:
-        return ""  # by far the most: an echo, or the middle of a line
+    if not may_ask(line):
+        return ""
     shown = _ESCAPES.sub(b"", line).strip(b"\r\n\0")
     if not shown.endswith((b":", b"$", b"#", b"%", b">", b" ")):
         return ""  # how all below end
@@ -142,7 +150,7 @@ def welcomed(said: bytes) -> bool:
     return _LAST.search(said) is not None
 
 
-_ENDS = (b":", b"$", b"#", b"%", b">", b" ", b"\r", b"\n", b"\0")
+_ENDS = frozenset(b":$#%> \r\n\0")
 _ESCAPES = re.compile(rb"\x1b(?:\[[0-?]{0,16}[ -/]{0,4}[@-~]|\][^\x07]{0,64}\x07|[@-Z])")  # ECMA-48
 _PASSWORD = re.compile(rb"(?:password|passcode|passwd)[^:\n]{0,40}:[ ]{0,2}$", re.IGNORECASE)
 _USER = re.compile(rb"(?:login|user ?name|user|account)[ ]?:[ ]{0,2}$", re.IGNORECASE)
