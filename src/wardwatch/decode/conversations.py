@@ -354,7 +354,7 @@ class ConversationTable:
     def _set(self, table: NDArray[np.int64]) -> None:
         self.table = table
         self._wide = table.view(np.uint64)
-        self._one = memoryview(table)  # for one number at a time, thrice as fast as NumPy
+        self._one = table.data  # for one number at a time, thrice as fast as NumPy
 
     def _index(self) -> None:
         self._slots = np.zeros(1 << (2 * len(self.table) - 1).bit_length(), np.int64)
