@@ -159,13 +159,13 @@ def halves(monkeypatch: pytest.MonkeyPatch, path: Path) -> list[str]:
     monkeypatch.setattr(later, "cuts_of", lambda *_: [cut])
     monkeypatch.setattr(reader, "BLOCK_ROWS", 64)
     monkeypatch.setattr(forks, "is_worth_it", lambda _: True)
-    close = later.Later.close
+    close = later.Other.close
 
-    def closed(one: later.Later) -> None:
-        refused.append(one.refused)
-        close(one)
+    def closed(other: later.Other) -> None:
+        refused.extend(one.refused for one in other.laters)
+        close(other)
 
-    monkeypatch.setattr(later.Later, "close", closed)
+    monkeypatch.setattr(later.Other, "close", closed)
     return refused
 
 

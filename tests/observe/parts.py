@@ -78,11 +78,14 @@ def joined(parts, cuts, folder, dice):
 class Given:
     """Stands for a process: the part is there."""
 
-    def __init__(self, cut, part):
-        self.cut, self.part, self.refused = cut, part, ""
+    def __init__(self, cut, part, until=None):
+        self.cut, self.until, self.part, self.refused = cut, until, part, ""
 
     def join(self):
         return self.part
+
+    def forget(self):
+        """There are no files to go."""
 
 
 def put_together(path, key, laters):

@@ -208,8 +208,8 @@ def test_who_writes_meanwhile_has_all_read_and_hashed_again(where, mix, tmp_path
         path.write_bytes(whole[:-3_000])
     read, runs = Observer._read, []
 
-    def written(self, opened, tally, progress, between):
-        found = read(self, opened, tally, progress, between)
+    def written(self, opened, tally, progress, between, packets):
+        found = read(self, opened, tally, progress, between, packets)
         runs.append(self)
         if len(runs) == 1 and where != "before it was read":
             time.sleep(0.02)

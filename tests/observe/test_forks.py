@@ -33,9 +33,6 @@ def test_it_is_worth_it_for_long_plain_files_and_two_cores(tmp_path, monkeypatch
     monkeypatch.setattr(forks, "WORTH_BYTES", capture.stat().st_size + 1)
     assert not forks.is_worth_it([str(capture)])
     assert forks.is_worth_it([str(capture), str(capture), str(tmp_path / "absent")])
-    with monkeypatch.context() as patch:
-        patch.setattr(forks, "MOST_BYTES", 2 * capture.stat().st_size - 1)
-        assert not forks.is_worth_it([str(capture), str(capture)])
     packed = tmp_path / "a.gz"
     packed.write_bytes(gzip.compress(b"x"))
     assert not forks.is_worth_it([str(capture), str(capture), str(packed)])

@@ -42,18 +42,23 @@ class Cuts:
 
     def __init__(self, monkeypatch):
         self.at = None
+        self.by_turns = False
+        """Whether every second part is read by us, and the others by one process."""
         self.refused = []
         self.block_rows = lambda count: monkeypatch.setattr(reader, "BLOCK_ROWS", count)
-        monkeypatch.setattr(
-            later, "cuts_of", lambda *_: self.at if isinstance(self.at, list) else [self.at]
-        )
-        close = later.Later.close
+        monkeypatch.setattr(later, "shares_of", self._shares)
+        close = later.Other.close
 
-        def closed(one):
-            self.refused.append(one.refused)
-            close(one)
+        def closed(other):
+            self.refused += [one.refused for one in other.laters]
+            close(other)
 
-        monkeypatch.setattr(later.Later, "close", closed)
+        monkeypatch.setattr(later.Other, "close", closed)
+
+    def _shares(self, *_):
+        cuts = self.at if isinstance(self.at, list) else [self.at]
+        parts = [*itertools.pairwise((*cuts, None))]
+        return [parts[::2]] if self.by_turns else [[part] for part in parts]
 
 
 @pytest.fixture
@@ -70,8 +75,13 @@ class Told:
     """A pipe both ends of which are here."""
 
     def __init__(self):
-        said = []
-        self.send, self.recv, self.close = said.append, said.pop, bool
+        self._said = []
+        self.send, self.close = self._said.append, bool
+
+    def recv(self):
+        if not self._said:
+            raise EOFError
+        return self._said.pop(0)
 
 
 class Hashed(digests.Digests):
@@ -142,6 +152,74 @@ def test_several_processes_at_once(seed, tmp_path, cuts) -> None:
         at = [later.Cut(1, end) for end in sorted(dice.sample(places[:-1], count))]
         same([path], tmp_path / "key", cuts, [at])
     assert sum(not why for why in cuts.refused) > len(cuts.refused) * 0.6
+
+
+@pytest.mark.usefixtures("at_once", "here")
+@pytest.mark.parametrize("block", [1, 5])
+@pytest.mark.parametrize("seed", range(3))
+def test_any_turns_of_two_processes(seed, block, tmp_path, cuts) -> None:
+    """A part of ours, one of the other's, one of ours …, of any lengths, with refused ones between."""
+    cuts.block_rows(block)
+    cuts.by_turns = True
+    path = write(tmp_path / "a.pcap", many(seed, 40, disturbed=0.4, largest=(1460, 400, 60)))
+    dice, places = random.Random(seed), ends_of(path)
+    for count in (2, 3, 6, 11, 20):
+        at = [later.Cut(1, end) for end in sorted(dice.sample(places[:-1], count))]
+        same([path], tmp_path / "key", cuts, [at])
+    assert sum(not why for why in cuts.refused) > len(cuts.refused) * 0.6
+
+
+@pytest.mark.usefixtures("at_once")
+def test_turns_leave_no_row_out_on_disk_and_in_memory(tmp_path, cuts, monkeypatch) -> None:
+    cuts.block_rows(50)
+    cuts.by_turns = True
+    path = tmp_path / "mix.pcap"
+    write_mix(path, 1, seed=5)
+    size = path.stat().st_size
+    at = [later.Cut(1, size * turn // 12) for turn in range(1, 12)]
+    found, _ = same([path], tmp_path / "key", cuts, [at])
+    assert all(found[name] for name in ("conversations", "tls", "dns", "arp"))
+    monkeypatch.setattr(tables, "FLUSH_ROWS", 20)
+    monkeypatch.setattr(tables, "GATHER_ROWS", 5)
+    assert same([path], tmp_path / "key", cuts, [at])[0] == found
+    assert cuts.refused == [""] * 12
+
+
+@pytest.mark.usefixtures("at_once", "here")
+@needs_shared
+def test_turns_through_shared_captures(tmp_path, cuts) -> None:
+    cuts.block_rows(1)
+    cuts.by_turns = True
+    known = (".pcap", ".pcapng", ".cap")
+    paths = sorted(p for p in CAPTURES.rglob("*") if p.suffix in known and p.is_file())
+    dice = random.Random(4)
+    for path in dice.sample(paths, 40):
+        places = [later.Cut(1, end) for end in ends_of(path)]
+        if 8 < len(places) < 2_000:
+            same([path], tmp_path / "key", cuts, [sorted(dice.sample(places[:-1], 7))])
+    assert sum(not why for why in cuts.refused) > 0.8 * len(cuts.refused) > 50
+
+
+@pytest.mark.usefixtures("at_once", "here")
+def test_turns_through_several_captures(tmp_path, cuts) -> None:
+    frames = many(5, 120, disturbed=0.6, largest=(1460, 400, 60))
+    third = len(frames) // 3
+    paths = [write(tmp_path / f"{n}.pcap", frames[n * third : (n + 1) * third]) for n in range(3)]
+    none = tmp_path / "none.pcap"
+    none.write_bytes(b"%PDF-1.7 no capture")
+    paths.insert(1, none)
+    cuts.block_rows(10)
+    cuts.by_turns = True
+    places = [
+        later.Cut(number, end)
+        for number, path in enumerate(paths, 1)
+        for end in (ends_of(path)[:-1:9] if path != none else [5, 9, 12])
+    ]
+    dice = random.Random(1)
+    for count in (2, 3, 6, 11):
+        for _ in range(4):
+            same(paths, tmp_path / "key", cuts, [sorted(dice.sample(places, count))])
+    assert sum(not why for why in cuts.refused) > len(cuts.refused) * 0.5
 
 
 @pytest.mark.usefixtures("at_once")
@@ -261,8 +339,9 @@ def test_who_is_lost_is_done_without(mix, half, tmp_path, monkeypatch) -> None:
     inner, ended = later.Later.join, []
 
     def end_it(self):
-        os.kill(self._child, signal.SIGKILL)
-        ended.append(self._child)
+        child = self._other._child
+        os.kill(child, signal.SIGKILL)
+        ended.append(child)
         return inner(self)
 
     monkeypatch.setattr(later.Later, "join", end_it)
@@ -270,6 +349,29 @@ def test_who_is_lost_is_done_without(mix, half, tmp_path, monkeypatch) -> None:
     assert half.refused == ["it was ended from outside"]
     with pytest.raises(ChildProcessError):
         os.waitpid(ended[0], os.WNOHANG)
+
+
+def test_who_is_lost_between_two_turns_is_done_without(mix, cuts, tmp_path, monkeypatch) -> None:
+    expected = rows([mix], tmp_path / "key", processes=1)
+    size = mix.stat().st_size
+    cuts.by_turns = True
+    cuts.at = [later.Cut(1, size * turn // 6) for turn in range(1, 6)]
+    inner, part = later.Later.join, later.Reader.part
+    read = []
+
+    def pause(one):
+        read.append(one)
+        return part(one) if len(read) == 1 else signal.pause()
+
+    def end_it(self):
+        if self is not self._other.laters[0]:
+            os.kill(self._other._child, signal.SIGKILL)
+        return inner(self)
+
+    monkeypatch.setattr(later.Reader, "part", pause)
+    monkeypatch.setattr(later.Later, "join", end_it)
+    assert rows([mix], tmp_path / "key", processes=2) == expected
+    assert cuts.refused == ["", *["it was ended from outside"] * 2]
 
 
 def test_what_goes_wrong_there_is_met_here(mix, half, tmp_path, monkeypatch) -> None:
@@ -290,7 +392,7 @@ def test_a_file_that_grows_meanwhile_is_read_by_one(tmp_path, cuts, monkeypatch)
     inner, grown = engine.closing, []
 
     def grow(other):
-        if isinstance(other, later.Later):
+        if isinstance(other, later.Other):
             assert other._pipe.poll(60)  # it has read what there is
             path.write_bytes(whole)
             grown.append(other)
@@ -327,6 +429,29 @@ def test_the_cut_leaves_room_before_it(mix, tmp_path, monkeypatch) -> None:
         (1, size // 10),
     ]
     assert later.cuts_of([(n, str(mix)) for n in (1, 2, 3)])[0][0] == 2
+
+
+@pytest.mark.parametrize("processes", [2, 3])
+def test_long_captures_are_read_by_turns(processes, mix, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(later, "WARM_BYTES", 0)
+    size = mix.stat().st_size
+    files = [(1, str(mix)), (2, str(mix))]
+    assert [len(parts) for parts in later.shares_of(files, processes)] == [1] * (processes - 1)
+    monkeypatch.setattr(later, "AT_ONCE_BYTES", 2 * size - 1)
+    monkeypatch.setattr(later, "TURN_BYTES", size // 2 + 1)
+    shares = later.shares_of(files, processes)
+    assert [len(parts) for parts in shares] == [4] * (processes - 1)
+    parts = sorted(part for share in shares for part in share)
+    assert len(set(parts)) == len(parts)
+    # Between the last of a turn and the first of the next one stands a part of ours.
+    ours = [(at, n) for (_, at), (n, _) in itertools.pairwise(parts) if at != n]
+    assert len(ours) == 3
+    lengths = [
+        (n.capture - at.capture) * size + n.offset - at.offset
+        for at, n in [(later.Cut(1, 0), parts[0][0]), *ours, *parts[:-1]]
+    ]
+    assert max(lengths) - min(lengths) <= 1
+    assert parts[-1][1] is None
 
 
 @pytest.mark.parametrize("processes", [3, 4, 9])

@@ -170,7 +170,7 @@ def taken(block, columns, *borders, part=False):
     vantage = Vantage(Rows(), part=part)
     if part:
         since = max(0, borders[0] - duplicates.RECENT_ROWS)
-        vantage._recent[2][0] = since  # so that places in the ring agree
+        vantage.recent[2][0] = since  # so that places in the ring agree
         vantage.warm(*piece(block, columns, since, borders[0]))
     read_on(vantage, block, columns, *borders)
     return vantage

@@ -28,10 +28,11 @@ MAX_DAMAGE = 100
 
 
 class CaptureReader:
-    """Iterate once for the :class:`PacketBlock` values of a capture; then ask for :attr:`result`.
+    """Iterate for the :class:`PacketBlock` values of a capture, each once; then ask for :attr:`result`.
 
-    A block and its arrays are good until the next is asked for. Damage ends the iteration, and
-    is no exception: everything before it has been given, and :attr:`result` tells.
+    A block and its arrays are good until the next is asked for. Who stops and iterates again goes
+    on where it was. Damage ends the iteration, and is no exception: everything before it has been
+    given, and :attr:`result` tells.
     """
 
     def __init__(self, window: Window, name: str, number: int) -> None:
@@ -51,14 +52,17 @@ class CaptureReader:
         self._comments: list[str] = []
         self._damage: list[Damage] = []
         self._result: CaptureFile | None = None
+        self._given: Iterator[PacketBlock] | None = None
 
     def lend(self, blocks: int) -> None:
         """Let ``blocks`` blocks be in other hands at once: their arrays are used in turn.
 
-        To be called before the first is asked for.
+        To be called before the first is asked for, or with no more than at first.
         """
-        self._rows += [tuple(a.copy() for a in self._arrays()) for _ in range(blocks - 1)]
-        self._window.lend(blocks)
+        more = blocks - len(self._rows)
+        if more > 0:
+            self._rows += [tuple(a.copy() for a in self._arrays()) for _ in range(more)]
+            self._window.lend(blocks)
 
     def hash_aside(self, aside: Executor) -> None:
         """Hash the file in another thread."""
@@ -99,6 +103,13 @@ class CaptureReader:
     # The reader's own.
 
     def __iter__(self) -> Iterator[PacketBlock]:
+        if self.is_read:
+            return iter(())
+        if self._given is None:
+            self._given = self._all()
+        return self._given
+
+    def _all(self) -> Iterator[PacketBlock]:
         yield from self._blocks()
         source = self._window.source
         if source.damage:
@@ -138,6 +149,7 @@ class CaptureReader:
 
     def close(self) -> None:
         """Give the file back, also before the end."""
+        self._given = None
         self._window.source.stored.close()
 
     def __enter__(self) -> Self:

@@ -124,6 +124,12 @@ class PacketColumns(msgspec.Struct, dict=True):
         columns.carrier = np.zeros((size, CARRIER_WIDTH), np.int64)
         return columns
 
+    def for_size(self, size: int) -> PacketColumns:
+        """These where they have room for ``size`` packets; else others, seldom made anew."""
+        if len(self.kind) >= size:
+            return self
+        return self.of_size(1 << (size - 1).bit_length())
+
     @cached_property
     def arrays(self) -> Arrays:
         """All arrays as a named tuple, which is what kernels can take; always the same ones."""

@@ -54,6 +54,7 @@ def decoded(
     *,
     threads: int = 0,
     between: tuple[int, int] = EVERYTHING,
+    columns: PacketColumns | None = None,
 ) -> Generator[Decoded]:
     """Every block of a capture with its columns, which are good until the next is asked for.
 
@@ -63,28 +64,39 @@ def decoded(
     for Python's lock, and the block has left its core's cache when it is understood.
 
     Blocks are passed over up to the first that ends at or behind the first octet of ``between``,
-    it too, and behind the first that ends at or behind the second.
+    it too; and the iteration ends behind the first that ends at or behind the second. Another one
+    goes on there, with the ``columns`` of this one if it is given them.
     """
     if threads == 0:
         _, total = reader.progress
         threads = 1 if 0 <= total < WORTH_BYTES else min(cores(), 3)
     if threads == 1 or (threads == 2 and not reader.is_hashed):
-        return _here(reader, events, between)
-    return (_beside if threads == 2 else _ahead)(reader, events, between)
+        return _here(reader, events, between, columns)
+    if threads == 2:
+        return _beside(reader, events, between)
+    return _ahead(reader, events, between)
 
 
 def _here(
-    reader: CaptureReader, events: headers.Events, between: tuple[int, int]
+    reader: CaptureReader,
+    events: headers.Events,
+    between: tuple[int, int],
+    columns: PacketColumns | None = None,
 ) -> Generator[Decoded]:
-    columns = PacketColumns.of_size(0)
+    columns = columns or PacketColumns.of_size(0)
     begin, end = between
-    at = -1
-    for block in reader:
-        passed = not begin <= at < end
+    at = _end_of(reader)
+    while at < end and (block := next(iter(reader), None)) is not None:
+        passed = at < begin
         at = reader.offset
         if not passed:
             columns = _decode(block, columns, events)
         yield Decoded(block, columns, reader.interfaces, reader.progress[0], passed)
+
+
+def _end_of(reader: CaptureReader) -> int:
+    """Where the last block ends; -1 before the first."""
+    return reader.offset if reader.packets else -1
 
 
 def _beside(
@@ -98,8 +110,7 @@ def _beside(
 
 
 def _decode(block: PacketBlock, columns: PacketColumns, events: headers.Events) -> PacketColumns:
-    if len(columns.kind) < block.n:
-        columns = PacketColumns.of_size(block.n)
+    columns = columns.for_size(block.n)
     headers.decode_block(block, columns, events)
     return columns
 
@@ -115,15 +126,15 @@ def _ahead(
     def work() -> None:
         columns = [PacketColumns.of_size(0)] * (OUTSTANDING + 1)
         begin, end = between
-        at = -1
+        at = _end_of(reader)
         try:
             blocks = iter(reader)
             while True:
                 room.acquire()
-                block = None if stopped else next(blocks, None)
+                block = None if stopped or at >= end else next(blocks, None)
                 if block is None:
                     return
-                passed = not begin <= at < end
+                passed = at < begin
                 at = reader.offset
                 own = columns.pop(0)
                 columns.append(own if passed else _decode(block, own, events))

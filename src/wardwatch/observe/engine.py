@@ -142,15 +142,16 @@ def observe(
     if processes > 1 or (processes == 0 and threads != 1 and is_worth_it(names)):
         with contextlib.suppress(Lost), contextlib.ExitStack() as stack:
             hashed = digests or stack.enter_context(closing(Digests(names)))
-            laters = []
-            cuts = other.cuts_of(files, processes or 2)
-            for cut, until in zip(cuts, (*cuts[1:], None), strict=True):
-                later = other.Later(
-                    files, given, cut, until, idle_s=idle_s, lasting=folder is not None
+            laters: list[other.Later] = []
+            for parts in other.shares_of(files, processes or 2):
+                reading = other.Other(
+                    files, given, parts, idle_s=idle_s, lasting=folder is not None
                 )
-                laters.append(stack.enter_context(closing(later)))
+                laters += stack.enter_context(closing(reading)).laters
+            order = [number for number, _ in files]
+            laters.sort(key=lambda one: (order.index(one.cut.capture), one.cut.offset))
             octets = sum(map(other.size_of, names))
-            if cores() <= len(cuts) + 1 and octets <= MOST_HELD:
+            if cores() <= (processes or 2) and octets <= MOST_HELD:
                 hashed.wait()
             stack.enter_context(at_rest())
             # Behind the fork: what a thread has locked stays locked in the copy.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import gc
 import os
 import stat
@@ -18,8 +20,11 @@ if TYPE_CHECKING:
 WORTH_BYTES = 48 << 20
 """Stored octets of all files from which on it pays: the process costs some 0.1 s to begin."""
 
-MOST_BYTES = 5 << 30
-"""Beyond so many, two processes together would need more than 500 MB: 540 for 10 GB of the mix."""
+LARGE_BYTES = 1 << 20
+"""More than what comes and goes with every block, less than a table of stations."""
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+"""Of ``mallopt`` (malloc.h of the GNU C library)."""
 
 _PACKED = (b"\x1f\x8b", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
 """First octets of gzip, xz and zstd: to unpack twice costs more than is won."""
@@ -42,6 +47,28 @@ def forked() -> int:
     return child
 
 
+def large_apart() -> None:
+    """Have large arrays from the system each time, and give them back, where that can be had (glibc).
+
+    A table of zeros is then no memory but for the rows in use. By itself glibc takes such pieces
+    out of what was freed before, once it has met one, and writes the zeros.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        library = ctypes.CDLL(None)
+        library.mallopt(M_MMAP_THRESHOLD, LARGE_BYTES)
+        library.mallopt(M_TRIM_THRESHOLD, 2 * LARGE_BYTES)
+
+
+def give_back() -> None:
+    """Give the memory that was freed back to the system, where it knows how (glibc).
+
+    Freed pieces between pieces in use are kept else, to be used again: of a process that reads
+    part after part they are half of its memory.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def cores() -> int:
     """Cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
@@ -52,8 +79,8 @@ def cores() -> int:
 def is_worth_it(paths: Sequence[str]) -> bool:
     """Whether two processes should share these files.
 
-    There must be a second core and ``fork``, and enough to read, not too much, in files that are
-    not packed; a pipe cannot be read twice.
+    There must be a second core and ``fork``, and enough to read, in files that are not packed; a
+    pipe cannot be read twice.
     """
     if not sys.platform.startswith("linux") or cores() < 2:
         return False
@@ -71,4 +98,4 @@ def is_worth_it(paths: Sequence[str]) -> bool:
         except (OSError, ValueError):
             continue  # whoever reads it will say what is wrong
         total += status.st_size
-    return WORTH_BYTES <= total <= MOST_BYTES
+    return total >= WORTH_BYTES

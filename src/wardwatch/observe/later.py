@@ -14,8 +14,10 @@ one process would have written it. Where that cannot be told to be so, it says w
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import pickle
+import shutil
 import signal
 from multiprocessing import Pipe
 from pathlib import Path
@@ -31,24 +33,31 @@ from wardwatch.decode.kernels.duplicates import RECENT_ROWS
 from wardwatch.errors import CaptureError
 from wardwatch.observe.ahead import ENDLESS
 from wardwatch.observe.begun import Begun
-from wardwatch.observe.forks import Lost, forked
+from wardwatch.observe.forks import Lost, forked, give_back, large_apart
 from wardwatch.observe.part import OfFile, Part, Refused, Stored
+from wardwatch.observe.segments import Aliases
 from wardwatch.observe.sides import Sides
 from wardwatch.observe.tables import Spool, Temporary
 from wardwatch.observe.tally import Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from multiprocessing.connection import Connection
 
+    from wardwatch.capture.reader import CaptureReader
     from wardwatch.model.block import PacketBlock
     from wardwatch.observe.secrets import Secrets
+    from wardwatch.observe.vantage import Recent
 
 PART = "part"
 """The file in which the other process leaves what it found: written as it goes, it is never twice
 in memory."""
 MOST_FRAGMENTED = 1 << 16
 """Datagrams in fragments that are remembered."""
+AT_ONCE_BYTES = 4 << 30
+"""Up to so many octets of all files each process reads one part of them."""
+TURN_BYTES = 1 << 30
+"""Of more, so many are shared at a time."""
 WARM_BYTES = 24 << 20
 """Read before the cut, for the last frames that a copy may be one of."""
 
@@ -64,18 +73,72 @@ class Cut(NamedTuple):
     offset: int
 
 
+Between = tuple[Cut, Cut | None]
+"""Where a part begins, and where it ends; ``None``: with the files."""
+
+
+class Walk:
+    """A way through captures, on which nothing is read twice: who takes a part goes on from the last."""
+
+    def __init__(self) -> None:
+        self.at = -1
+        """Where the last block ends; -1 before the first of a capture."""
+        self.seen = 0
+        """Frames of the capture up to there that :attr:`recent` knows without a gap."""
+        self.recent: Recent | None = None
+        """The last frames that were looked at, ``None`` of a capture just begun."""
+        self.aliases = Aliases()
+        """Which interfaces count as one, as far as they were met."""
+        self.columns = PacketColumns.of_size(0)
+        """Those of one block after the other."""
+        self._reader: CaptureReader | None = None
+
+    def open(self, number: int, path: str) -> CaptureReader:
+        """A capture, from its beginning or from where we are in it."""
+        if self._reader is None or self._reader.number != number:
+            self.close()
+            self._reader = open_capture(path, number)
+            self._reader.hash_not()
+            self.at, self.seen, self.recent = -1, 0, None
+        return self._reader
+
+    def next(self) -> PacketBlock | None:
+        """The next block; ``None``: there is none."""
+        assert self._reader is not None
+        block = next(iter(self._reader), None)
+        if block is not None:
+            self.at = self._reader.offset
+            self.seen += block.n
+        return block
+
+    def close(self) -> None:
+        """Give the capture back."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+
 class Reader:
     """Reads a part: what stands behind one cut, up to another."""
 
     def __init__(
-        self, cut: Cut, spools: tuple[Spool, Spool], secrets: Secrets, until: Cut | None = None
+        self,
+        cut: Cut,
+        spools: tuple[Spool, Spool],
+        secrets: Secrets,
+        until: Cut | None = None,
+        walk: Walk | None = None,
     ) -> None:
-        """``spools`` take the rows without TCP and those of TCP; ``until`` unsaid is the end."""
+        """``spools`` take the rows without TCP and those of TCP; ``until`` unsaid is the end.
+
+        ``walk``: that of who read a part before ours, and goes on behind it.
+        """
         self.files: dict[int, OfFile] = {}
+        self._walk = walk or Walk()
+        self._goes_on = walk is not None
         self.sides = Sides(spools, (secrets, secrets.beside()), part=True)
         self._cut = cut
         self._until = until
-        self._columns = PacketColumns.of_size(0)
         self._before = 0
         self._met = self._over = False
         """Whether the files that are cut have been given; their numbers need not be in their order."""
@@ -91,40 +154,49 @@ class Reader:
         if self._until and number == self._until.capture:
             self._over = True
         tally, events = Tally(), headers.Events()
+        walk, vantage = self._walk, self.sides.vantage
         try:
-            reader = open_capture(path, number)
+            reader = walk.open(number, path)
         except CaptureError:
             return  # the caller meets it too, and tells
-        vantage = self.sides.vantage
         end = self._until.offset if self._until and self._over else ENDLESS
-        with reader:
-            reader.hash_not()
-            warm = packets = 0
-            at = -1
-            for block in reader:
-                if at >= end:
-                    break
-                at, packets = reader.offset, reader.packets
-                if not behind:
-                    vantage.places.aliases.of_block(block, reader.interfaces)
-                    behind = reader.offset >= self._cut.offset
-                    if reader.offset >= self._cut.offset - WARM_BYTES or behind:
-                        self._decode(block, headers.Events())
-                        vantage.warm(block, self._columns)
-                        warm += block.n
-                    self._before = reader.packets
-                    continue
-                self._decode(block, events)
+        try:
+            if not behind:
+                self._pass_over(reader)
+            while walk.at < end and (block := walk.next()) is not None:
+                columns = self._decode(block, events)
+                self.sides.take(block, columns, reader.interfaces, tally)
                 if len(self.sides.reassembly.fragments.met or ()) > MOST_FRAGMENTED:
                     raise Refused("too many datagrams came in fragments")
-                self.sides.take(block, self._columns, reader.interfaces, tally)
-            if number == self._cut.capture and warm < min(RECENT_ROWS, self._before):
-                # A copy may be one of a frame that we have not looked at.
-                raise Refused("the packets before the cut are too long")
-            reassembly = self.sides.reassembly
-            inside, reassembly.events = reassembly.events, headers.Events()
-            whole = reader.result if reader.is_read else None
-        self.files[number] = OfFile(packets, whole, reader.stamp, tally, events, inside)
+        finally:
+            walk.aliases, walk.recent = vantage.places.aliases, vantage.recent
+            if not self._goes_on:
+                walk.close()
+        reassembly = self.sides.reassembly
+        inside, reassembly.events = reassembly.events, headers.Events()
+        whole = reader.result if reader.is_read else None
+        self.files[number] = OfFile(reader.packets, whole, reader.stamp, tally, events, inside)
+
+    def _pass_over(self, reader: CaptureReader) -> None:
+        """Pass over what stands before our cut, and look at the last frames of it."""
+        walk, vantage = self._walk, self.sides.vantage
+        vantage.places.aliases.absorb(walk.aliases)
+        cut = self._cut.offset
+        while walk.at < cut and (block := walk.next()) is not None:
+            vantage.places.aliases.of_block(block, reader.interfaces)
+            if walk.at < min(cut, cut - WARM_BYTES):
+                walk.seen, walk.recent = 0, None
+                continue
+            if walk.recent is not None:
+                vantage.go_on(walk.recent)
+                walk.recent = None
+            vantage.warm(block, self._decode(block, headers.Events()))
+        if walk.recent is not None:
+            vantage.go_on(walk.recent)
+        self._before = reader.packets
+        if walk.seen < min(RECENT_ROWS, self._before):
+            # A copy may be one of a frame that we have not looked at.
+            raise Refused("the packets before the cut are too long")
 
     def begin(self, part: Part) -> None:
         """Be who has read a part, instead of :meth:`read`."""
@@ -200,10 +272,10 @@ class Reader:
             on_disk=(_written(spools[0]), _written(spools[1])),
         )
 
-    def _decode(self, block: PacketBlock, events: headers.Events) -> None:
-        if len(self._columns.kind) < block.n:
-            self._columns = PacketColumns.of_size(block.n)
-        headers.decode_block(block, self._columns, events)
+    def _decode(self, block: PacketBlock, events: headers.Events) -> PacketColumns:
+        columns = self._walk.columns = self._walk.columns.for_size(block.n)
+        headers.decode_block(block, columns, events)
+        return columns
 
 
 def _written(spool: Spool) -> dict[str, Path]:
@@ -223,15 +295,31 @@ def cuts_of(files: Sequence[tuple[int, str]], processes: int = 2) -> list[Cut]:
 
     Who reads a part passes over all that stands before it, so that later ones are shorter. The octets of a cut file before its cut hold the last frames that a copy may be one of.
     """
+    left = [(1 - PASSING) ** turn for turn in range(1, processes + 1)]
+    return _cuts_at([(1 - one) / (1 - left[-1]) for one in left[:-1]], files)
+
+
+def _cuts_at(shares: Iterable[float], files: Sequence[tuple[int, str]]) -> list[Cut]:
+    """Cuts behind these shares of all octets, each once."""
     sizes = [(number, size_of(path)) for number, path in files]
     total = sum(size for _, size in sizes)
-    cuts: list[Cut] = []
-    left = [(1 - PASSING) ** turn for turn in range(processes + 1)]
-    for turn in range(1, processes):
-        cut = _cut_at(int(total * (1 - left[turn]) / (1 - left[processes])), sizes)
-        if cut not in cuts:
-            cuts.append(cut)
-    return cuts
+    return list(dict.fromkeys(_cut_at(int(total * share), sizes) for share in shares))
+
+
+def shares_of(files: Sequence[tuple[int, str]], processes: int = 2) -> list[list[Between]]:
+    """What each process beside ours reads of files, given as number and path in their order.
+
+    Long ones are shared by turns, each of which has a part for every process, ours first: no
+    process ever holds more than it found in one.
+    """
+    total = sum(size_of(path) for _, path in files)
+    if total <= AT_ONCE_BYTES:
+        cuts = cuts_of(files, processes)
+    else:
+        count = -(-total // TURN_BYTES) * processes
+        cuts = _cuts_at((part / count for part in range(1, count)), files)
+    parts = [*zip(cuts, (*cuts[1:], None), strict=True)]
+    return [parts[first::processes] for first in range(processes - 1)]
 
 
 def _cut_at(left: int, sizes: Sequence[tuple[int, int]]) -> Cut:
@@ -251,48 +339,74 @@ def size_of(path: str) -> int:
 
 
 class Later:
+    """A part that another process reads."""
+
+    def __init__(self, other: Other, turn: int, between: Between) -> None:
+        self.cut, self.until = between
+        self.refused = ""
+        """Why what was found was not taken over."""
+        self._other = other
+        self._turn = turn
+
+    def join(self) -> Part | None:
+        """Wait until it is read ⇒ what was found; ``None`` where that was refused or lost."""
+        self.refused = self._other.told(self._turn)
+        if self.refused:
+            return None
+        with (self._other.folder(self._turn) / PART).open("rb") as file:
+            part: Part = pickle.load(file)  # noqa: S301 - ours, in a folder that is nobody else's
+        return part
+
+    def forget(self) -> None:
+        """Nothing more is wanted of what was found: its files go."""
+        shutil.rmtree(self._other.folder(self._turn), ignore_errors=True)
+
+
+class Other:
     """Another process, from its beginning to its end; to be closed."""
 
     def __init__(
         self,
         files: Sequence[tuple[int, str]],
         secrets: Secrets,
-        cut: Cut,
-        until: Cut | None = None,
+        parts: Sequence[Between],
         *,
         idle_s: float = 0.0,
         lasting: bool,
     ) -> None:
-        """Begin to read ``files``, given as number and path in their order, behind a cut.
+        """Begin to read ``parts`` of ``files``, given as number and path in their order.
 
-        Up to another, or to their end. ``idle_s`` ends a conversation after so many seconds of
-        silence: then no part is taken over. ``lasting`` is as of a
-        :class:`~wardwatch.observe.tables.Spool`.
+        The parts are read one after the other, without waiting until one is taken over.
+        ``idle_s`` ends a conversation after so many seconds of silence: then none is.
+        ``lasting`` is as of a :class:`~wardwatch.observe.tables.Spool`.
         """
-        self.cut = cut
-        self.refused = ""
-        """Why what it found was not taken over."""
-        self.scratch = Temporary()
+        if len(parts) > 1:
+            large_apart()  # of both processes
+        self.laters = [Later(self, turn, between) for turn, between in enumerate(parts)]
+        self._told: dict[int, str] = {}
+        self._scratch = Temporary()
         self._pipe, theirs = Pipe(duplex=False)
         self._child = forked()
         if not self._child:
             self._pipe.close()
             why = "conversations end by silence" if idle_s else ""
-            between = cut, until
-            _work(theirs, files, between, secrets.beside(), self.scratch.path, lasting, why)
+            folders = [(between, self.folder(turn)) for turn, between in enumerate(parts)]
+            _work(theirs, files, folders, secrets, lasting, why)
         theirs.close()
 
-    def join(self) -> Part | None:
-        """Wait for its end ⇒ what it found; ``None`` where it refused or was lost."""
-        try:
-            self.refused = self._pipe.recv()
-        except (EOFError, OSError):
-            self.refused = "it was ended from outside"
-        if self.refused:
-            return None
-        with (self.scratch.path / PART).open("rb") as file:
-            part: Part = pickle.load(file)  # noqa: S301 - ours, in a folder that is nobody else's
-        return part
+    def told(self, turn: int) -> str:
+        """Wait until it has read a part ⇒ why it was refused, "" it was not."""
+        while turn not in self._told:
+            try:
+                number, why = self._pipe.recv()
+            except (EOFError, OSError):
+                number, why = turn, "it was ended from outside"
+            self._told[number] = why
+        return self._told[turn]
+
+    def folder(self, turn: int) -> Path:
+        """Where it leaves what it found in a part."""
+        return self._scratch.path / str(turn)
 
     def close(self) -> None:
         """End it, wherever it is."""
@@ -307,32 +421,47 @@ class Later:
 def _work(
     pipe: Connection,
     files: Sequence[tuple[int, str]],
-    between: tuple[Cut, Cut | None],
+    parts: Sequence[tuple[Between, Path]],
     secrets: Secrets,
-    folder: Path,
     lasting: bool,
     why: str,
 ) -> NoReturn:
     """The other process: it ends here. ``why`` not to begin, "" nothing."""
     status = 1
+    walk = Walk()
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the caller is asked, and ends us
-        spools = (
-            Spool(folder / "others", scratch=True, lasting=lasting),
-            Spool(folder / "tcp", scratch=True, lasting=lasting),
-        )
-        cut, until = between
-        reader = Reader(cut, spools, secrets, until)
-        try:
-            if why:
-                raise Refused(why)
-            for number, path in files:
-                reader.read(number, path)
-            with (folder / PART).open("wb") as file:
-                pickle.dump(reader.part(), file, protocol=5)
-            pipe.send("")
-        except Refused as why:
-            pipe.send(str(why))
+        for turn, (between, folder) in enumerate(parts):
+            pipe.send((turn, why or _read(walk, files, between, folder, secrets.beside(), lasting)))
+            if turn + 1 < len(parts):
+                gc.collect()  # a reader is a hundred MB, and what it is made of knows each other
+                give_back()
         status = 0
     finally:
+        walk.close()
         os._exit(status)
+
+
+def _read(
+    walk: Walk,
+    files: Sequence[tuple[int, str]],
+    between: Between,
+    folder: Path,
+    secrets: Secrets,
+    lasting: bool,
+) -> str:
+    """Read a part and leave it in ``folder`` ⇒ why it is refused, "" it is not."""
+    spools = (
+        Spool(folder / "others", scratch=True, lasting=lasting),
+        Spool(folder / "tcp", scratch=True, lasting=lasting),
+    )
+    cut, until = between
+    reader = Reader(cut, spools, secrets, until, walk)
+    try:
+        for number, path in files:
+            reader.read(number, path)
+        with (folder / PART).open("wb") as file:
+            pickle.dump(reader.part(), file, protocol=5)
+    except Refused as why:
+        return str(why)
+    return ""

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from wardwatch.capture import open_capture
 from wardwatch.decode.columns import DECODED, MALFORMED, SKIPPED
 from wardwatch.decode.kernels import headers, young
+from wardwatch.errors import CaptureError
 from wardwatch.model.values import NS
 from wardwatch.observe.ahead import ENDLESS, Decoded, decoded
-from wardwatch.observe.forks import Lost
+from wardwatch.observe.forks import Lost, give_back
 from wardwatch.observe.sides import Sides
 from wardwatch.observe.tally import Tally
 from wardwatch.observe.text import printable
@@ -23,10 +24,11 @@ if TYPE_CHECKING:
 
     from wardwatch.capture.digest import Stamp
     from wardwatch.capture.reader import CaptureReader
+    from wardwatch.decode.columns import PacketColumns
     from wardwatch.model.block import CaptureFile
     from wardwatch.observe.digests import Digests
     from wardwatch.observe.later import Later
-    from wardwatch.observe.part import OfFile, Part
+    from wardwatch.observe.part import OfFile
     from wardwatch.observe.secrets import Secrets
     from wardwatch.observe.tables import Spool
 
@@ -50,7 +52,8 @@ class Observer:
         """``seats``: conversations that the kernel follows at once; 0 leaves all to Python.
 
         ``threads``: 1 reads, decodes and understands in one; 0 as many as there is use for.
-        ``laters``: other processes, each of which reads what stands behind a cut, up to the next.
+        ``laters``: parts that other processes read, in their order; each from behind its cut up to
+        its ``until``, else to the next cut. What stands between them we read ourselves.
         ``digests``: another one, which hashes the files; else they are hashed as they are read.
         """
         self.packets = 0
@@ -72,8 +75,10 @@ class Observer:
         self._digests = digests
         self._stamps: list[tuple[str, Stamp | None]] = []
         """Of each capture accounted for: its path, and what the file was told by."""
-        self._now: Part | None = None
-        """The part in which we are; ``None``: we read ourselves."""
+        self._now: dict[int, OfFile] | None = None
+        """What the part in which we are has read, by capture; ``None``: we read ourselves."""
+        self._columns: PacketColumns | None = None
+        """Those of the last block that we took."""
         self._told_given_up = 0
         self._captures: list[dict[str, Any]] = []
 
@@ -89,31 +94,32 @@ class Observer:
         :class:`~wardwatch.observe.forks.Lost` where another process read another file than we.
         """
         tally = Tally()
-        laters = [one for one in self._laters if one.cut.capture == number]
-        ends = [*(one.cut.offset for one in laters), ENDLESS]
-        packets = 0
-        with self._open(number, path) as reader:
-            ours = (-1, ends[0]) if self._now is None else (ENDLESS, ENDLESS)
-            if self._now is None or reader.is_hashed:
-                packets = self._read(reader, tally, progress, ours)
-            file = reader.result if reader.is_read else None
-        stamps = {reader.stamp}
-        if self._now is not None:
-            here = self._count(number, tally)
-            packets, file = here.packets, file or here.file
-            stamps.add(here.stamp)
-        for later, between in zip(laters, pairwise(ends), strict=True):
-            self._now = self._take_over(later, number, packets)
-            if self._now is not None:
+        packets, file = 0, None
+        stamps: set[Stamp | None] = set()
+        begins = self._begins(number)
+        ends = [*(begin for begin, _ in begins), ENDLESS]
+        try:
+            opened = self._open(number, path)
+        except CaptureError:
+            if begins:  # nothing of it is anybody's; what follows is ours
+                self._now = None
+            raise
+        with opened as reader:
+            for at, end in enumerate(ends):
+                between = ends[at - 1] if at else -1, end
+                if at:
+                    later = begins[at - 1][1]
+                    self._now = None if later is None else self._take_over(later, number, packets)
+                if self._now is None:
+                    packets = self._read(reader, tally, progress, between, packets)
+                    continue
                 here = self._count(number, tally)
-                packets, file = here.packets, file or here.file
+                packets, file = here.packets, here.file
                 stamps.add(here.stamp)
-                continue
-            with open_capture(path, number) as reader:
-                reader.hash_not()
-                packets = max(packets, self._read(reader, tally, progress, between))
-                file = file or (reader.result if reader.is_read else None)
-            stamps.add(reader.stamp)
+            if reader.is_hashed:
+                self._read(reader, tally, progress, (ENDLESS, ENDLESS), packets)
+            file = reader.result if reader.is_read else file
+        stamps.add(reader.stamp)
         if file is None or len(stamps) > 1 or (self._now and packets != file.packets):
             raise Lost("a file changed while it was read")
         stamp = stamps.pop()
@@ -123,6 +129,19 @@ class Observer:
         self._account(file, tally)
         self._events.clear()
         self.sides.reassembly.events.clear()
+
+    def _begins(self, number: int) -> list[tuple[int, Later | None]]:
+        """Where in a capture parts begin, in their order: those of others, and ours (``None``)."""
+        found: list[tuple[int, Later | None]] = []
+        for one, following in pairwise((*self._laters, None)):
+            assert one is not None
+            if one.cut.capture == number:
+                found.append((one.cut.offset, one))
+            if one.until is None or (following is not None and following.cut == one.until):
+                continue
+            if one.until.capture == number:
+                found.append((one.until.offset, None))
+        return found
 
     def _open(self, number: int, path: str) -> CaptureReader:
         """One file, hashed as it is read where nobody else hashes it."""
@@ -137,27 +156,30 @@ class Observer:
         tally: Tally,
         progress: Callable[[int], None],
         between: tuple[int, int],
+        packets: int,
     ) -> int:
         """Take the blocks between two octets of a file ⇒ packets up to the end of the last.
 
-        What stands behind is read only where it is to be hashed.
+        ``packets`` have been taken before, by us or by others.
         """
-        last = 0
-        blocks = decoded(reader, self._events, threads=self._threads, between=between)
+        blocks = decoded(
+            reader, self._events, threads=self._threads, between=between, columns=self._columns
+        )
         with closing(blocks):
             for given in blocks:
                 if not given.passed:
+                    self._columns = given.columns
+                    if given.block.first != packets + 1:
+                        raise Lost("a file changed while it was read")
                     self._take(given, tally)
-                    last = given.block.first + given.block.n - 1
-                elif last and not reader.is_hashed:
-                    break
+                    packets += given.block.n
                 progress(given.bytes_read)
-        return last
+        return packets
 
     def _count(self, number: int, tally: Tally) -> OfFile:
         """Account for what the present part has read of a file."""
         assert self._now is not None
-        here = self._now.files.get(number)
+        here = self._now.get(number)
         if here is None:
             raise Lost("a file changed while it was read")
         tally.absorb(here.tally)
@@ -165,21 +187,24 @@ class Observer:
         self.sides.reassembly.events.absorb(here.inside.told())
         return here
 
-    def _take_over(self, later: Later, number: int, packets: int) -> Part | None:
-        """The part that begins in a file behind so many packets; ``None``: we read it ourselves."""
+    def _take_over(self, later: Later, number: int, packets: int) -> dict[int, OfFile] | None:
+        """Take over the part that begins in a file behind so many packets.
+
+        ⇒ the files of which it has read; ``None``: we read them ourselves.
+        """
         if self._digests:
             self._digests.go_on()  # a core is idle from here on
         part = later.join()
-        if part is None:
-            return None
-        here = part.files.get(number)
-        if here is None or part.before != packets:
-            raise Lost("a file changed while it was read")
-        later.refused = self.sides.refuses(part, self._events, here)
-        if later.refused:
-            return None
-        self.sides.absorb(part)
-        return part
+        if part is not None:
+            here = part.files.get(number)
+            if here is None or part.before != packets:
+                raise Lost("a file changed while it was read")
+            later.refused = self.sides.refuses(part, self._events, here)
+        if part is not None and not later.refused:
+            self.sides.absorb(part)
+            give_back()
+        later.forget()
+        return None if part is None or later.refused else part.files
 
     @property
     def end(self) -> int:

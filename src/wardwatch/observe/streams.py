@@ -70,6 +70,8 @@ class Streams(Side):
         self.young = Young(self.sessions.shared, places.names, prefixes, seats)
         self._interest: dict[int, int] = {}
         self._feed: Feed | None = None
+        self._columns = PacketColumns.of_size(0)
+        """Those of packets that another process has kept."""
 
     @property
     def parser_calls(self) -> int:
@@ -148,11 +150,10 @@ class Streams(Side):
         feed = self._feed = Feed(
             self._conversations, part.tcp, segment, list(part.files), under_way is not None
         )
-        columns, events = PacketColumns.of_size(0), headers.Events()
+        events = headers.Events()
         for block, rows in part.packets.blocks():
             feed.up_to(block.capture, block.first)
-            if len(columns.kind) < block.n:
-                columns = PacketColumns.of_size(block.n)
+            columns = self._columns = self._columns.for_size(block.n)
             headers.decode_block(block, columns, events)
             self._places.fill(block, columns, rows)
             self.take(block, columns)

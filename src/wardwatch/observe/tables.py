@@ -63,7 +63,7 @@ def arrow_schema(table: Table) -> pa.Schema:
     )
 
 
-MEMORY = "200MB"
+MEMORY = "128MB"
 """What questions may hold; larger intermediate results go to a private folder on disk."""
 
 

@@ -56,6 +56,10 @@ MOST_SPELLS = 1 << 19
 """Ended spells that a part keeps: 50 MB; a ward's day has some ten thousand."""
 
 
+Recent = tuple["NDArray[np.int64]", "NDArray[np.int32]", "NDArray[np.int64]"]
+"""The last frames, as :func:`~wardwatch.decode.kernels.duplicates.recent` makes them."""
+
+
 class Part(NamedTuple):
     """What one vantage knows of the packets it took, for the one that took those before them.
 
@@ -73,8 +77,7 @@ class Part(NamedTuple):
     """Every address of every station."""
     spells: NDArray[np.int64]
     """Spells that have ended."""
-    recent: tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]
-    """The last frames, as :func:`~wardwatch.decode.kernels.duplicates.recent` makes them."""
+    recent: Recent
     missed: int
     """What a bound turned away."""
     spells_lost: bool
@@ -121,7 +124,8 @@ class Vantage:
         )
         self._part = part
         self._spells_lost = False
-        self._recent = duplicates.recent()
+        self.recent: Recent = duplicates.recent()
+        """The last frames, whose copies may follow."""
         self._windows = np.array([MIRROR_NS, ROUTED_NS], np.int64)
         self._spells = np.zeros((0, s.STA_WIDTH), np.int64)
         self._ended: list[NDArray[np.int64]] = []
@@ -186,6 +190,11 @@ class Vantage:
         """
         self._mark(block, columns)
 
+    def go_on(self, recent: Recent) -> None:
+        """See the frames that another saw last as the last of ours."""
+        frames, keys, count = self.recent
+        frames[:], keys[:], count[:] = recent
+
     def told(self) -> Part:
         """What this part knows, for :meth:`absorb` elsewhere."""
         k, used = self._k, self._used
@@ -197,7 +206,7 @@ class Vantage:
             pairs=self._pairs[: used[k.PAIRS]],
             bindings=self._bindings[: used[k.BINDINGS]],
             spells=np.concatenate([self._spells[:0], *self._ended]),
-            recent=self._recent,
+            recent=self.recent,
             missed=self.missed,
             spells_lost=self._spells_lost,
         )
@@ -259,8 +268,7 @@ class Vantage:
             ended,
         )
         self._keep(ended[:count].copy())
-        recent, keys, frames = self._recent
-        recent[:], keys[:], frames[:] = part.recent
+        self.go_on(part.recent)
         return where.astype(np.int32)
 
     def _mark(self, block: PacketBlock, columns: PacketColumns) -> int:
@@ -285,7 +293,7 @@ class Vantage:
             signed.dst_lo,
             columns.payload,
             self._windows,
-            *self._recent,
+            *self.recent,
             self._copies,
         )
 
