@@ -439,3 +439,29 @@ def test_a_syn_that_nobody_answers_is_counted_together() -> None:
         assert {n: v.tolist() for n, v in ours.rows().items() if n != "seat"} == {
             n: v.tolist() for n, v in whole.items() if n != "seat"
         }
+
+
+@pytest.mark.parametrize("most", [64, 1_000])
+def test_a_table_whose_rows_rest_in_a_file_has_the_same(most, monkeypatch) -> None:
+    talk = Talk().say("S h A D d")
+    flood = [ether(0x0800, ipv4(6, tcp(1, 80, flags=SYN), src=k, dst=B)) for k in range(100, 400)]
+    packets = [*talk.packets, *flood, *talk.packets[-2:]]
+    monkeypatch.setattr("wardwatch.decode.conversations.FIRST_ROWS", 4)
+    monkeypatch.setattr("wardwatch.decode.conversations._MOVED_ROWS", 3)
+
+    def found() -> tuple[ConversationTable, dict[str, list[object]]]:
+        table = ConversationTable(max_rows=most)
+        for at in range(0, len(packets), 20):
+            block = block_of(packets[at : at + 20], first=1 + at)
+            table.update(block, decoded(block)[0])
+        pieces = list(table.pieces(50))
+        return table, {n: np.concatenate([p[n] for p in pieces]).tolist() for n in pieces[0]}
+
+    plain, expected = found()
+    assert plain._resting is None
+    monkeypatch.setattr("wardwatch.decode.conversations.RESTING_ROWS", 8)
+    monkeypatch.setattr("wardwatch.decode.conversations.AWAKE_ROWS", 1)
+    resting, rows = found()
+    assert resting._resting is not None
+    assert rows == expected
+    assert len(rows["conversation"]) == 301

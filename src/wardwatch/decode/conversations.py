@@ -10,6 +10,7 @@ import numpy as np
 
 from wardwatch.decode.columns import PacketColumns, lines
 from wardwatch.decode.kernels import conversations as k
+from wardwatch.decode.resting import Resting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,6 +25,11 @@ MAX_ROWS = 1_200_000
 
 FIRST_ROWS = 1 << 13
 """Rows to begin with: most captures have fewer conversations, and a small table stays in cache."""
+
+RESTING_ROWS = 1 << 16
+"""Rows from which on a table may rest in a file: most of them are over and wait for the end."""
+AWAKE_ROWS = 1 << 13
+"""New rows after which all are left to rest: 2.6 MB."""
 
 _NOWHERE = np.zeros(0, np.int32)
 
@@ -76,6 +82,9 @@ class ConversationTable:
         self._counters[k.NEXT_NUMBER] = only == k.OTHERS
         self._counters[k.STEP] = 1 if only == k.ALL else 2
         self._gone: list[NDArray[np.int64]] = []
+        self._resting: Resting | None = None
+        self._rested = 0
+        """Conversations there were when all were left to rest."""
         self._set(np.zeros((0, k.WIDTH), np.int64))
         self._resize(min(FIRST_ROWS, self._max))
 
@@ -128,6 +137,8 @@ class ConversationTable:
                 self.row,
             )
             if at >= block.n:
+                if len(self) - self._rested >= AWAKE_ROWS:
+                    self._rest()
                 return
             if len(self.table) < self._max:
                 self._resize(min(2 * len(self.table), self._max))
@@ -308,6 +319,7 @@ class ConversationTable:
             piece = np.empty((len(chosen), k.WIDTH), np.int64)
             piece[left] = gone[chosen[left]]
             piece[~left] = self.table[chosen[~left] - len(gone)]
+            self._rest()
             yield _columns(piece)
 
     def seat(self, number: int) -> int:
@@ -346,10 +358,22 @@ class ConversationTable:
             self._one[r, column] = value
 
     def _resize(self, size: int) -> None:
-        table = lines(size, k.WIDTH)
-        table[: len(self)] = self.table[: len(self)]
+        resting = Resting.of(size, k.WIDTH) if size >= RESTING_ROWS else None
+        table = lines(size, k.WIDTH) if resting is None else resting.table
+        for at in range(0, len(self), _MOVED_ROWS):
+            piece = slice(at, min(at + _MOVED_ROWS, len(self)))
+            table[piece] = self.table[piece]
+            self._rest()
+        self._resting = resting
         self._set(table)
         self._index()
+        self._rest()
+
+    def _rest(self) -> None:
+        """Leave the rows that nobody looks at to their file, if they have one."""
+        self._rested = len(self)
+        if self._resting is not None:
+            self._resting.rest()
 
     def _set(self, table: NDArray[np.int64]) -> None:
         self.table = table
@@ -383,6 +407,7 @@ class ConversationTable:
             self.table[at : at + len(chosen)] = self.table[chosen]
         self._counters[k.USED] = len(kept)
         self._index()
+        self._rest()
 
     def _take_out_finished(self) -> None:
         over = self.table[: len(self), k.STATE] & k.OVER != 0
