@@ -1,6 +1,6 @@
 """wardwatch.decode.resting"""
 
-import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,21 +10,23 @@ from wardwatch.decode import resting
 from wardwatch.decode.resting import Resting
 
 
+MAPS = Path("/proc/self/smaps")
+
+
 def resident(table: NDArray[np.int64]) -> int:
     """Octets of a table that are in our memory."""
     address, here, found = table.ctypes.data, False, 0
-    with open("/proc/self/smaps", encoding="ascii") as maps:
-        for line in maps:
-            head = line.split()
-            if "-" in head[0]:
-                start, stop = (int(end, 16) for end in head[0].split("-"))
-                here = start <= address < stop
-            elif here and head[0] == "Rss:":
-                found += 1_024 * int(head[1])
+    for line in MAPS.read_text(encoding="ascii").splitlines():
+        head = line.split()
+        if "-" in head[0]:
+            start, stop = (int(end, 16) for end in head[0].split("-"))
+            here = start <= address < stop
+        elif here and head[0] == "Rss:":
+            found += 1_024 * int(head[1])
     return found
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/smaps"), reason="the system tells of no maps")
+@pytest.mark.skipif(not MAPS.exists(), reason="the system tells of no maps")
 def test_what_rests_is_no_memory_and_is_there_again() -> None:
     made = Resting.of(100_000, 4)
     assert made is not None
