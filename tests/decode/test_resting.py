@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from wardwatch.decode import resting
 from wardwatch.decode.resting import Resting
 
-
 MAPS = Path("/proc/self/smaps")
 
 
