@@ -1,9 +1,12 @@
 """wardwatch.observe.side: fragments reach the side that what they hold belongs to, once."""
 
+import numpy as np
 import pytest
 from tests.observe import frames as f
 
+from wardwatch.decode.columns import KIND_FRAGMENT, PacketColumns
 from wardwatch.observe.engine import observe
+from wardwatch.observe.side import InFragments
 
 A, B = ("10.0.0.5", 40000), ("10.0.0.41", 21)
 LOGIN = [
@@ -93,3 +96,19 @@ def test_a_tunnel_cut_in_its_first_fragment_is_read_as_a_conversation_of_its_own
     (talk,) = tables.ask("SELECT conversation FROM conversations WHERE orig_p = 999")
     assert (row.whole, row.segment) == (False, "vxlan 55")
     assert row.conversation == talk.conversation
+
+
+def test_rows_that_are_fragments_are_those_of_the_present_block_only() -> None:
+    found = InFragments()
+    for kind, outcome, expected in (
+        ((1, 1, 1, 1), (0, 0, 0, 0), ()),
+        ((KIND_FRAGMENT, 1, KIND_FRAGMENT, KIND_FRAGMENT), (0, 0, 1, 0), (0, 3)),
+        ((1, KIND_FRAGMENT), (0, 0), (1,)),
+        ((1, 1, 1), (0, 0, 0), ()),
+        ((1, 1, 1, 1, KIND_FRAGMENT), (0, 0, 0, 0, 0), (4,)),
+    ):
+        columns = PacketColumns.of_size(len(kind))
+        columns.kind[:], columns.outcome[:] = kind, outcome
+        rows, any_found = found.take(columns, len(kind))
+        assert tuple(np.flatnonzero(rows)) == expected
+        assert any_found == bool(expected)

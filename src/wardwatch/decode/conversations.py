@@ -105,9 +105,10 @@ class ConversationTable:
         """
         if len(self.row) < block.n:
             self.row = np.zeros(block.n, np.int64)
-        carried = np.flatnonzero(columns.carried[: block.n])
-        if carried.size and self._only != k.TCP:  # tunnels are UDP, or no transport at all
-            self._pass(block, _carriers(columns, carried), segment)
+        if self._only != k.TCP:  # tunnels are UDP, or no transport at all
+            carried = np.flatnonzero(columns.carried[: block.n])
+            if carried.size:
+                self._pass(block, _carriers(columns, carried), segment)
         self._pass(block, columns, segment)
 
     def _pass(

@@ -67,6 +67,7 @@ class Messages(Side):
         )
         self._chosen = select.Chosen()
         self._room = np.zeros((0, TOLD), np.int64)
+        self._rows = np.zeros(0, np.int64)
         self._columns_of: PacketColumns | None = None
         self._arrays: Arrays = None
 
@@ -162,8 +163,10 @@ class Messages(Side):
             self._columns_of, self._arrays = columns, columns_of(columns)
         if n > len(self._room):
             self._room = np.zeros((n, TOLD), np.int64)
+            self._rows = np.zeros(n, np.int64)
+        self._rows[:n] = rows  # an array that kernels know is handed on much sooner
         told_rows(
-            rows, n, block.first, block.capture, block.time, self._arrays,
+            self._rows, n, block.first, block.capture, block.time, self._arrays,
             self._places.segment, self._room,
         )  # fmt: skip
         told: list[Told] = self._room[:n].tolist()

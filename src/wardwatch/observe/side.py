@@ -222,8 +222,24 @@ def cited(names: Sequence[str], told: Told) -> Where:
     )
 
 
-def fragments_of(columns: PacketColumns, n: int) -> NDArray[np.uint8]:
-    """(n,) 1 for fragments that are decoded."""
-    found = np.zeros(n, np.uint8)
-    found[(columns.kind[:n] == kinds.KIND_FRAGMENT) & (columns.outcome[:n] == kinds.DECODED)] = 1
-    return found
+class InFragments:
+    """Rows of the last block that are fragments; its array is used again and again.
+
+    Kernels know it by then, and most blocks have none.
+    """
+
+    def __init__(self) -> None:
+        self._found = np.zeros(0, np.uint8)
+        self._any = False
+
+    def take(self, columns: PacketColumns, n: int) -> tuple[NDArray[np.uint8], bool]:
+        """(≥ n,) 1 for fragments that are decoded, and whether there are any."""
+        if len(self._found) < n:
+            self._found = np.zeros(n, np.uint8)
+            self._any = False
+        are = columns.kind[:n] == kinds.KIND_FRAGMENT
+        before, self._any = self._any, bool(are.any())
+        if self._any or before:
+            self._found[:] = 0
+            self._found[:n] = are & (columns.outcome[:n] == kinds.DECODED)
+        return self._found, self._any

@@ -21,10 +21,10 @@ from wardwatch.observe.sessions import FOLLOW, IGNORE, UNDECIDED, Sessions
 from wardwatch.observe.side import (
     DEVICE_PREFIXES,
     WRITE_ROWS,
+    InFragments,
     Reassembly,
     Side,
     cited,
-    fragments_of,
     payload_of,
 )
 from wardwatch.observe.text import ip_of
@@ -69,6 +69,7 @@ class Streams(Side):
         prefixes = np.array(DEVICE_PREFIXES, np.uint32)
         self.young = Young(self.sessions.shared, places.names, prefixes, seats)
         self._interest: dict[int, int] = {}
+        self._fragments = InFragments()
         self._feed: Feed | None = None
         self._columns = PacketColumns.of_size(0)
         """Those of packets that another process has kept."""
@@ -89,8 +90,7 @@ class Streams(Side):
         segment, names = self._places.segment, self._places.names
         self._conversations.update(block, columns, segment)
         self._updated(block, columns)
-        asked = fragments_of(columns, block.n)
-        any_asked = bool(asked.any())
+        asked, any_asked = self._fragments.take(columns, block.n)
         sessions, octets, row = self.sessions, block.arena.data, self._conversations.row
         known = self._interest
 

@@ -87,7 +87,7 @@ class Young:
     ) -> None:
         """Go through a block; ``read(told, pieces)`` is called for each row that Python reads.
 
-        ``wanted`` (n,): 1 for rows without TCP that it reads; ``where`` (n,): number of the
+        ``wanted`` (≥ n,): 1 for rows without TCP that it reads; ``where`` (n,): number of the
         segment. ``pieces`` are those of a conversation that the kernel gives up with this row,
         from its beginning, or what has become of it.
         """
