@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from wardwatch.model.block import PacketBlock
     from wardwatch.observe.tables import Spool
 
-ROOM = 16_384
-"""Rows buffered of one table: a few MB, and row groups large enough for Parquet (FLUSH_ROWS)."""
+ROOM = 8_192
+"""Rows buffered of one table: a few MB, and row groups large enough for Parquet. Another number
+puts rows of parsers elsewhere among those of kernels."""
 DNS_QUERY_BYTES = 64 * ROOM
 DNS_TEXT_BYTES = 64 * ROOM
 DHCP_HEAP_BYTES = 32 * ROOM
