@@ -51,6 +51,9 @@ TOGETHER = 4
 """MACs that may be one device: a wired one, radios, a docking station's; more is a shared word."""
 
 
+_DIGIT = re.compile(r"\d")
+
+
 class _Shown(msgspec.Struct, gc=False):
     """What one station showed, gathered."""
 
@@ -182,7 +185,7 @@ def _groups(found: Stations, shown: Mapping[str, _Shown], tables: Tables) -> lis
             if _telling_serial(serial):
                 by_serial[serial.casefold()].append(key)
         for name in thing.names:
-            if re.search(r"\d", name) and len(name) >= 5:
+            if len(name) >= 5 and _DIGIT.search(name):
                 by_name[name.casefold()].append(key)
     for keys in by_serial.values():
         if 1 < len(keys) <= TOGETHER:
@@ -191,10 +194,13 @@ def _groups(found: Stations, shown: Mapping[str, _Shown], tables: Tables) -> lis
         if len(keys) == 2 and _one_in_turn(keys[0], keys[1], shown, tables):
             unite(keys)
     groups: dict[str, list[str]] = defaultdict(list)
-    for key in found.by_key:
-        groups[top(key)].append(key)
+    for key, first in leader.items():
+        groups[key if first == key else top(key)].append(key)
     return [
-        tuple(sorted(keys, key=lambda k: (found.by_key[k].first_ts, k))) for keys in groups.values()
+        tuple(sorted(keys, key=lambda k: (found.by_key[k].first_ts, k)))
+        if len(keys) > 1
+        else (keys[0],)
+        for keys in groups.values()
     ]
 
 
