@@ -1,8 +1,11 @@
 """DNS answers: the window in which a question counts as asked."""
 
-import pytest
-from tests.verify.ward import ROGUE, ROGUE_IP, Ward, rows_of
+import random
 
+import pytest
+from tests.verify.ward import DNS_IP, ROGUE, ROGUE_IP, ROUTER, Ward, rows_of
+
+from wardwatch.signs import dns
 from wardwatch.signs.dns import ANSWER_S, Told, segments, told, unlisted
 
 
@@ -28,9 +31,40 @@ def test_names_from_outside_are_quoted() -> None:
 def test_where_every_question_was_answered_once_by_whom_it_asked_nothing_is_asked() -> None:
     plain = Ward().ask().answer().ask(at=200, trans_id=8).answer(at=200.1, trans_id=8)
     assert unlisted(plain.scene()) == ("", [])
-    assert unlisted(plain.answer(at=200.2, trans_id=8).scene())[0]
+    assert unlisted(plain.answer(at=200.2, trans_id=8, ip_ttl=64).scene()) == ("", [])
+    assert unlisted(plain.answer(at=200.3, trans_id=8, ip_ttl=66).scene())[0]
+    assert unlisted(Ward().ask().answer().answer(mac=ROGUE).scene())[0]
     assert unlisted(Ward().ask().answer(ROGUE_IP, ROGUE).scene())[0]
     assert unlisted(Ward().ask().answer().server("dns", "10.9.9.9").scene())[0]
+
+
+@pytest.mark.parametrize("listed", [None, DNS_IP, ROGUE_IP])
+@pytest.mark.parametrize("seed", range(12))
+def test_a_question_that_is_not_asked_had_no_answer(
+    seed: int, listed: str | None, monkeypatch
+) -> None:
+    """Whatever few messages there are, all questions together find nothing more."""
+    chance = random.Random(seed)
+    ward = Ward()
+    if listed:
+        ward.server("dns", listed)
+    for _ in range(chance.randint(2, 5)):
+        at, ident = chance.uniform(1, 90), chance.choice((7, 8))
+        if chance.random() < 0.4:
+            ward.ask(at=at, trans_id=ident, dst=chance.choice((DNS_IP, ROGUE_IP)))
+        else:
+            ward.answer(
+                chance.choice((DNS_IP, ROGUE_IP)),
+                chance.choice((ROGUE, ROUTER, "")),
+                at=at,
+                trans_id=ident,
+                ip_ttl=chance.choice((-1, 60, 62, 64)),
+                answers=chance.choice(([], ["10.0.0.1"], ["10.0.0.2"])),
+                segment=chance.choice(("vlan 31", "vlan 32")),
+            )
+    found = signs(ward)
+    monkeypatch.setattr(dns, "_possible", lambda scene: (True, True))
+    assert sorted(map(repr, found)) == sorted(map(repr, signs(ward)))
 
 
 def test_segments_are_told_as_a_whole() -> None:

@@ -57,6 +57,41 @@ def segments(scene: Scene) -> list[str]:
     return [place.segment for place in told(scene) if place.heard]
 
 
+_WORDS = """CASE WHEN query <> '' THEN 'for "' || query || '"' ELSE '' END AS detail"""
+_UNLISTED = f"""
+    SELECT capture, packet, ts, segment, src_mac AS actor_mac, src AS actor_ip,
+        dst_mac AS target_mac, dst AS target_ip, 0 AS strength, 1 AS weight,
+        'unlisted' AS variant, {_WORDS}
+    FROM answers WHERE segment IN (SELECT segment FROM listed)
+        AND (segment, src) NOT IN (SELECT (segment, ip) FROM listed)
+"""
+_NOT_ASKED = f"""
+    SELECT capture, packet, ts, segment, src_mac AS actor_mac, src AS actor_ip,
+        dst_mac AS target_mac, dst AS target_ip, 1 AS strength, 1 AS weight,
+        'not asked' AS variant, {_WORDS}
+    FROM answers a WHERE segment NOT IN (SELECT segment FROM listed)
+        AND EXISTS (
+            SELECT 1 FROM dns q WHERE NOT q.is_response AND q.kind = 'dns'
+                AND q.src = a.dst AND q.src_port = a.dst_port AND q.trans_id = a.trans_id
+                AND q.dst <> a.src AND q.ts BETWEEN a.ts - {ANSWER_S * NS} AND a.ts)
+        AND NOT EXISTS (
+            SELECT 1 FROM dns q WHERE NOT q.is_response AND q.kind = 'dns'
+                AND q.src = a.dst AND q.dst = a.src AND q.src_port = a.dst_port)
+"""
+_SECOND = f"""
+    SELECT DISTINCT b.capture, b.packet, b.ts, segment, b.src_mac AS actor_mac, src AS actor_ip,
+        b.dst_mac AS target_mac, dst AS target_ip, 1 AS strength, 0 AS weight,
+        'second answer' AS variant, 'for "' || query || '"' AS detail
+    FROM answers a JOIN answers b USING (segment, dst, dst_port, src, trans_id, query, qtype)
+    WHERE b.ts BETWEEN a.ts AND a.ts + {ANSWER_S * NS}
+        AND (a.capture, a.packet) <> (b.capture, b.packet)
+        AND len(a.answers) > 0 AND len(b.answers) > 0
+        AND list_sort(a.answers) <> list_sort(b.answers)
+        AND ((a.src_mac <> '' AND b.src_mac <> '' AND a.src_mac <> b.src_mac)
+            OR (a.ip_ttl >= 0 AND b.ip_ttl >= 0 AND abs(a.ip_ttl - b.ip_ttl) >= {TTL_STEP}))
+"""
+
+
 def unlisted(scene: Scene) -> tuple[str, list[Any]]:
     """The question for answers from a wrong source; for ``episodes``.
 
@@ -70,60 +105,46 @@ def unlisted(scene: Scene) -> tuple[str, list[Any]]:
         listed += [(segment, server.ip) for server in permitted(scene.site, "dns", segment)]
     # A resolver's own forwarders answer it, wherever it stands.
     resolvers = sorted({server.ip for server in scene.site.servers("dns")})
-    if not listed and not scene.once("dns twice", lambda: _twice(scene)):
+    not_asked, second = scene.once("dns possible", lambda: _possible(scene))
+    asked = [
+        question
+        for question, possible in ((_UNLISTED, listed), (_NOT_ASKED, not_asked), (_SECOND, second))
+        if possible
+    ]
+    if not asked:
         return "", []
     columns = [list(column) for column in zip(*listed, strict=True)] or [[], []]
     sql = f"""
         WITH listed AS (SELECT unnest(?::VARCHAR[]) AS segment, unnest(?::VARCHAR[]) AS ip),
         resolvers AS (SELECT unnest(?::VARCHAR[]) AS ip),
         answers AS (
-            SELECT *, segment IN (SELECT segment FROM listed) AS judged FROM dns
-            WHERE kind = 'dns' AND is_response AND dst NOT IN (SELECT ip FROM resolvers)),
-        doubtful AS (
-            SELECT * FROM answers a
-            WHERE (judged AND (segment, src) NOT IN (SELECT (segment, ip) FROM listed))
-                OR (NOT judged AND EXISTS (
-                    SELECT 1 FROM dns q WHERE NOT q.is_response AND q.kind = 'dns'
-                        AND q.src = a.dst AND q.src_port = a.dst_port AND q.trans_id = a.trans_id
-                        AND q.dst <> a.src AND q.ts BETWEEN a.ts - {ANSWER_S * NS} AND a.ts)
-                AND NOT EXISTS (
-                    SELECT 1 FROM dns q WHERE NOT q.is_response AND q.kind = 'dns'
-                        AND q.src = a.dst AND q.dst = a.src AND q.src_port = a.dst_port))),
-        twice AS (
-            SELECT b.* FROM answers a JOIN answers b USING (segment, dst, dst_port, src, trans_id, query, qtype)
-            WHERE b.ts BETWEEN a.ts AND a.ts + {ANSWER_S * NS}
-                AND (a.capture, a.packet) <> (b.capture, b.packet)
-                AND len(a.answers) > 0 AND len(b.answers) > 0
-                AND list_sort(a.answers) <> list_sort(b.answers)
-                AND ((a.src_mac <> '' AND b.src_mac <> '' AND a.src_mac <> b.src_mac)
-                    OR (a.ip_ttl >= 0 AND b.ip_ttl >= 0 AND abs(a.ip_ttl - b.ip_ttl) >= {TTL_STEP})))
-        SELECT capture, packet, ts, segment, src_mac AS actor_mac, src AS actor_ip,
-            dst_mac AS target_mac, dst AS target_ip,
-            CASE WHEN judged THEN 0 ELSE 1 END AS strength, 1 AS weight,
-            CASE WHEN judged THEN 'unlisted' ELSE 'not asked' END AS variant,
-            CASE WHEN query <> '' THEN 'for "' || query || '"' ELSE '' END AS detail
-        FROM doubtful
-        UNION ALL
-        SELECT DISTINCT capture, packet, ts, segment, src_mac, src, dst_mac, dst, 1, 0,
-            'second answer', 'for "' || query || '"' FROM twice
+            SELECT * FROM dns
+            WHERE kind = 'dns' AND is_response AND dst NOT IN (SELECT ip FROM resolvers))
+        {" UNION ALL ".join(asked)}
     """
     return sql, [*columns, resolvers]
 
 
-def _twice(scene: Scene) -> bool:
-    """Whether any question went to two servers, or was answered twice or by another than asked.
+def _possible(scene: Scene) -> tuple[bool, bool]:
+    """Whether any question was answered by another than asked, and whether by two machines.
 
-    Necessary for signs where nobody is listed, no more.
+    Both are necessary for signs, no more: a short question, where planning the long one costs most.
     """
-    return bool(
-        scene.tables.ask(
-            """SELECT 1 AS found FROM (
+    rows = scene.tables.ask(
+        f"""SELECT coalesce(bool_or(other), false) AS not_asked, coalesce(bool_or(again), false) AS second
+        FROM (
+            SELECT min(server) <> max(server) AS other,
+                min(mac) FILTER (mac <> '') <> max(mac) FILTER (mac <> '')
+                    OR max(ip_ttl) FILTER (ip_ttl >= 0) - min(ip_ttl) FILTER (ip_ttl >= 0)
+                        >= {TTL_STEP} AS again
+            FROM (
                 SELECT CASE WHEN is_response THEN dst ELSE src END AS client,
                     CASE WHEN is_response THEN dst_port ELSE src_port END AS port, trans_id,
-                    CASE WHEN is_response THEN src ELSE dst END AS server, is_response
+                    CASE WHEN is_response THEN src ELSE dst END AS server,
+                    CASE WHEN is_response THEN src_mac ELSE '' END AS mac,
+                    CASE WHEN is_response THEN ip_ttl ELSE -1 END AS ip_ttl
                 FROM dns WHERE kind = 'dns')
-            GROUP BY client, port, trans_id
-            HAVING count(*) FILTER (is_response) > 1 OR min(server) <> max(server) LIMIT 1""",
-            of=("dns",),
-        )
+            GROUP BY client, port, trans_id)""",
+        of=("dns",),
     )
+    return (rows[0].not_asked, rows[0].second) if rows else (False, False)
