@@ -90,25 +90,24 @@ def episodes(
 
 def _gathered(scene: Scene, name: str, hazard: bool, silence_ns: int) -> list[Episode]:
     who = Who.of(scene)
-    pumps = scene.once("pumps laid", lambda: _laid(scene, who.pump_macs, who.pump_ips))
-    known = scene.once("known laid", lambda: _laid(scene, who.known_macs, who.known_ips))
+    laid = scene.once("targets laid", lambda: _laid(scene, who))
     rows = scene.tables.ask(
         f"""
         WITH judged AS (
-            SELECT *, target_mac IN (FROM {pumps}) OR target_ip IN (FROM {pumps}) AS pump,
-            target_mac IN (FROM {known}) OR target_ip IN (FROM {known}) AS known,
-            CASE WHEN target_mac = '' OR target_mac = 'ff:ff:ff:ff:ff:ff' THEN target_ip
-                ELSE target_mac END AS target
-            FROM {name}),
+            SELECT s.*, coalesce('pump' IN (m.pump, i.pump), false) AS pump,
+                coalesce('known' IN (m.known, i.known), false) AS known,
+                CASE WHEN target_mac = '' OR target_mac = 'ff:ff:ff:ff:ff:ff' THEN target_ip
+                    ELSE target_mac END AS target
+            FROM {name} s LEFT JOIN {laid} m ON m.address = s.target_mac
+            LEFT JOIN {laid} i ON i.address = s.target_ip),
         ranked AS (
             SELECT *, CASE WHEN {hazard} AND NOT pump THEN {NOTICE} ELSE strength END AS rank
             FROM judged),
         marked AS (
-            SELECT *, coalesce(ts::HUGEINT - lag(ts) OVER (
-                PARTITION BY actor_mac, actor_ip, segment ORDER BY ts, capture, packet
-            ) > {silence_ns:d} AND lag(ts) OVER (
-                PARTITION BY actor_mac, actor_ip, segment ORDER BY ts, capture, packet
-            ) <> {UNKNOWN_TIME}, false)::INTEGER AS fresh FROM ranked),
+            SELECT *, coalesce(ts::HUGEINT - lag(ts) OVER following > {silence_ns:d}
+                AND lag(ts) OVER following <> {UNKNOWN_TIME}, false)::INTEGER AS fresh
+            FROM ranked WINDOW following AS (
+                PARTITION BY actor_mac, actor_ip, segment ORDER BY ts, capture, packet)),
         told AS (
             SELECT *, sum(fresh) OVER (
                 PARTITION BY actor_mac, actor_ip, segment ORDER BY ts, capture, packet
@@ -151,5 +150,13 @@ def _gathered(scene: Scene, name: str, hazard: bool, silence_ns: int) -> list[Ep
     return gathered
 
 
-def _laid(scene: Scene, macs: Sequence[str], ips: Sequence[str]) -> str:
-    return scene.tables.lay(address=[*macs, *ips])
+def _laid(scene: Scene, who: Who) -> str:
+    """The addresses of pumps and of known devices as a table, each with the words that fit it."""
+    pumps = {*who.pump_macs, *who.pump_ips}
+    known = {*who.known_macs, *who.known_ips}
+    addresses = sorted(pumps | known)
+    return scene.tables.lay(
+        address=addresses,
+        pump=["pump" if address in pumps else "" for address in addresses],
+        known=["known" if address in known else "" for address in addresses],
+    )
