@@ -51,9 +51,8 @@ SESSIONS = f"""
             coalesce(t.ts <> {-(2**63)} AND (t.ts > c.not_after_ts::HUGEINT + {CLOCK_NS}
                 OR t.ts < c.not_before_ts::HUGEINT - {CLOCK_NS}), false) AS out_of_date,
             t.client_data_packet >= 0 AS went_on,
-            t.client_data_packet < 0 AND (t.client_closed OR EXISTS (
-                SELECT 1 FROM (SELECT unnest(t.client_alerts) AS alert)
-                WHERE alert % 256 IN {REFUSALS})) AS refused,
+            t.client_data_packet < 0 AND (t.client_closed OR list_has_any(
+                [alert % 256 for alert in t.client_alerts], {list(REFUSALS)})) AS refused,
             CASE WHEN t.client_data_packet >= 0 THEN t.client_data_packet
                 WHEN t.client_alert_packet >= 0 THEN t.client_alert_packet
                 WHEN t.certificate_packet >= 0 THEN t.certificate_packet ELSE t.packet END AS shown

@@ -57,23 +57,22 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
             scene,
             devices,
             f""",
-            asked AS (SELECT q.*, device FROM dns q JOIN owners ON q.src = address
-                WHERE kind = 'dns' AND NOT is_response),
-            told AS (SELECT a.*, device FROM dns a JOIN owners ON a.dst = address
-                WHERE kind = 'dns' AND is_response),
+            said AS (
+                SELECT d.*, device FROM dns d
+                JOIN owners ON address = CASE WHEN is_response THEN dst ELSE src END
+                WHERE kind = 'dns'),
             paired AS (
                 SELECT q.device, count(*) AS pairs, min((a.ts, a.capture, a.packet), 20) AS packets
-                FROM asked q JOIN told a ON a.device = q.device AND a.dst = q.src AND a.src = q.dst
+                FROM said q JOIN said a ON a.device = q.device AND a.dst = q.src AND a.src = q.dst
                     AND a.dst_port = q.src_port AND a.trans_id = q.trans_id
                     AND a.ts BETWEEN q.ts AND q.ts + {ANSWER_S}000000000
-                GROUP BY q.device),
-            q AS (SELECT device, count(*) AS questions, count(*) FILTER (NOT whole) AS cut
-                FROM asked GROUP BY device),
-            a AS (SELECT device, count(*) AS answers, count(*) FILTER (NOT whole) AS cut
-                FROM told GROUP BY device)
-            SELECT device, coalesce(questions, 0) AS questions, coalesce(answers, 0) AS answers,
-                coalesce(q.cut, 0) + coalesce(a.cut, 0) AS cut, coalesce(pairs, 0) AS pairs, packets
-            FROM q FULL JOIN a USING (device) LEFT JOIN paired USING (device)""",
+                WHERE a.is_response AND NOT q.is_response GROUP BY q.device),
+            counted AS (
+                SELECT device, count(*) FILTER (NOT is_response) AS questions,
+                    count(*) FILTER (is_response) AS answers, count(*) FILTER (NOT whole) AS cut
+                FROM said GROUP BY device)
+            SELECT counted.*, coalesce(pairs, 0) AS pairs, packets
+            FROM counted LEFT JOIN paired USING (device)""",
             of=("dns",),
         )
     }
