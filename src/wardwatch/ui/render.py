@@ -259,15 +259,9 @@ def print_counts(tables: Tables, out: Path | None) -> None:
     shown_table.add_column("rows", justify="right")
     shown_table.add_column("what it holds")
     for table in TABLES:
-        shown_table.add_row(table.name, f"{count(tables, table.name):,}", table.caption)
+        shown_table.add_row(table.name, f"{tables.rows(table.name):,}", table.caption)
     screen.print(shown_table)
     screen.print(" see one with --table NAME" if out is None else f" written to {out}", style="dim")
-
-
-def count(tables: Tables, name: str) -> int:
-    """Rows of a table."""
-    rows = tables.ask(f'SELECT count(*) AS n FROM "{name}"')
-    return int(rows[0].n)
 
 
 def print_table(tables: Tables, name: str, limit: int) -> None:
@@ -276,7 +270,7 @@ def print_table(tables: Tables, name: str, limit: int) -> None:
 
     screen = console()
     rows = _rows(tables, name, limit)
-    total = count(tables, name)
+    total = tables.rows(name)
     for number, row in enumerate(rows, 1):
         said = {k: v for k, v in row.items() if v not in ("", -1, [], False)}
         line = "  ".join(f"{k}={_cell(k, v)}" for k, v in said.items())
@@ -292,7 +286,7 @@ def table_json(tables: Tables, name: str | None, limit: int) -> str:
     if name is None:
         from wardwatch.model.columns import TABLES
 
-        return json.dumps({t.name: count(tables, t.name) for t in TABLES}, indent=1)
+        return json.dumps({t.name: tables.rows(t.name) for t in TABLES}, indent=1)
     return "\n".join(json.dumps(row) for row in _rows(tables, name, limit))
 
 

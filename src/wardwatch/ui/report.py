@@ -89,7 +89,7 @@ def build(audit: Audit) -> form.Report:
         assumed=audit.assumed,
         report_to=audit.site.report_to or REPORT_TO,
         key_note=audit.key_note,
-        anomalies=audit.tables.ask("SELECT count(*) AS n FROM anomalies")[0].n,
+        anomalies=audit.tables.rows("anomalies"),
         advisory_rows=advised.rows(audit.advisories, audit.matches),
         shelved=audit.shelved,
     )
