@@ -5,12 +5,12 @@ Misses to know: ports that are open only while biomed has switched external comm
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wardwatch.model.judgement import Reason
 from wardwatch.model.values import NS
 from wardwatch.signs.cited import FIRST, cited
-from wardwatch.signs.owners import about, homes
+from wardwatch.signs.owners import about, homes, owners
 from wardwatch.signs.policy import said_by, zone_of
 from wardwatch.signs.vantage import vantages
 from wardwatch.verify.answer import Need, Subject, unseen
@@ -36,30 +36,9 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
     devices = [device for device in scene.medical if device.seen]
     heard = vantages(scene, minimums.bridge_s)
     standing = homes(scene, devices)
-    opened = {
-        row.device: row
-        for row in about(
-            scene,
-            devices,
-            # On its own side the SYN-ACK bears its MAC; behind a router a SYN proxy may have sent
-            # it, and only a banner counts.
-            f""",
-            found AS (
-                SELECT o.device, resp_p AS port, first_ts AS ts, capture, first_packet AS packet
-                FROM conversations JOIN owners o ON resp_h = o.address
-                JOIN owners m ON m.address = resp_l2_addr AND m.device = o.device
-                WHERE proto = 'tcp' AND contains(history, 'h') AND resp_p IN {PORTS}
-                UNION ALL
-                SELECT coalesce(m.device, i.device), server_port, ts, capture, packet FROM banners
-                LEFT JOIN owners m ON m.address = server_mac
-                LEFT JOIN owners i ON i.address = server
-                WHERE server_port IN {PORTS})
-            SELECT device, string_agg(DISTINCT port::VARCHAR, ', ') AS ports, {FIRST} AS packets
-            FROM found WHERE device IS NOT NULL GROUP BY device""",
-            of=("conversations", "banners"),
-        )
-    }
-    closed = _closed(scene, minimums, devices)
+    tries = _tries(scene, devices)
+    opened = {row.device: row for row in _opened(scene, devices, tries)}
+    closed = _closed(scene, minimums, devices, tries) if tries else {}
     for device in scene.medical:
         if not device.seen:
             yield unseen(MEASURE, device, RULE)
@@ -96,8 +75,48 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
         )
 
 
+def _tries(scene: Scene, devices: list[Device]) -> str:
+    """Conversations with one of a device's ports as a table; "" where there are none, as mostly."""
+    if not devices or not scene.tables.rows("conversations"):
+        return ""
+    name, rows = scene.tables.settle(
+        f"""WITH {owners(scene, devices)}
+        SELECT device, segment, resp_p AS port, resp_l2_addr, history, orig_pkts, resp_pkts,
+            first_ts, last_ts, capture, first_packet
+        FROM conversations JOIN owners ON resp_h = address
+        WHERE proto = 'tcp' AND resp_p IN {PORTS}"""
+    )
+    return name if rows else ""
+
+
+def _opened(scene: Scene, devices: list[Device], tries: str) -> list[Any]:
+    """By device: the ports on which it answered.
+
+    On its own side the SYN-ACK bears its MAC; behind a router a SYN proxy may have sent it, and
+    only a banner counts.
+    """
+    answered = f"""
+        SELECT t.device, port, first_ts AS ts, capture, first_packet AS packet FROM {tries} t
+        JOIN owners m ON m.address = resp_l2_addr AND m.device = t.device
+        WHERE contains(history, 'h')
+        UNION ALL"""
+    return about(
+        scene,
+        devices,
+        f""",
+        found AS ({answered if tries else ""}
+            SELECT coalesce(m.device, i.device) AS device, server_port AS port, ts, capture, packet
+            FROM banners
+            LEFT JOIN owners m ON m.address = server_mac LEFT JOIN owners i ON i.address = server
+            WHERE server_port IN {PORTS})
+        SELECT device, string_agg(DISTINCT port::VARCHAR, ', ') AS ports, {FIRST} AS packets
+        FROM found WHERE device IS NOT NULL GROUP BY device""",
+        of=("conversations", "banners") if tries else ("banners",),
+    )
+
+
 def _closed(
-    scene: Scene, minimums: Minimums, devices: list[Device]
+    scene: Scene, minimums: Minimums, devices: list[Device], tries: str
 ) -> dict[str, dict[int, list[object]]]:
     """By device and port: refusals, or enough SYNs that nobody answered while it was alive there."""
     near = int(minimums.alive_s * NS)
@@ -105,16 +124,13 @@ def _closed(
         scene,
         devices,
         f""",
-        tries AS (
-            SELECT o.device, c.* FROM conversations c JOIN owners o ON resp_h = o.address
-            WHERE proto = 'tcp' AND resp_p IN {PORTS}),
         refused AS (
-            SELECT t.device, resp_p AS port, first_ts AS ts, capture, first_packet AS packet
-            FROM tries t JOIN owners m ON m.address = resp_l2_addr AND m.device = t.device
+            SELECT t.device, port, first_ts AS ts, capture, first_packet AS packet
+            FROM {tries} t JOIN owners m ON m.address = resp_l2_addr AND m.device = t.device
             WHERE contains(history, 'r') AND NOT contains(history, 'h')),
         silent AS (
-            SELECT device, resp_p AS port, first_ts AS ts, capture, first_packet AS packet, orig_pkts
-            FROM tries t
+            SELECT device, port, first_ts AS ts, capture, first_packet AS packet, orig_pkts
+            FROM {tries} t
             WHERE resp_pkts = 0 AND contains(history, 'S') AND EXISTS (
                 SELECT 1 FROM presence p JOIN owners o ON p.mac = o.address
                 WHERE o.device = t.device AND p.segment = t.segment
@@ -128,7 +144,6 @@ def _closed(
             SELECT device, port, ts, capture, packet FROM silent
             WHERE (device, port) IN (SELECT (device, port) FROM enough))
         GROUP BY device, port""",
-        of=("conversations",),
     )
     found: dict[str, dict[int, list[object]]] = {}
     for row in rows:
