@@ -19,6 +19,9 @@ from wardwatch.observe.tables import Tables
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    import pyarrow as pa
+
+    from wardwatch.inventory.scene import Scene
     from wardwatch.observe.digests import Digests
     from wardwatch.observe.engine import Observed
 
@@ -150,8 +153,11 @@ def _judged(
 
     scene = Scene(tables=seen.tables, devices=(), site=site, now=seen.end)
     # One thread asks nothing ahead: what nobody needs would not have been asked.
-    threads, ahead = (2, AHEAD) if is_worth_it(scene) else (1, ())
-    devices, *_ = together(scene, [lambda scene: identify(scene.tables, listed), *ahead], threads)
+    threads, ahead = (2, (_shown, *AHEAD)) if is_worth_it(scene) else (1, ())
+    devices, *_ = together(
+        scene, [lambda scene: identify(scene.tables, listed, lambda: _shown(scene)), *ahead], threads
+    )
+    scene.forget(_shown)
     scene = scene.with_devices(devices)
     measured, sought = measures(), techniques()
     advised, *judged = together(
@@ -178,6 +184,14 @@ def _judged(
     )
 
 
+def _shown(scene: Scene) -> pa.Table | None:
+    """What devices are made out by, asked by whoever comes first."""
+    from wardwatch.inventory.rulebook import rulebook
+    from wardwatch.inventory.signs import told
+
+    return scene.once(_shown, lambda: told(scene.tables, rulebook()))
+
+
 def _load() -> None:
     """Load what judges, and what it is told by: it takes as long as two questions in ten."""
     import duckdb  # noqa: F401
@@ -185,8 +199,10 @@ def _load() -> None:
     from wardwatch import advise, detect, verify  # noqa: F401
     from wardwatch.inventory import identify  # noqa: F401
     from wardwatch.inventory.rulebook import rulebook
+    from wardwatch.observe.tables import make_ahead
 
     rulebook()
+    make_ahead()
 
 
 def private_folder(folder: Path) -> Path:

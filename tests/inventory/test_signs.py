@@ -1,7 +1,7 @@
 from tests.inventory.seen import PLAIN, PUMP, Evidence
 
 from wardwatch.inventory.rulebook import rulebook
-from wardwatch.inventory.signs import PACKETS, VALUES, signs
+from wardwatch.inventory.signs import PACKETS, VALUES, signs, told
 from wardwatch.inventory.stations import stations
 
 IP = "10.1.2.3"
@@ -9,7 +9,7 @@ IP = "10.1.2.3"
 
 def shown(seen):
     tables = seen.tables
-    return list(signs(tables, rulebook(), stations(tables)))
+    return list(signs(told(tables, rulebook()), stations(tables)))
 
 
 def values(seen, sign):

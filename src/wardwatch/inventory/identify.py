@@ -12,7 +12,7 @@ import msgspec
 
 from wardwatch.inventory.register import DISAGREES, join
 from wardwatch.inventory.rulebook import STRONG, Rule, Rulebook, rulebook
-from wardwatch.inventory.signs import PACKETS, signs
+from wardwatch.inventory.signs import PACKETS, Sign, signs, told
 from wardwatch.inventory.stations import (
     MAX_LEARNED,
     MAX_STATIONS,
@@ -39,7 +39,9 @@ from wardwatch.model.device import (
 from wardwatch.model.values import is_locally_administered, utc_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    import pyarrow as pa
 
     from wardwatch.observe.tables import Tables
 
@@ -76,12 +78,20 @@ class _Shown(msgspec.Struct, gc=False):
         return tuple(rule for rule, _, _ in self.reasons.values())
 
 
-def inventory(tables: Tables, listed: Sequence[Listed] = ()) -> tuple[Device, ...]:
-    """Every device the evidence shows or the hospital lists, medical ones first, then by id."""
+def inventory(
+    tables: Tables,
+    listed: Sequence[Listed] = (),
+    told_ahead: Callable[[], pa.Table | None] | None = None,
+) -> tuple[Device, ...]:
+    """Every device the evidence shows or the hospital lists, medical ones first, then by id.
+
+    ``told_ahead`` gives what :func:`~wardwatch.inventory.signs.told` says, where somebody else asks.
+    """
     book = rulebook()
     found = stations(tables)
     _listed_behind_routers(tables, found, listed)
-    shown = _gather(tables, book, found)
+    answer = told_ahead() if told_ahead else told(tables, book)
+    shown = _gather(tables, book, found, signs(answer, found))
     groups = _groups(found, shown, tables)
     groups += _pump_servers(tables, book, found, shown, groups)
     notes = _notes(found)
@@ -110,11 +120,13 @@ def _listed_behind_routers(tables: Tables, found: Stations, listed: Sequence[Lis
         found.by_key[station.key] = station
 
 
-def _gather(tables: Tables, book: Rulebook, found: Stations) -> defaultdict[str, _Shown]:
+def _gather(
+    tables: Tables, book: Rulebook, found: Stations, given: Iterable[Sign]
+) -> defaultdict[str, _Shown]:
     """What each station showed, as rules read it."""
     shown: defaultdict[str, _Shown] = defaultdict(_Shown)
     heard: dict[tuple[str, str], tuple[Rule, ...]] = {}
-    for sign in signs(tables, book, found):
+    for sign in given:
         key = sign.station
         if sign.sign == "serial":
             shown[key].serials[sign.value] = None

@@ -56,6 +56,10 @@ class Scene(msgspec.Struct, frozen=True, dict=True):
                     self._told[key] = answer()
         return cast("T", self._told[key])
 
+    def forget(self, key: Hashable) -> None:
+        """Give up what :meth:`once` was told, for its memory."""
+        self._told.pop(key, None)
+
     def with_devices(self, devices: tuple[Device, ...]) -> Scene:
         """The same evidence once its devices are known; what was told of it before stays told."""
         return self._sharing(msgspec.structs.replace(self, devices=devices))

@@ -12,6 +12,8 @@ import msgspec
 from wardwatch.inventory.stations import PACKET, Stations, stations_heard
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from collections.abc import Iterator
 
     from wardwatch.inventory.rulebook import Rulebook
@@ -195,8 +197,8 @@ _QUESTIONS: tuple[tuple[str, str], ...] = (
 """The table that a question is asked of, and the question."""
 
 
-def signs(tables: Tables, book: Rulebook, found: Stations) -> Iterator[Sign]:
-    """Every sign of every station, from the evidence tables alone."""
+def told(tables: Tables, book: Rulebook) -> pa.Table | None:
+    """What the evidence tables tell of those who speak, for :func:`signs`; it needs no stations."""
     asked = [
         f"SELECT {place} AS place, * FROM ({question})"
         for place, (table, question) in enumerate(
@@ -205,7 +207,7 @@ def signs(tables: Tables, book: Rulebook, found: Stations) -> Iterator[Sign]:
         if tables.rows(table)
     ]
     if not asked:
-        return
+        return None
     clients = counted = ""
     if tables.rows("dhcp"):
         clients = _CLIENTS.format(heard=stations_heard(tables))
@@ -215,7 +217,7 @@ def signs(tables: Tables, book: Rulebook, found: Stations) -> Iterator[Sign]:
             SELECT place, mac, ip, sign, left(value, 512) AS value, sum(times)::BIGINT AS times,
                    list_sort(flatten(list(codes)))[:{PACKETS}] AS codes
             FROM ({" UNION ALL ".join(told)}) GROUP BY ALL"""
-    answer = tables.answer(f"""
+    return tables.answer(f"""
         WITH {clients} shown AS ({" UNION ALL ".join(asked)}), counted AS (
             SELECT place, mac, ip, sign, left(value, 512) AS value, count(*) AS times,
                    min(code, {PACKETS}) AS codes
@@ -223,9 +225,15 @@ def signs(tables: Tables, book: Rulebook, found: Stations) -> Iterator[Sign]:
         SELECT * FROM counted
         QUALIFY row_number() OVER (PARTITION BY place, mac, ip, sign ORDER BY codes, value) <= {VALUES}
         ORDER BY place, mac, ip, sign, codes
-    """)
+    """).drop_columns(["place"])
+
+
+def signs(answer: pa.Table | None, found: Stations) -> Iterator[Sign]:
+    """Every sign of every station, made of what the tables have :func:`told`."""
+    if answer is None:
+        return
     # By column, some at a time: a flood tells of 100,000 names, each a row that nobody keeps.
-    for batch in answer.drop_columns(["place"]).to_batches(max_chunksize=AT_ONCE):
+    for batch in answer.to_batches(max_chunksize=AT_ONCE):
         columns = (column.to_pylist() for column in batch.columns)
         for mac, ip, sign, value, times, codes in zip(*columns, strict=True):
             station = found.holder(mac, ip)
