@@ -155,7 +155,9 @@ def _judged(
     # One thread asks nothing ahead: what nobody needs would not have been asked.
     threads, ahead = (2, (_shown, *AHEAD)) if is_worth_it(scene) else (1, ())
     devices, *_ = together(
-        scene, [lambda scene: identify(scene.tables, listed, lambda: _shown(scene)), *ahead], threads
+        scene,
+        [lambda scene: identify(scene.tables, listed, lambda: _shown(scene)), *ahead],
+        threads,
     )
     scene.forget(_shown)
     scene = scene.with_devices(devices)

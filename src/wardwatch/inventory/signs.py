@@ -12,9 +12,9 @@ import msgspec
 from wardwatch.inventory.stations import PACKET, Stations, stations_heard
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from collections.abc import Iterator
+
+    import pyarrow as pa
 
     from wardwatch.inventory.rulebook import Rulebook
     from wardwatch.observe.tables import Tables
