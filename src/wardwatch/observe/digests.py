@@ -24,6 +24,10 @@ MOST_HELD = 2 << 30
 """Octets up to which it pays to wait with hashing while others read: what follows the reading
 leaves a core idle for as long as half of them take, and they are still in the page cache then."""
 
+YIELDING = 3
+"""By how much who hashes is nicer than who reads: what follows the reading leaves a core idle,
+which may as well hash then what was not yet. Niceness 19 would leave no time for that."""
+
 _WAIT, _GO_ON = b"-", b"+"
 _LOOK_MS = 200
 """Who waits looks so often whether its caller is still there."""
@@ -125,6 +129,7 @@ def _work(pipe: int, heard: int, paths: Sequence[str], caller: int) -> NoReturn:
 
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the caller is asked, and ends us
+        os.nice(YIELDING)
         for path in paths:
             os.write(pipe, _written(digest_of(path, between)))
     finally:
