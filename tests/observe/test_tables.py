@@ -9,6 +9,7 @@ import pytest
 
 from wardwatch.errors import OutputError
 from wardwatch.model.columns import BY_NAME, EMPTY, TABLES
+from wardwatch.observe import tables
 from wardwatch.observe.tables import (
     FLUSH_BYTES,
     FLUSH_ROWS,
@@ -219,3 +220,15 @@ def test_what_was_settled_is_asked_once_also_by_another_thread() -> None:
     assert tables.beside().settled(question) == name
     assert tables.settled(f"{question} DESC") != name
     assert [row.ip for row in tables.beside().ask(f"FROM {name}")] == ["10.0.0.3", "10.0.0.4"]
+
+
+def test_a_connection_made_ahead_is_asked_once(monkeypatch):
+    made = []
+    quiet = tables.quiet_connection
+    monkeypatch.setattr(tables, "quiet_connection", lambda: made.append(quiet()) or made[-1])
+    tables.make_ahead()
+    first, second = Tables.of(arp=[{"packet": 7}]), Tables.of(arp=[{"packet": 8}])
+    assert first.connection() is made[0]
+    assert second.connection() is made[1]
+    assert [one.ask("SELECT packet FROM arp")[0].packet for one in (first, second)] == [7, 8]
+    assert len(made) == 2
