@@ -9,7 +9,7 @@ import pytest
 
 from wardwatch.errors import OutputError
 from wardwatch.model.columns import BY_NAME, EMPTY, TABLES
-from wardwatch.observe import tables
+from wardwatch.observe import tables as module
 from wardwatch.observe.tables import (
     FLUSH_BYTES,
     FLUSH_ROWS,
@@ -224,9 +224,9 @@ def test_what_was_settled_is_asked_once_also_by_another_thread() -> None:
 
 def test_a_connection_made_ahead_is_asked_once(monkeypatch):
     made = []
-    quiet = tables.quiet_connection
-    monkeypatch.setattr(tables, "quiet_connection", lambda: made.append(quiet()) or made[-1])
-    tables.make_ahead()
+    quiet = module.quiet_connection
+    monkeypatch.setattr(module, "quiet_connection", lambda: made.append(quiet()) or made[-1])
+    module.make_ahead()
     first, second = Tables.of(arp=[{"packet": 7}]), Tables.of(arp=[{"packet": 8}])
     assert first.connection() is made[0]
     assert second.connection() is made[1]
