@@ -23,7 +23,7 @@ from wardwatch.capture import reader
 from wardwatch.decode.kernels import headers
 from wardwatch.errors import CaptureError
 from wardwatch.model.columns import TABLES
-from wardwatch.observe import digests, engine, later, side, tables
+from wardwatch.observe import digests, engine, later, observer, side, tables
 from wardwatch.observe.engine import observe
 
 
@@ -409,6 +409,28 @@ def test_a_file_that_grows_meanwhile_is_read_by_one(tmp_path, cuts, monkeypatch)
         name: bag.total() for name, bag in expected[0].items()
     }
     assert len(grown) == 2
+
+
+def test_a_file_that_grows_between_two_turns_is_read_by_one(tmp_path, cuts, monkeypatch) -> None:
+    path = write(tmp_path / "a.pcap", many(4, 60))
+    whole = path.read_bytes()
+    expected = rows([path], tmp_path / "key", processes=1)
+    path.write_bytes(whole[: len(whole) // 2])
+    cuts.by_turns = True
+    cuts.block_rows(50)
+    cuts.at = [later.Cut(1, len(whole) * twelfth // 12) for twelfth in range(1, 6)]
+    take, took = observer.Observer._take_over, []
+
+    def growing(self, *given):
+        found = take(self, *given)
+        took.append(found)
+        if len(took) == 1:
+            path.write_bytes(whole)
+        return found
+
+    monkeypatch.setattr(observer.Observer, "_take_over", growing)
+    assert rows([path], tmp_path / "key", processes=2) == expected
+    assert took[0] is not None
 
 
 def test_no_file_can_be_read(tmp_path) -> None:
