@@ -496,8 +496,8 @@ def _cores(figures: list[Figure]) -> list[str]:
         "## Two cores",
         "",
         "Wall time of the audit, held to one core (`taskset`) and free to use all: a second process "
-        "then reads the second half, and a third one hashes. Memory is that of all, what they share "
-        "counted once.",
+        "then reads the second half, and a third one hashes when those have read. Memory is that of "
+        "all, what they share counted once.",
         "",
         "| | CPU s | wall s | peak MB | one core ÷ all | |",
         "|---|---|---|---|---|---|",
@@ -535,7 +535,8 @@ def _growth(
         f"## {mix['bytes'] / 1e9:.0f} GB",
         "",
         f"{mix['packets']:,.0f} packets, {mix['conversations']:,.0f} TCP connections, audited once: "
-        f"{long.cpu:.1f} CPU s, {long.wall:.1f} s, peak {long.peak:,.0f} MB.",
+        f"{long.cpu:.1f} CPU s, {long.wall:.1f} s, peak {long.peak:,.0f} MB. Two processes read it by "
+        "turns, and a third one hashes.",
         *(
             f"Held to one core: {f.cpu:.1f} CPU s, {f.wall:.1f} s, {f.wall / long.wall:.2f} times "
             f"as long ({_cores_said(f.wall / long.wall)}), peak {f.peak:,.0f} MB."
