@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 import time
+import warnings
 from pathlib import Path
 from random import Random
 
@@ -221,8 +222,10 @@ class Certificates:
         old.maximum_version = ssl.TLSVersion.MAXIMUM_SUPPORTED
         # Only the oldest is left on: SECLEVEL 0, or OpenSSL would refuse it by itself.
         old.set_ciphers("ALL:@SECLEVEL=0")
-        for version in ("OP_NO_TLSv1_2", "OP_NO_TLSv1_3"):
-            old.options |= getattr(ssl, version)
+        with warnings.catch_warnings():  # made at the first test of a worker, whichever that is
+            warnings.filterwarnings("ignore", "ssl.OP_NO_", DeprecationWarning)
+            for version in ("OP_NO_TLSv1_2", "OP_NO_TLSv1_3"):
+                old.options |= getattr(ssl, version)
 
 
 @pytest.fixture(scope="module")

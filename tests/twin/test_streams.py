@@ -46,3 +46,26 @@ def test_a_message_without_end_ends_the_stream() -> None:
 def test_silence_is_a_timeout() -> None:
     with pytest.raises(TimeoutError):
         read([b"x"], ends=False)
+
+
+def test_who_is_cancelled_while_an_answer_comes_is_cancelled() -> None:
+    """At whichever turn of the loop: a client that goes on is one that nobody can end."""
+
+    async def cancelled(turns: int) -> bool:
+        reader = asyncio.StreamReader()
+        whole = pieces(reader, lambda raw: ([raw], b""), 100, 60.0)
+        task = asyncio.ensure_future(anext(whole))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        reader.feed_data(b"answer")
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        asked = task.cancel()
+        (found,) = await asyncio.gather(task, return_exceptions=True)
+        assert isinstance(found, asyncio.CancelledError) == asked
+        return asked
+
+    assert asyncio.run(cancelled(0))
+    assert not asyncio.run(cancelled(9))
+    for turns in range(1, 9):
+        asyncio.run(cancelled(turns))

@@ -138,7 +138,8 @@ class Client:
                 if not self.outbox.waiting(1, last):
                     left = (due - time.time_ns()) / 1e9
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(self._wake.wait(), min(max(left, 0), LOOK_S))
+                        async with asyncio.timeout(min(max(left, 0), LOOK_S)):
+                            await self._wake.wait()
         finally:
             await closed(writer)
 
@@ -148,9 +149,8 @@ class Client:
         if not address:
             raise OSError("no address for the server")
         if not settings.tls:
-            return await asyncio.wait_for(
-                asyncio.open_connection(permitted(address), port), ANSWER_S
-            )
+            async with asyncio.timeout(ANSWER_S):
+                return await asyncio.open_connection(permitted(address), port)
         roots = Path(settings.roots)
         context = tls.client_context(
             roots, verifies=settings.verifies, newest=settings.newest, oldest=settings.oldest
@@ -159,7 +159,8 @@ class Client:
             permitted(address), port, ssl=context,
             server_hostname="" if settings.oldest else settings.host,
         )  # fmt: skip
-        reader, writer = await asyncio.wait_for(opened, ANSWER_S)
+        async with asyncio.timeout(ANSWER_S):
+            reader, writer = await opened
         der = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
         valid = settings.verifies or tls.proven(der or b"", roots, settings.host)
         if not self.on_certificate(valid):

@@ -23,7 +23,9 @@ async def pieces(
     """
     buffer = b""
     while len(buffer) <= longest:
-        part = await asyncio.wait_for(reader.read(65_536), idle_s)
+        # not ``wait_for``: before Python 3.12 it forgets a cancellation that comes with an answer
+        async with asyncio.timeout(idle_s):
+            part = await reader.read(65_536)
         if not part:
             return
         found, buffer = unframed(buffer + part)
@@ -35,6 +37,7 @@ async def closed(writer: asyncio.StreamWriter) -> None:
     """Close, and see the socket gone: politely, or after a second without."""
     writer.close()
     try:
-        await asyncio.wait_for(writer.wait_closed(), CLOSE_S)
+        async with asyncio.timeout(CLOSE_S):
+            await writer.wait_closed()
     except (OSError, TimeoutError):
         writer.transport.abort()
