@@ -291,9 +291,10 @@ def _written(spool: Spool) -> dict[str, Path]:
 
 
 def cuts_of(files: Sequence[tuple[int, str]], processes: int = 2) -> list[Cut]:
-    """Where to cut files, given as number and path in their order, into parts that take the same time.
+    """Where to cut files, given as number and path in their order: parts that take the same time.
 
-    Who reads a part passes over all that stands before it, so that later ones are shorter. The octets of a cut file before its cut hold the last frames that a copy may be one of.
+    Who reads a part passes over all that stands before it, so that later ones are shorter. The
+    octets of a cut file before its cut hold the last frames that a copy may be one of.
     """
     left = [(1 - PASSING) ** turn for turn in range(1, processes + 1)]
     return _cuts_at([(1 - one) / (1 - left[-1]) for one in left[:-1]], files)
