@@ -1,6 +1,6 @@
 import re
 
-from wardwatch.inventory.rulebook import rulebook
+from wardwatch.inventory.rulebook import SHORTEST, rulebook
 from wardwatch.model.device import MEDICAL_KINDS
 
 BOOK = rulebook()
@@ -24,6 +24,13 @@ def test_prefixes_are_written_as_macs_are():
     for rule in BOOK.rules:
         for prefix in rule.prefix:
             assert re.fullmatch(r"[0-9a-f]{2}(:[0-9a-f]{1,2})+", prefix), rule.id
+            assert len(prefix) >= SHORTEST, rule.id
+
+
+def test_every_prefix_speaks_for_the_addresses_behind_it():
+    for rule in BOOK.rules:
+        for prefix in rule.prefix:
+            assert rule in BOOK.of_mac(prefix + "00:00:00:00:00:00"[len(prefix) :]), prefix
 
 
 def test_no_prefix_is_claimed_by_two_makers():

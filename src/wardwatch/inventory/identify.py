@@ -250,10 +250,13 @@ def _pump_servers(
     A pump's server mostly stands behind the router and shows nothing else of itself.
     """
     rules = {rule.id: rule for rule in book.rules}
+    # Weighed are those alone that a rule takes for a pump.
+    telling = {rule.id for rule in book.rules if rule.kind == "infusion pump"}
     pumps = {
         key
         for group in groups
-        if (weighed := _weighed(group, shown)).confidence >= Confidence.PROBABLE
+        if any(key in shown and not telling.isdisjoint(shown[key].reasons) for key in group)
+        and (weighed := _weighed(group, shown)).confidence >= Confidence.PROBABLE
         and weighed.identity.kind == "infusion pump"
         for key in group
     }
@@ -340,6 +343,7 @@ def _device(
 ) -> Device:
     """One device from its stations."""
     members = [found.by_key[key] for key in group]
+    one = members[0] if len(members) == 1 else _as_one(members)
     things = [shown[key] for key in group if key in shown]
     weighed, by_prefix = _of_rules(_spoken(things))
     identity, confidence = weighed.identity, weighed.confidence
@@ -348,7 +352,8 @@ def _device(
         for thing in things
         for rule, times, packets in thing.reasons.values()
     ]
-    traits.sort(key=_heaviest)
+    if len(traits) > 1:
+        traits.sort(key=_heaviest)
     macs = tuple([station.mac for station in members if station.mac])
     said = [note for key in group for note in notes.get(key, ())]
     if not by_prefix:
@@ -363,10 +368,10 @@ def _device(
             )
     if weighed.against:
         said.insert(0, f"{DISAGREES}: " + "; ".join(rule.says for rule in weighed.against[:3]))
-    segments = _different([station.segments for station in members])
-    vlans = sorted({s.partition("@")[0] for s in segments}) if len(segments) > 1 else segments
-    if len(vlans) > 1 and identity.kind != "network":
-        said.append(f"seen in several segments: {', '.join(vlans[:6])}")
+    if len(one.segments) > 1 and identity.kind != "network":
+        vlans = sorted({s.partition("@")[0] for s in one.segments})
+        if len(vlans) > 1:
+            said.append(f"seen in several segments: {', '.join(vlans[:6])}")
     if len(macs) > 1:
         said.insert(0, f"one device with {len(macs)} addresses: {', '.join(macs)}")
     serials = [s for thing in things for s in thing.serials if _telling_serial(s)]
@@ -378,14 +383,26 @@ def _device(
         confidence=confidence,
         traits=tuple(traits),
         macs=macs,
-        ips=_different([station.ips for station in members]),
-        segments=segments,
+        ips=one.ips,
+        segments=one.segments,
         names=_different([tuple(thing.names) for thing in things])[:NAMES],
         serial=serials[0] if serials else "",
+        first_ts=one.first_ts,
+        last_ts=one.last_ts,
+        packets=max(one.packets, 1),
+        notes=tuple(dict.fromkeys(said))[:NOTES] if said else (),
+    )
+
+
+def _as_one(members: Sequence[Station]) -> Station:
+    """What several stations of one device tell together; its key is the first one's."""
+    return Station(
+        key=members[0].key,
         first_ts=min([s.first_ts for s in members if s.first_ts], default=0),
         last_ts=max([s.last_ts for s in members]),
-        packets=max(sum([s.packets for s in members]), 1),
-        notes=tuple(dict.fromkeys(said))[:NOTES],
+        packets=sum([s.packets for s in members]),
+        segments=_different([s.segments for s in members]),
+        ips=_different([s.ips for s in members]),
     )
 
 

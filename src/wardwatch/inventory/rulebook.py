@@ -23,6 +23,8 @@ STRONG = 0.6
 WEAK = 0.2
 """From this weight on a trait is a hint; below, it is only told."""
 
+SHORTEST = len("00:1a:01")
+"""Characters of the shortest block of addresses that the registry assigns (MA-L, 24 bits)."""
 TEXT_LIMIT = 512
 """Characters of a text from outside that a rule looks at: bounds the work of its expression."""
 
@@ -108,7 +110,13 @@ class Rulebook(msgspec.Struct, frozen=True, dict=True):
 
     def of_mac(self, mac: str) -> tuple[Rule, ...]:
         """The rules for a MAC's beginning, the longest first: a block may be cut into smaller ones."""
+        if mac[:SHORTEST] not in self._beginnings:
+            return ()
         return tuple(rule for n in self._lengths for rule in self.by_prefix.get(mac[:n], ()))
+
+    @cached_property
+    def _beginnings(self) -> frozenset[str]:
+        return frozenset(prefix[:SHORTEST] for prefix in self.by_prefix)
 
     @cached_property
     def _lengths(self) -> tuple[int, ...]:

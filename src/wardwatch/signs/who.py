@@ -1,7 +1,8 @@
-"""Who: devices by their addresses, asked often, so indexed once."""
+"""Who: devices by their addresses, asked often, so indexed once, and not before."""
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from wardwatch.model.device import Confidence
@@ -17,21 +18,33 @@ class Who:
     """The devices of a scene by MAC and by IP address."""
 
     def __init__(self, scene: Scene) -> None:
-        """Index every device; where an address was reused the first device keeps it."""
-        self._macs: dict[str, Device] = {}
-        self._ips: dict[str, Device] = {}
-        for device in scene.devices:
-            for mac in device.macs:
-                self._macs.setdefault(mac, device)
-            for ip in device.ips:
-                self._ips.setdefault(ip, device)
-        self.pump_macs, self.pump_ips = addresses(scene.pumps)
-        self.known_macs, self.known_ips = addresses(d for d in scene.devices if is_known(d))
+        """Of every device; where an address was reused the first device keeps it."""
+        self._devices, self._pumps = scene.devices, scene.pumps
 
     @classmethod
     def of(cls, scene: Scene) -> Who:
         """The devices of a scene, indexed once."""
         return scene.once("who", lambda: cls(scene))
+
+    @property
+    def pump_macs(self) -> list[str]:
+        """The MACs of infusion pumps."""
+        return self._of_pumps[0]
+
+    @property
+    def pump_ips(self) -> list[str]:
+        """The IP addresses of infusion pumps."""
+        return self._of_pumps[1]
+
+    @property
+    def known_macs(self) -> list[str]:
+        """The MACs of devices that something is known of."""
+        return self._of_known[0]
+
+    @property
+    def known_ips(self) -> list[str]:
+        """The IP addresses of devices that something is known of."""
+        return self._of_known[1]
 
     def device(self, mac: str = "", ip: str = "") -> Device | None:
         """The device behind a MAC or, failing that, an IP address."""
@@ -41,6 +54,23 @@ class Who:
         """A known device's id, or the address as it stands."""
         device = self._macs.get(address) or self._ips.get(address)
         return device.id if device is not None and is_known(device) else address
+
+    # Where nothing is found, as mostly, nobody is looked for.
+    @cached_property
+    def _of_pumps(self) -> tuple[list[str], list[str]]:
+        return addresses(self._pumps)
+
+    @cached_property
+    def _of_known(self) -> tuple[list[str], list[str]]:
+        return addresses(d for d in self._devices if is_known(d))
+
+    @cached_property
+    def _macs(self) -> dict[str, Device]:
+        return {mac: device for device in reversed(self._devices) for mac in device.macs}
+
+    @cached_property
+    def _ips(self) -> dict[str, Device]:
+        return {ip: device for device in reversed(self._devices) for ip in device.ips}
 
 
 def is_known(device: Device) -> bool:

@@ -56,7 +56,8 @@ def gathered(report: Report) -> tuple[tuple[Advisory, tuple[Alike, ...]], ...]:
         key = msgspec.msgpack.encode(same)
         of.setdefault(match.advisory, {}).setdefault(key, (match, []))[1].append(match.device)
     advisories = {advisory.id: advisory for advisory in report.advisories}
-    names = {device.id: device_name(device) for device in report.devices}
+    concerned = {match.device for match in report.matches}
+    names = {d.id: device_name(d) for d in report.devices if d.id in concerned}
     return tuple(
         (
             advisories[row.advisory],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -293,13 +294,17 @@ def _picture(audit: Audit) -> tuple[tuple[form.Group, ...], tuple[form.Link, ...
     group_of: dict[str, str] = {}
     groups: dict[str, tuple[str, str, int]] = {}
     zone_of = _zones(audit)
+
+    @cache
+    def place(segment: str, kind: str) -> tuple[str, str, str]:
+        zone = next((zone_of[name] for name in names_of(segment) if name in zone_of), segment)
+        return f"{zone} · {kind}", zone, kind
+
     for device in audit.devices:
         if not device.seen:
             continue
         segment = device.segments[0] if device.segments else "elsewhere"
-        zone = next((zone_of[name] for name in names_of(segment) if name in zone_of), segment)
-        kind = device.identity.kind or "unknown"
-        key = f"{zone} · {kind}"
+        key, zone, kind = place(segment, device.identity.kind or "unknown")
         groups[key] = (zone, kind, groups.get(key, (zone, kind, 0))[2] + 1)
         for ip in device.ips:
             group_of.setdefault(ip, key)

@@ -47,7 +47,6 @@ BETWEEN = tuple(kind for kind in EVERYWHERE if kind != "phone")
 def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
     """One verdict for each segment that holds devices."""
     heard = vantages(scene, minimums.bridge_s)
-    stations = _stations(scene)
     left_out = sum(device.packets for device in scene.devices if device.id == LEFT_OUT)
     for name in device_segments(scene, heard):
         place = heard[name]
@@ -62,14 +61,15 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
             continue
         zone = zone_of(scene.site, name)
         allowed = zone.permitted_kinds if zone else ()
+        stations = _stations(scene).get(name, [])
         strangers = [
             (device, evidence)
-            for device, evidence in stations.get(name, [])
+            for device, evidence in stations
             if allowed and _is_stranger(scene, device, allowed)
         ]
         nameless = [
             device
-            for device, _ in stations.get(name, [])
+            for device, _ in stations
             if (not device.identity.kind or device.confidence < Confidence.PROBABLE)
             and device.listed is None
             and not _is_server(scene, device)
@@ -114,6 +114,10 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
 
 def _stations(scene: Scene) -> dict[str, list[tuple[Device, Evidence]]]:
     """Which devices' MACs spoke in which segment, with the first packet of each."""
+    return scene.once("stations by segment", lambda: _asked_stations(scene))
+
+
+def _asked_stations(scene: Scene) -> dict[str, list[tuple[Device, Evidence]]]:
     by_id = {device.id: device for device in scene.devices}
     rows = about(
         scene,
