@@ -19,9 +19,8 @@ from wardwatch.observe.tables import Tables
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    import pyarrow as pa
-
     from wardwatch.inventory.scene import Scene
+    from wardwatch.inventory.signs import Told
     from wardwatch.observe.digests import Digests
     from wardwatch.observe.engine import Observed
 
@@ -186,7 +185,7 @@ def _judged(
     )
 
 
-def _shown(scene: Scene) -> pa.Table | None:
+def _shown(scene: Scene) -> Told:
     """What devices are made out by, asked by whoever comes first."""
     from wardwatch.inventory.rulebook import rulebook
     from wardwatch.inventory.signs import told

@@ -1,5 +1,7 @@
+import pytest
 from tests.inventory.seen import PLAIN, PUMP, Evidence
 
+from wardwatch.inventory import signs as module
 from wardwatch.inventory.rulebook import rulebook
 from wardwatch.inventory.signs import PACKETS, VALUES, signs, told
 from wardwatch.inventory.stations import stations
@@ -9,7 +11,7 @@ IP = "10.1.2.3"
 
 def shown(seen):
     tables = seen.tables
-    return list(signs(told(tables, rulebook()), stations(tables)))
+    return list(signs(tables, told(tables, rulebook()), stations(tables)))
 
 
 def values(seen, sign):
@@ -17,11 +19,9 @@ def values(seen, sign):
 
 
 def test_every_sign_that_a_rule_reads_is_one_that_a_question_gives():
-    from wardwatch.inventory import signs as module
-
     asked = " ".join(
         (
-            *module._OF_CLIENTS,
+            repr(module._OF_CLIENTS),
             *(q for _, q in (*module._QUESTIONS, *module._named_questions(rulebook()))),
         )
     )
@@ -70,6 +70,37 @@ def test_messages_of_a_client_that_say_different_things_count_together_where_the
     assert one.times == PACKETS + 3 == sum(name.times for name in names)
     every = sorted(packet for name in names for packet in name.packets)
     assert list(one.packets) == every[:PACKETS]
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_signs_that_are_made_some_at_a_time_are_the_same(monkeypatch, at_once):
+    seen = Evidence().station(PUMP, IP).dhcp_server(PLAIN, "10.1.2.1", routers=["10.1.2.9"])
+    for number in range(VALUES + 5):
+        # the first name comes again when there is room for no other
+        seen.dhcp_client(PUMP, vendor_class="x", host_name=f"name-{number % (VALUES + 3):03}")
+        seen.dhcp_client(
+            PLAIN, client_fqdn=f"other-{number % 2}", parameter_list=[1, 3, number % 2]
+        )
+    expected = shown(seen)
+    monkeypatch.setattr(module, "AT_ONCE", at_once)
+    assert shown(seen) == expected
+    assert len(expected) == 1 + VALUES + 2 + 2 + 2
+    (again,) = [s for s in expected if s.value == "name-000"]
+    assert again.times == 2
+
+
+def test_replies_and_what_relays_passed_on_are_counted_once_for_all_who_ask():
+    seen = Evidence().station(PUMP, IP)
+    for number in range(PACKETS + 2):
+        named = {"routers": ["10.1.2.9"], "giaddr": "0.0.0.0"}
+        seen.dhcp_server(PLAIN, "10.1.2.1", chaddr=f"00:1b:21:00:00:{number:02x}", **named)
+    seen.dhcp_client(PUMP, giaddr="10.1.2.7")
+    said = {(s.sign, s.station): (s.times, len(s.packets)) for s in shown(seen)}
+    assert said == {
+        ("role.router_named", "ip:10.1.2.9"): (PACKETS + 2, PACKETS),
+        ("role.dhcp_server", PLAIN): (PACKETS + 2, PACKETS),
+        ("role.dhcp_relay", "ip:10.1.2.7"): (1, 1),
+    }
 
 
 def test_the_shape_of_a_hello_is_told_in_numbers_only():

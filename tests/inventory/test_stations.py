@@ -8,6 +8,7 @@ from wardwatch.inventory.stations import (
     ROUTED_ADDRESSES,
     address_order,
     code,
+    dhcp_replies,
     evidence,
     in_order,
     is_host,
@@ -209,3 +210,21 @@ def test_spells_are_gathered_by_segment_and_mac(monkeypatch, most):
     assert tuple(first.first) == (10, code(1, 9))
     assert (second.segment, second.packets) == ("vlan 31", 5)
     assert ("SELECT" in stations_heard(tables)) is (most == 0)
+
+
+@pytest.mark.parametrize("most", [0, 10])
+def test_replies_that_are_alike_are_counted_together(monkeypatch, most):
+    monkeypatch.setattr(module, "HEARD_ROWS", most)
+    offer = {"capture": 1, "op": 2, "msg_type": "OFFER", "src": "10.0.0.1", "routers": ["10.0.0.9"]}
+    asked = {"capture": 1, "op": 1, "msg_type": "DISCOVER", "packet": 1}
+    tables = Tables.of(
+        dhcp=[
+            *({**offer, "packet": packet, "chaddr": PUMP} for packet in (8, 3, 5)),
+            asked,
+            {**asked, "packet": 2, "giaddr": "10.0.0.7"},
+        ]
+    )
+    relayed, offers = tables.ask(f"FROM {dhcp_replies(tables)} ORDER BY op")
+    assert (relayed.giaddr, relayed.times, relayed.codes) == ("10.0.0.7", 1, [code(1, 2)])
+    assert (offers.times, offers.codes) == (3, [code(1, packet) for packet in (3, 5, 8)])
+    assert ("SELECT" in dhcp_replies(tables)) is (most == 0)

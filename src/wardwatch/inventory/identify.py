@@ -12,7 +12,7 @@ import msgspec
 
 from wardwatch.inventory.register import DISAGREES, join
 from wardwatch.inventory.rulebook import STRONG, Rule, Rulebook, rulebook
-from wardwatch.inventory.signs import PACKETS, Sign, signs, told
+from wardwatch.inventory.signs import PACKETS, Sign, Told, signs, told
 from wardwatch.inventory.stations import (
     MAX_LEARNED,
     MAX_STATIONS,
@@ -40,8 +40,6 @@ from wardwatch.model.values import is_locally_administered, utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-
-    import pyarrow as pa
 
     from wardwatch.observe.tables import Tables
 
@@ -81,7 +79,7 @@ class _Shown(msgspec.Struct, gc=False):
 def inventory(
     tables: Tables,
     listed: Sequence[Listed] = (),
-    told_ahead: Callable[[], pa.Table | None] | None = None,
+    told_ahead: Callable[[], Told] | None = None,
 ) -> tuple[Device, ...]:
     """Every device the evidence shows or the hospital lists, medical ones first, then by id.
 
@@ -91,7 +89,7 @@ def inventory(
     found = stations(tables)
     _listed_behind_routers(tables, found, listed)
     answer = told_ahead() if told_ahead else told(tables, book)
-    shown = _gather(tables, book, found, signs(answer, found))
+    shown = _gather(tables, book, found, signs(tables, answer, found))
     groups = _groups(found, shown, tables)
     groups += _pump_servers(tables, book, found, shown, groups)
     notes = _notes(found)

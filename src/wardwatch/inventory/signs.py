@@ -5,24 +5,24 @@ One question a table; each answers with (MAC, IP, sign, value, how often, its fi
 
 from __future__ import annotations
 
+from itertools import chain, groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from wardwatch.inventory.stations import PACKET, Stations, stations_heard
+from wardwatch.inventory.stations import PACKET, PACKETS, Stations, dhcp_replies, stations_heard
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     import pyarrow as pa
 
     from wardwatch.inventory.rulebook import Rulebook
     from wardwatch.observe.tables import Tables
 
-PACKETS = 5
-"""Packets kept of a sign."""
-AT_ONCE = 4_096
-"""Signs that are made at a time."""
+AT_ONCE = 16_384
+"""Rows that signs are made of at a time."""
 VALUES = 32
 """Different values kept of one sign of one station: a peer may send a new name each time."""
 
@@ -40,31 +40,28 @@ class Sign(msgspec.Struct, frozen=True, gc=False):
     """Its first packets, as :data:`wardwatch.inventory.stations.PACKET` numbers them."""
 
 
+_Row = tuple[str, str, str, str, int, list[int]]
+"""MAC, IP, sign, value, how often, its first packets."""
+
 _CLIENTS = f"""
-    clients AS MATERIALIZED (
-        SELECT CASE WHEN chaddr = src_mac OR src_mac = '' OR giaddr NOT IN ('', '0.0.0.0')
-                OR chaddr IN (SELECT mac FROM {{heard}}) THEN chaddr ELSE src_mac END AS mac,
-            mqx_pads, vendor_class, parameter_list, host_name, client_fqdn, count(*) AS times,
-            min({PACKET} packet, {PACKETS}) AS codes
-        FROM dhcp WHERE op = 1 GROUP BY ALL),"""
-"""SQL for a WITH clause: what DHCP clients say of themselves, in how many messages, which first.
+    SELECT CASE WHEN chaddr = src_mac OR src_mac = '' OR giaddr NOT IN ('', '0.0.0.0')
+            OR chaddr IN (SELECT mac FROM {{heard}}) THEN chaddr ELSE src_mac END AS mac,
+        mqx_pads, vendor_class, parameter_list,
+        CASE WHEN host_name <> '' THEN host_name ELSE client_fqdn END AS name,
+        count(*) AS times, min({PACKET} packet, {PACKETS}) AS codes
+    FROM dhcp WHERE op = 1 GROUP BY ALL ORDER BY mac, codes[1]"""
+"""What DHCP clients say of themselves, in how many messages, which first: most say the same again.
 
 A starving attacker invents a chaddr a message: what it says is credited to the frame's sender.
 """
 
-_OF_CLIENTS = (
-    """SELECT mac, '' AS ip, 'dhcp.mqx_pads' AS sign, '' AS value, times, codes
-        FROM clients WHERE mqx_pads""",
-    """SELECT mac, '' AS ip, 'dhcp.vendor_class' AS sign, vendor_class AS value, times, codes
-        FROM clients WHERE vendor_class <> ''""",
-    """SELECT mac, '' AS ip, 'dhcp.parameters' AS sign,
-               array_to_string(parameter_list, ',') AS value, times, codes
-        FROM clients WHERE len(parameter_list) > 0""",
-    """SELECT mac, '' AS ip, 'name.host' AS sign,
-               CASE WHEN host_name <> '' THEN host_name ELSE client_fqdn END AS value, times, codes
-        FROM clients WHERE host_name <> '' OR client_fqdn <> ''""",
-)
-"""Questions of clients, whose messages are counted together first: most say the same again."""
+_OF_CLIENTS = {
+    "dhcp.mqx_pads": "CASE WHEN mqx_pads THEN '' END",
+    "dhcp.vendor_class": "CASE WHEN vendor_class <> '' THEN left(vendor_class, 512) END",
+    "dhcp.parameters": "CASE WHEN len(parameter_list) > 0 THEN left(array_to_string(parameter_list, ','), 512) END",
+    "name.host": "CASE WHEN name <> '' THEN left(name, 512) END",
+}
+"""SQL for what :data:`_CLIENTS` selects: the value of a sign, NULL where there is none."""
 
 _QUESTIONS: tuple[tuple[str, str], ...] = (
     # The shape only: version, how many suites, how many extensions, how long, EXPORT or not.
@@ -173,20 +170,20 @@ _QUESTIONS: tuple[tuple[str, str], ...] = (
     ),
     (
         "dhcp",
-        f"""SELECT '' AS mac, router AS ip, 'role.router_named' AS sign, '' AS value, code
-        FROM (SELECT unnest(routers) AS router, {PACKET} packet AS code FROM dhcp
+        """SELECT '' AS mac, router AS ip, 'role.router_named' AS sign, '' AS value, times, codes
+        FROM (SELECT unnest(routers) AS router, times, codes FROM {replies}
               WHERE op = 2 AND msg_type IN ('OFFER', 'ACK'))""",
     ),
     # Replies relayed into a segment come from the relay's address: only the server's own count.
     (
         "dhcp",
-        f"""SELECT src_mac AS mac, src AS ip, 'role.dhcp_server' AS sign, server_id AS value, {PACKET} packet AS code
-        FROM dhcp WHERE op = 2 AND msg_type IN ('OFFER', 'ACK', 'NAK') AND (src = server_id OR server_id = '')""",
+        """SELECT src_mac AS mac, src AS ip, 'role.dhcp_server' AS sign, server_id AS value, times, codes
+        FROM {replies} WHERE op = 2 AND msg_type IN ('OFFER', 'ACK', 'NAK') AND (src = server_id OR server_id = '')""",
     ),
     (
         "dhcp",
-        f"""SELECT '' AS mac, giaddr AS ip, 'role.dhcp_relay' AS sign, '' AS value, {PACKET} packet AS code
-        FROM dhcp WHERE giaddr NOT IN ('', '0.0.0.0') AND (op = 1 OR msg_type IN ('OFFER', 'ACK'))""",
+        """SELECT '' AS mac, giaddr AS ip, 'role.dhcp_relay' AS sign, '' AS value, times, codes
+        FROM {replies} WHERE giaddr NOT IN ('', '0.0.0.0') AND (op = 1 OR msg_type IN ('OFFER', 'ACK'))""",
     ),
     (
         "dns",
@@ -194,51 +191,113 @@ _QUESTIONS: tuple[tuple[str, str], ...] = (
         FROM dns WHERE is_response AND kind = 'dns' AND src_port = 53 AND rcode IN (0, 3)""",
     ),
 )
-"""The table that a question is asked of, and the question."""
+"""The table that a question is asked of, and the question; DHCP's replies are counted already."""
 
 
-def told(tables: Tables, book: Rulebook) -> pa.Table | None:
+class Told(msgspec.Struct, frozen=True):
+    """What the evidence tables tell of those who speak: names of tables laid beside them."""
+
+    clients: str = ""
+    """Of DHCP clients, by MAC, what was said first before the rest; "" none."""
+    clients_rows: int = 0
+    others: str = ""
+    """Signs of all others, in order; "" none."""
+    others_rows: int = 0
+
+
+def told(tables: Tables, book: Rulebook) -> Told:
     """What the evidence tables tell of those who speak, for :func:`signs`; it needs no stations."""
-    asked = [
-        f"SELECT {place} AS place, * FROM ({question})"
-        for place, (table, question) in enumerate(
-            (*_QUESTIONS, *_named_questions(book)), len(_OF_CLIENTS)
-        )
-        if tables.rows(table)
-    ]
-    if not asked:
-        return None
-    clients = counted = ""
+    of_clients = ("", 0)
     if tables.rows("dhcp"):
-        clients = _CLIENTS.format(heard=stations_heard(tables))
-        told = (f"SELECT {n} AS place, * FROM ({one})" for n, one in enumerate(_OF_CLIENTS))
-        counted = f"""
-            UNION ALL
-            SELECT place, mac, ip, sign, left(value, 512) AS value, sum(times)::BIGINT AS times,
-                   list_sort(flatten(list(codes)))[:{PACKETS}] AS codes
-            FROM ({" UNION ALL ".join(told)}) GROUP BY ALL"""
-    return tables.answer(f"""
-        WITH {clients} shown AS ({" UNION ALL ".join(asked)}), counted AS (
+        of_clients = tables.settle(_CLIENTS.format(heard=stations_heard(tables)))
+    return Told(*of_clients, *_of_others(tables, (*_QUESTIONS, *_named_questions(book))))
+
+
+def _of_others(tables: Tables, questions: Sequence[tuple[str, str]]) -> tuple[str, int]:
+    """The table of signs of all but DHCP clients, and its rows."""
+    counted, shown = [], []
+    for place, (table, question) in enumerate(questions):
+        if tables.rows(table):
+            of_replies = table == "dhcp"
+            asked = question.format(replies=dhcp_replies(tables)) if of_replies else question
+            (counted if of_replies else shown).append(f"SELECT {place} AS place, * FROM ({asked})")
+    told = []
+    if shown:
+        told.append(f"""
             SELECT place, mac, ip, sign, left(value, 512) AS value, count(*) AS times,
-                   min(code, {PACKETS}) AS codes
-            FROM shown GROUP BY ALL{counted})
-        SELECT * FROM counted
+                min(code, {PACKETS}) AS codes
+            FROM ({" UNION ALL ".join(shown)}) GROUP BY ALL""")
+    if counted:
+        told.append(f"""
+            SELECT place, mac, ip, sign, left(value, 512) AS value, sum(times)::BIGINT AS times,
+                list_sort(flatten(list(codes)))[:{PACKETS}] AS codes
+            FROM ({" UNION ALL ".join(counted)}) GROUP BY ALL""")
+    if not told:
+        return "", 0
+    return tables.settle(f"""
+        SELECT mac, ip, sign, value, times, codes FROM ({" UNION ALL ".join(told)})
         QUALIFY row_number() OVER (PARTITION BY place, mac, ip, sign ORDER BY codes, value) <= {VALUES}
-        ORDER BY place, mac, ip, sign, codes
-    """).drop_columns(["place"])
+        ORDER BY place, mac, ip, sign, codes""")
 
 
-def signs(answer: pa.Table | None, found: Stations) -> Iterator[Sign]:
-    """Every sign of every station, made of what the tables have :func:`told`."""
-    if answer is None:
+def signs(tables: Tables, answer: Told, found: Stations) -> Iterator[Sign]:
+    """Every sign of every station, made of what the tables have :func:`told`; then it is forgotten."""
+    for mac, ip, sign, value, times, codes in chain(
+        _clients_signs(tables, answer), _others_signs(tables, answer)
+    ):
+        station = found.holder(mac, ip)
+        if station:
+            yield Sign(station, sign, value, times, tuple(codes))
+    for name in (answer.clients, answer.others):
+        if name:
+            tables.forget(name)
+
+
+def _clients_signs(tables: Tables, answer: Told) -> Iterator[_Row]:
+    """Signs of DHCP clients; of one client's many values of a sign those that came first."""
+    columns = ", ".join(f'{value} AS "{sign}"' for sign, value in _OF_CLIENTS.items())
+    pieces: Iterable[pa.Table] = ()
+    for sign in _OF_CLIENTS:
+        if not pieces or answer.clients_rows > AT_ONCE:
+            found = _pieces(
+                tables, answer.clients, answer.clients_rows, f"mac, times, codes, {columns}"
+            )
+            pieces = list(found) if answer.clients_rows <= AT_ONCE else found
+        said = chain.from_iterable(_said(piece, sign) for piece in pieces)
+        for mac, rows in groupby(said, itemgetter(0)):
+            kept: dict[str, tuple[int, list[int]]] = {}
+            for _, value, times, codes in rows:
+                if value in kept:
+                    before, earlier = kept[value]
+                    kept[value] = before + times, sorted((*earlier, *codes))[:PACKETS]
+                elif len(kept) < VALUES:
+                    kept[value] = times, codes
+            for value, (times, codes) in kept.items():
+                yield mac, "", sign, value, times, codes
+
+
+def _said(piece: pa.Table, sign: str) -> Iterator[tuple[str, str, int, list[int]]]:
+    """MAC, value, how often and first packets, of clients that show a sign."""
+    values = piece[sign].to_pylist()
+    if values.count(None) == len(values):
         return
-    # By column, some at a time: a flood tells of 100,000 names, each a row that nobody keeps.
-    for batch in answer.to_batches(max_chunksize=AT_ONCE):
-        columns = (column.to_pylist() for column in batch.columns)
-        for mac, ip, sign, value, times, codes in zip(*columns, strict=True):
-            station = found.holder(mac, ip)
-            if station:
-                yield Sign(station, sign, value, times, tuple(codes))
+    columns = (piece[name].to_pylist() for name in ("times", "codes"))
+    for mac, value, times, codes in zip(piece["mac"].to_pylist(), values, *columns, strict=True):
+        if value is not None:
+            yield mac, value, times, codes
+
+
+def _others_signs(tables: Tables, answer: Told) -> Iterator[_Row]:
+    for piece in _pieces(tables, answer.others, answer.others_rows, "*"):
+        yield from zip(*(column.to_pylist() for column in piece.columns), strict=True)
+
+
+def _pieces(tables: Tables, name: str, rows: int, columns: str) -> Iterator[pa.Table]:
+    """A table laid beside the others, some rows at a time: a flood tells of 100,000 names."""
+    for start in range(0, rows, AT_ONCE):
+        yield tables.answer(
+            f"SELECT {columns} FROM {name} WHERE rowid BETWEEN {start} AND {start + AT_ONCE - 1}"
+        )
 
 
 def _named_questions(book: Rulebook) -> Iterator[tuple[str, str]]:

@@ -51,10 +51,14 @@ _HEARD = f"""min(first_ts) AS first_ts, max(last_ts) AS last_ts, sum(packets)::B
     list_sort(list(DISTINCT segment)) AS segments, min({PACKET} first_packet) AS packet"""
 """SQL: what a group of packets tells of its station."""
 HEARD_ROWS = 200_000
-"""Rows of table ``presence`` up to which they are gathered once for all questions: 20 MB kept."""
+"""Rows of table ``presence`` or ``dhcp`` up to which they are gathered once for all questions: 20 MB
+kept."""
 _IS_STATION = """length(mac) = 17 AND mac <> '00:00:00:00:00:00'
     AND substr(mac, 2, 1) IN ('0', '2', '4', '6', '8', 'a', 'c', 'e')"""
 """SQL for :func:`is_station`."""
+
+PACKETS = 5
+"""Packets kept of a sign."""
 
 VIRTUAL_MACS = (
     "00:00:5e:00:01:",
@@ -171,6 +175,21 @@ def stations_heard(tables: Tables) -> str:
             min((first_ts, {PACKET} first_packet)) AS first
         FROM presence GROUP BY segment, mac"""
     if not 0 < tables.rows("presence") <= HEARD_ROWS:
+        return f"({question})"
+    return tables.settled(question)
+
+
+def dhcp_replies(tables: Tables) -> str:
+    """SQL for a FROM clause: DHCP's replies and what relays passed on, those alike as one.
+
+    ``op``, ``msg_type``, ``src_mac``, ``src``, ``server_id``, ``giaddr`` and ``routers`` as in
+    table ``dhcp``; ``times`` says how many there were, ``codes`` which of them first.
+    """
+    question = f"""
+        SELECT op, msg_type, src_mac, src, server_id, giaddr, routers, count(*) AS times,
+            min({PACKET} packet, {PACKETS}) AS codes
+        FROM dhcp WHERE op = 2 OR giaddr NOT IN ('', '0.0.0.0') GROUP BY ALL"""
+    if not 0 < tables.rows("dhcp") <= HEARD_ROWS:
         return f"({question})"
     return tables.settled(question)
 
@@ -296,10 +315,14 @@ def _claimed_routers(tables: Tables) -> frozenset[str]:
         (
             "dhcp",
             """SELECT mac FROM bindings WHERE source <> 'ip' AND ip IN (
-            SELECT unnest(routers) FROM dhcp WHERE op = 2 UNION SELECT giaddr FROM dhcp)""",
+            SELECT unnest(routers) FROM {replies} WHERE op = 2 UNION SELECT giaddr FROM {replies})""",
         ),
     )
-    asked = [question for table, question in questions if tables.rows(table)]
+    asked = [
+        question.format(replies=dhcp_replies(tables)) if table == "dhcp" else question
+        for table, question in questions
+        if tables.rows(table)
+    ]
     return (
         frozenset(row.mac for row in tables.ask(" UNION ".join(asked)) if row.mac)
         if asked
@@ -457,6 +480,10 @@ def _bound_only(tables: Tables) -> tuple[list[Station], int]:
 
 def _relayed(tables: Tables) -> tuple[list[Station], int]:
     """Clients that only a relay's messages tell of."""
+    if not tables.rows("dhcp") or not tables.ask(
+        f"SELECT op FROM {dhcp_replies(tables)} WHERE op = 1 LIMIT 1"
+    ):
+        return [], 0
     return _first(
         tables,
         f"""SELECT chaddr AS key, min(ts) AS first_ts, max(ts) AS last_ts, count(*) AS packets,
