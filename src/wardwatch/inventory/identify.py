@@ -12,11 +12,12 @@ import msgspec
 
 from wardwatch.inventory.register import DISAGREES, join
 from wardwatch.inventory.rulebook import STRONG, Rule, Rulebook, rulebook
-from wardwatch.inventory.signs import PACKETS, Sign, Told, signs, told
+from wardwatch.inventory.signs import Sign, Told, signs, told
 from wardwatch.inventory.stations import (
     MAX_LEARNED,
     MAX_STATIONS,
     PACKET,
+    PACKETS,
     Station,
     Stations,
     beyond,

@@ -215,7 +215,8 @@ def told(tables: Tables, book: Rulebook) -> Told:
 
 def _of_others(tables: Tables, questions: Sequence[tuple[str, str]]) -> tuple[str, int]:
     """The table of signs of all but DHCP clients, and its rows."""
-    counted, shown = [], []
+    counted: list[str] = []
+    shown: list[str] = []
     for place, (table, question) in enumerate(questions):
         if tables.rows(table):
             of_replies = table == "dhcp"
