@@ -103,25 +103,41 @@ class ConversationTable:
         ``segment`` is the caller's number of each packet's broadcast domain, kept of the first
         packet of a conversation and given back by :meth:`rows`.
         """
-        if len(self.row) < block.n:
-            self.row = np.zeros(block.n, np.int64)
         if self._only != k.TCP:  # tunnels are UDP, or no transport at all
             carried = np.flatnonzero(columns.carried[: block.n])
             if carried.size:
-                self._pass(block, _carriers(columns, carried), segment)
-        self._pass(block, columns, segment)
+                self._all(block, _carriers(columns, carried), segment)
+        self._all(block, columns, segment)
 
-    def _pass(
+    def _all(
         self, block: PacketBlock, columns: PacketColumns, segment: NDArray[np.integer[Any]] | None
     ) -> None:
-        """Take the rows of a block, growing or evicting where the table is full."""
         at = 0
+        while at < block.n:
+            at = self.advance(block, columns, at, block.n, segment)
+
+    def advance(
+        self,
+        block: PacketBlock,
+        columns: PacketColumns,
+        start: int,
+        stop: int,
+        segment: NDArray[np.integer[Any]] | None = None,
+    ) -> int:
+        """Take rows of a block from ``start`` on ⇒ where the next ones begin, at most ``stop``.
+
+        Those taken may be read in their order as if each were the newest packet: none of them
+        changed what the table says of the connections of those before it that is asked there.
+        ``segment`` as of :meth:`update`.
+        """
+        if len(self.row) < block.n:
+            self.row = np.zeros(block.n, np.int64)
         arrays = columns.arrays
         segments = _NOWHERE if segment is None else np.asarray(segment, np.int32)
         while True:
             at = k.conversations(
-                at,
-                block.n,
+                start,
+                stop,
                 block.first,
                 block.capture,
                 block.time,
@@ -137,11 +153,11 @@ class ConversationTable:
                 segments,
                 self.row,
             )
-            if at >= block.n:
+            if at > start or at == stop:
                 if len(self) - self._rested >= AWAKE_ROWS:
                     self._rest()
-                return
-            if len(self.table) < self._max:
+                return int(at)
+            if len(self.table) < self._max:  # it was full
                 self._resize(min(2 * len(self.table), self._max))
             else:
                 self._evict()
@@ -265,6 +281,11 @@ class ConversationTable:
         """
         column = k.ORIG_SKIP if from_orig else k.RESP_SKIP
         self._mark(number, column, seq & 0xFFFFFFFF, near)
+
+    def skip_nothing(self, number: int, near: int = -1) -> None:
+        """Forget what :meth:`skip_until` was told, of both directions: a connection begins anew."""
+        for column in (k.ORIG_SKIP, k.RESP_SKIP):
+            self._mark(number, column, -1, near)
 
     def isn(self, number: int, near: int = -1) -> tuple[int, int]:
         """Sequence numbers of the SYN of originator and responder; -1 not seen.

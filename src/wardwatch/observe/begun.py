@@ -75,9 +75,9 @@ class Begun(Streams):
         self._know()
         return numbers
 
-    def _updated(self, block: PacketBlock, columns: PacketColumns) -> None:
-        """Part the conversations of a block into those that begin here and the others."""
-        super()._updated(block, columns)
+    def _updated(self, block: PacketBlock, columns: PacketColumns, start: int, stop: int) -> None:
+        """Part the conversations of some rows into those that begin here and the others."""
+        super()._updated(block, columns, start, stop)
         table = self._conversations
         if table.pending:
             raise Refused("there were more conversations at once than are kept")
@@ -101,7 +101,7 @@ class Begun(Streams):
                 table.table[fresh[old], k.SEAT] = k.THEIRS
             self._under_way[rows[:, k.NUMBER] >> 1] = old
         if len(self._ends):
-            at = np.flatnonzero(table.row[: block.n] >= 0)
+            at = start + np.flatnonzero(table.row[start:stop] >= 0)
             at = at[self._under_way[columns.conversation[at] >> 1]]
             if len(at):
                 self.keeper.take(block, at)

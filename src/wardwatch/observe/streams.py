@@ -86,12 +86,14 @@ class Streams(Side):
         return self._conversations.evicted + sessions.evicted + sessions.shared.given_up
 
     def take(self, block: PacketBlock, columns: PacketColumns) -> None:
-        """One block, whose segments are known."""
+        """One block, whose segments are known.
+
+        What is read of a packet depends on those before it alone, wherever the block begins and
+        ends: where a packet would tell something of those before it they are read first.
+        """
         segment, names = self._places.segment, self._places.names
-        self._conversations.update(block, columns, segment)
-        self._updated(block, columns)
         asked, any_asked = self._fragments.take(columns, block.n)
-        sessions, octets, row = self.sessions, block.arena.data, self._conversations.row
+        sessions, octets, table = self.sessions, block.arena.data, self._conversations
         known = self._interest
 
         def read(told: Told, pieces: Sequence[Piece | Midway]) -> None:
@@ -101,7 +103,7 @@ class Streams(Side):
             if any_asked and asked[i]:
                 self._fragment(block, columns, i, cited(names, told))
                 return
-            flow, near = sessions.flow(number), int(row[i])
+            flow, near = sessions.flow(number), int(table.row[i])
             if not self._is_wanted(told, flow, near):
                 return
             start = told[young.START]
@@ -126,7 +128,13 @@ class Streams(Side):
                     return
             self._segment(told, payload, where, near)
 
-        self.young.walk(block, columns, asked, segment, self._conversations, read)
+        ends = self._whole(block, columns, asked) if any_asked else []
+        at = 0
+        for end in (*ends, block.n):
+            while at < end:
+                start, at = at, table.advance(block, columns, at, end, segment)
+                self._updated(block, columns, start, at)
+                self.young.walk(block, columns, asked, segment, table, read, start, at)
         self._settle(SETTLE_ROWS)
         self._written()
 
@@ -193,10 +201,21 @@ class Streams(Side):
                     return True
         return False
 
-    def _updated(self, block: PacketBlock, columns: PacketColumns) -> None:
-        """The conversations of a block are known, and nothing of what they say is read yet."""
+    def _updated(self, block: PacketBlock, columns: PacketColumns, start: int, stop: int) -> None:
+        """The conversations of some rows are known, and nothing of what they say is read yet."""
         if self._feed is not None:
-            self._feed.put_in(block, columns)
+            self._feed.put_in(block, columns, start, stop)
+
+    def _whole(
+        self, block: PacketBlock, columns: PacketColumns, asked: NDArray[np.uint8]
+    ) -> list[int]:
+        """Behind which rows a segment that came in fragments is whole: it counts from there on."""
+        ends = []
+        for i in np.flatnonzero(asked[: block.n]).tolist():
+            _, inside, _ = self._reassembly.take(block, columns, i)
+            if inside is not None and self._is_ours(inside[1], 0):
+                ends.append(i + 1)
+        return ends
 
     def under_way(self) -> UnderWay:
         """What may go on behind the last packet, for :meth:`absorb` elsewhere.
@@ -255,7 +274,12 @@ class Streams(Side):
                 self._interest[piece.number] = FOLLOW  # as the kernel has noted
                 self.sessions.go_on_with(piece, cited(names, piece.first), cited(names, piece.last))
                 continue
-            self._segment(piece.told, piece.payload, cited(names, piece.told))
+            where = cited(names, piece.told)
+            if where.conversation not in self._interest:
+                # its SYNs as they were then: there may be others since
+                self._interest[where.conversation] = -1
+                self.sessions.begin(where.conversation, *piece.isn, where)
+            self._segment(piece.told, piece.payload, where)
 
     def _message(self, block: PacketBlock, columns: PacketColumns, i: int, where: Where) -> None:
         """A segment that came in fragments: its conversation may be one that the kernel follows."""
@@ -273,6 +297,7 @@ class Streams(Side):
         if number not in self._interest:
             self._interest[number] = -1
             self._begin(number, where, from_orig, flags, near)
+        before = self.sessions.flow(number)
         flow = self.sessions.segment(
             number,
             from_orig,
@@ -283,6 +308,8 @@ class Streams(Side):
             where,
             told[young.CLAIMED],
         )
+        if flags & (SYN | ACK) == SYN and self.sessions.flow(number) is not before:
+            self._conversations.skip_nothing(number, near)
         interest = IGNORE if flow is None else flow.follower.interest
         self._learn(number, flow, interest, 0 if from_orig else 1, near)
 
@@ -376,17 +403,17 @@ class Feed:
             )
         self.done, self._known = there, len(self._table)
 
-    def put_in(self, block: PacketBlock, columns: PacketColumns) -> None:
-        """Put in those that began between the packets of a block whose conversations are known."""
+    def put_in(self, block: PacketBlock, columns: PacketColumns, start: int, stop: int) -> None:
+        """Put in those that began between the packets of rows whose conversations are known."""
         table, first, done = self._table, self._known, self.done
         began = len(table) > first
-        self.up_to(block.capture, block.first + block.n)
+        self.up_to(block.capture, block.first + stop)
         if began and self.done > done:
             had, have = table.arrange(first)
-            for numbers in (self.numbers[done : self.done], columns.conversation[: block.n]):
+            for numbers in (self.numbers[done : self.done], columns.conversation[start:stop]):
                 at = np.minimum(np.searchsorted(had, numbers), len(had) - 1)
                 numbers[:] = np.where(had[at] == numbers, have[at], numbers)
-            table.find(columns, 0, block.n)
+            table.find(columns, start, stop)
 
 
 def _turned(where: Where) -> Where:

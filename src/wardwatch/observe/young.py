@@ -38,6 +38,8 @@ class Piece(msgspec.Struct, frozen=True, gc=False):
 
     told: Told
     payload: bytes
+    isn: tuple[int, int]
+    """Sequence numbers of the SYNs of originator and responder when the conversation was first read."""
 
 
 class Young:
@@ -84,8 +86,12 @@ class Young:
         where: NDArray[np.int32],
         table: ConversationTable,
         read: Callable[[Told, Sequence[Piece | Midway]], None],
+        start: int,
+        stop: int,
     ) -> None:
-        """Go through a block; ``read(told, pieces)`` is called for each row that Python reads.
+        """Go through rows ``start`` to ``stop`` of a block.
+
+        ``read(told, pieces)`` is called for each row that Python reads.
 
         ``wanted`` (≥ n,): 1 for rows without TCP that it reads; ``where`` (n,): number of the
         segment. ``pieces`` are those of a conversation that the kernel gives up with this row,
@@ -93,7 +99,7 @@ class Young:
         """
         if columns is not self._columns_of:
             self._columns_of, self._arrays = columns, k.columns_of(columns)
-        i, n = 0, block.n
+        i, n = start, stop
         generation = table.generation
         expected = self._shared.expected
         while True:
@@ -208,8 +214,13 @@ class Young:
             talk = self._http.midway(seat, *self._pieces[seat, :2].tolist())
             self._empty(seat)
             return [talk]
+        orig, resp = ((self._seats[seat, k.BASE : k.NEXT] - 1) & 0xFFFFFFFF).tolist()
         pieces: list[Piece | Midway] = [
-            Piece(told, self._kept[told[k.START] : told[k.START] + told[k.LENGTH]].tobytes())
+            Piece(
+                told,
+                self._kept[told[k.START] : told[k.START] + told[k.LENGTH]].tobytes(),
+                (orig, resp),
+            )
             for told in self._pieces[seat, : self._seats[seat, k.PIECES]].tolist()
         ]
         self._empty(seat)

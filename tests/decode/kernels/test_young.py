@@ -39,6 +39,7 @@ def walked(frames, seats=k.SEATS, prefixes=(0x001A01,)):
     young.walk(
         block, columns, np.zeros(block.n, np.uint8), where, table,
         lambda told, pieces: read.append((told[k.ROW], told, [(p.told, p.payload) for p in pieces])),
+        0, block.n,
     )  # fmt: skip
     left = young.settle()
     return read, spool.rows, [[p.told for p in pieces] for pieces in left], young

@@ -143,7 +143,11 @@ def conversations(
     segment: NDArray[np.int32],  # (n,) or (0,)  the caller's number of the broadcast domain
     row_of: NDArray[np.int64],  # (n,)      out: row, -1 none
 ) -> int:
-    """Assign the packets of ``start`` … ``stop``; the row at which the table was full, or ``stop``."""
+    """Assign the packets of ``start`` … ``stop`` ⇒ ``stop``, or the row before which it ended.
+
+    Either the table was full; or the packet changes what is asked when its conversation is read
+    for the first time, which an earlier one of these packets may be: then that is to be read first.
+    """
     mask = slots.size - 1
     for i in range(start, stop):
         row_of[i] = -1
@@ -228,6 +232,13 @@ def conversations(
             if fresh:
                 rows[r, STATE] |= OVER
                 r = np.int64(-1)
+            elif (
+                proto == 6
+                and rows[r, LAST_PACKET] >= first + start
+                and rows[r, CAPTURES] & _WORD == capture
+                and _tells_earlier_ones(rows, r, 1 - from_orig, flags, c, i)
+            ):
+                return i
         if r < 0:
             if counters[USED] >= rows.shape[0]:
                 return i
@@ -326,6 +337,22 @@ def _begins_anew(rows: NDArray[np.int64], r: Int, seq: Int) -> bool:
     state = rows[r, STATE]
     over = state & (ORIG_RST | RESP_RST) or (state & ORIG_FIN and state & RESP_FIN)
     return bool(over) and rows[r, ORIG_ISN] != seq and rows[r, RESP_ISN] != seq
+
+
+@helper
+def _tells_earlier_ones(
+    rows: NDArray[np.int64], r: Int, side: Int, flags: Int, c: Arrays, i: Int
+) -> bool:
+    """Whether packet ``i`` changes how earlier ones of its connection are to be read.
+
+    Its first segment that says something is read from the SYNs seen by then; and a FIN or a RST
+    is read where something was said by then (:func:`~wardwatch.decode.kernels.select.chosen_segment`).
+    """
+    said = rows[r, ORIG_BYTES] + rows[r, RESP_BYTES]
+    if flags & _SYN and said > 0 and rows[r, SEAT] == 0:
+        return bool(rows[r, ORIG_ISN + side] != np.int64(c.seq[i]))
+    ended = rows[r, STATE] & (ORIG_FIN | ORIG_RST | RESP_FIN | RESP_RST)
+    return bool(ended and said == 0 and c.payload_claimed[i] > 0)
 
 
 @helper

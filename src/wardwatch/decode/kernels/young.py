@@ -171,9 +171,9 @@ def next_rows(
     """Go on to the next rows for Python ⇒ how many, 0 none are left.
 
     Datagrams, rows of conversations that Python follows already, and the first rows of those that
-    tell it nothing of others are told together; a fragment, and a row of a conversation that Python
-    has not decided about or that may agree upon others, ends the list, so that what it learns
-    counts for all behind it. Where a conversation leaves its
+    tell it nothing of others are told together; a fragment, a SYN that may begin a connection anew,
+    and a row of a conversation that Python has not decided about or that may agree upon others,
+    ends the list, so that what it learns counts for all behind it. Where a conversation leaves its
     seat, its pieces are to be read before the last row.
     """
     count = 0
@@ -215,6 +215,8 @@ def next_rows(
             i += 1
             if rows[r, INTEREST] != FOLLOW or rows[r, AGREES]:
                 break
+            if np.int64(c.flags[i - 1]) & (_SYN | _ACK) == _SYN:
+                break  # of a new connection all is wanted, also what the one before would skip
             continue
         if seat == 0:
             seat = _sit_down(r, arena, told, count, rows, prefixes, expected, seats, free)
