@@ -137,6 +137,14 @@ def test_bounds_leave_out_the_quietest_and_count_them(monkeypatch):
     assert (list(found.by_key), found.left_out) == ([PLAIN], 1)
 
 
+def test_nobody_is_left_out_where_there_are_more_spells_than_stations(monkeypatch):
+    monkeypatch.setattr(module, "MAX_STATIONS", 2)
+    seen = Evidence().station(NOBODY).station(PLAIN, segment="vlan 7").station(PLAIN, first=2000)
+    found = stations(seen.tables)
+    assert (set(found.by_key), found.left_out) == ({NOBODY, PLAIN}, 0)
+    assert found.by_key[PLAIN].segments == ("vlan 120", "vlan 7")
+
+
 def test_a_quiet_station_of_a_known_maker_stays_in_a_flood(monkeypatch):
     monkeypatch.setattr(module, "MAX_STATIONS", 1)
     seen = Evidence().station(PUMP, "10.1.2.3").station(PLAIN).station(NOBODY, "10.1.2.3")

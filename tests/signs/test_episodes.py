@@ -36,6 +36,16 @@ def test_packets_without_a_time_part_nothing_and_raise_nothing() -> None:
     assert one.packets == 2
 
 
+def test_packets_none_of_which_has_a_time_are_one_episode() -> None:
+    (one,) = gathered(sign(sign(Ward(), ts=UNKNOWN_TIME), ts=UNKNOWN_TIME))
+    assert one.packets == 2
+
+
+def test_whoever_is_heard_after_a_day_parts_nobody_else() -> None:
+    ward = sign(sign(sign(Ward()), ts=DAY_NS), ts=2 * DAY_NS, mac="bb")
+    assert [(e.mac, e.packets) for e in gathered(ward)] == [("aa", 2), ("bb", 1)]
+
+
 def test_the_surest_then_the_weightiest_decides_the_words() -> None:
     ward = sign(sign(Ward(), rank=1, weight=9, variant="weak"), ts=1, variant="sure")
     (one,) = gathered(sign(ward, ts=2, weight=1, variant="telling"))

@@ -126,24 +126,26 @@ def _gather(
     shown: defaultdict[str, _Shown] = defaultdict(_Shown)
     heard: dict[tuple[str, str], tuple[Rule, ...]] = {}
     for sign in given:
-        key = sign.station
-        if sign.sign == "serial":
-            shown[key].serials[sign.value] = None
-        elif sign.sign == "firmware":
-            shown[key].versions.setdefault(sign.value[:64], sign.packets[0])
-        elif sign.sign.startswith("name."):
-            shown[key].names[sign.value] = None
-        said = (sign.sign, sign.value)
-        if said not in heard:
-            heard[said] = book.speaking(*said)
-        for rule in heard[said]:
+        key, kind, value = sign.station, sign.sign, sign.value
+        if kind == "serial":
+            shown[key].serials[value] = None
+        elif kind == "firmware":
+            shown[key].versions.setdefault(value[:64], sign.packets[0])
+        elif kind.startswith("name."):
+            shown[key].names[value] = None
+        said = (kind, value)
+        rules_heard = heard.get(said)
+        if rules_heard is None:
+            rules_heard = heard[said] = book.speaking(kind, value)
+        for rule in rules_heard:
             shown[key].add(rule, sign.times, sign.packets)
     rules = {rule.id: rule for rule in book.rules}
     for key, station in found.by_key.items():
-        if not station.mac:
+        if key.startswith("ip:"):
             continue
-        if not is_locally_administered(key):
-            for rule in book.of_mac(key):
+        of_mac = book.of_mac(key)
+        if of_mac and not is_locally_administered(key):
+            for rule in of_mac:
                 shown[key].add(rule, station.packets, (station.first_packet,))
         if key in found.routing:
             rule = rules["router-routing" if found.routing[key] else "router-forwards"]
@@ -353,12 +355,12 @@ def _device(
     ]
     if len(traits) > 1:
         traits.sort(key=_heaviest)
-    macs = tuple([station.mac for station in members if station.mac])
-    said = [note for key in group for note in notes.get(key, ())]
+    macs = tuple([key for key in group if not key.startswith("ip:")])
+    said = [note for key in group if key in notes for note in notes[key]]
     if not by_prefix:
         identity, confidence, traits = _with_vendor(identity, confidence, traits, members)
-    versions = {v: at for thing in things for v, at in thing.versions.items()}
-    if versions:
+    shows = things[0] if len(things) == 1 else _all_of(things)
+    if versions := shows.versions:
         latest = max(versions, key=lambda v: versions[v])
         identity = msgspec.structs.replace(identity, version=latest, version_source="wire")
         if len(versions) > 1:
@@ -373,7 +375,6 @@ def _device(
             said.append(f"seen in several segments: {', '.join(vlans[:6])}")
     if len(macs) > 1:
         said.insert(0, f"one device with {len(macs)} addresses: {', '.join(macs)}")
-    serials = [s for thing in things for s in thing.serials if _telling_serial(s)]
     first = group[0]
     return Device(
         id="dev-"
@@ -384,13 +385,23 @@ def _device(
         macs=macs,
         ips=one.ips,
         segments=one.segments,
-        names=_different([tuple(thing.names) for thing in things])[:NAMES],
-        serial=serials[0] if serials else "",
+        names=tuple(shows.names)[:NAMES],
+        serial=next((s for s in shows.serials if _telling_serial(s)), "") if shows.serials else "",
         first_ts=one.first_ts,
         last_ts=one.last_ts,
         packets=max(one.packets, 1),
         notes=tuple(dict.fromkeys(said))[:NOTES] if said else (),
     )
+
+
+def _all_of(things: Sequence[_Shown]) -> _Shown:
+    """Names, serials and versions of several stations of one device together."""
+    every = _Shown()
+    for thing in things:
+        every.names.update(thing.names)
+        every.serials.update(thing.serials)
+        every.versions.update(thing.versions)
+    return every
 
 
 def _as_one(members: Sequence[Station]) -> Station:

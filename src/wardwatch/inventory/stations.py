@@ -198,27 +198,26 @@ def _present(tables: Tables, bystanders: frozenset[str]) -> tuple[dict[str, Stat
     """The stations that spoke for themselves, the busiest first, and how many more there were."""
     if not tables.rows("presence"):
         return {}, 0
-    rows = tables.ask(
-        f"""
-        WITH heard AS (
-            SELECT mac, min(first_ts) AS first_ts, max(last_ts) AS last_ts,
-                sum(packets)::BIGINT AS packets, list_sort(list(segment)) AS segments,
-                min(packet) AS packet
-            FROM {stations_heard(tables)}
-            WHERE {_IS_STATION} AND mac NOT IN (SELECT unnest(?::VARCHAR[])) GROUP BY mac),
-        kept AS (
-            SELECT *, count(*) OVER () AS every FROM heard
+    heard = f"""
+        SELECT mac, min(first_ts) AS first_ts, max(last_ts) AS last_ts,
+            sum(packets)::BIGINT AS packets, list_sort(list(segment)) AS segments,
+            min(packet) AS packet
+        FROM {stations_heard(tables)}
+        WHERE {_IS_STATION} AND mac NOT IN (SELECT unnest(?::VARCHAR[])) GROUP BY mac"""
+    parameters = [sorted(bystanders)]
+    crowded = tables.rows("presence") > MAX_STATIONS  # else nobody needs to be left out
+    if crowded:
+        heard = f"""
+            SELECT *, count(*) OVER () AS every FROM ({heard})
             ORDER BY left(mac, 8) IN (SELECT unnest(?::VARCHAR[])) DESC, packets DESC, mac
-            LIMIT {MAX_STATIONS})
-        FROM kept ORDER BY packets DESC, mac
-        """,
-        [sorted(bystanders), sorted({prefix[:8] for prefix in rulebook().by_prefix})],
-    )
+            LIMIT {MAX_STATIONS}"""
+        parameters.append(sorted({prefix[:8] for prefix in rulebook().by_prefix}))
+    rows = tables.ask(f"FROM ({heard}) ORDER BY packets DESC, mac", parameters)
     found = {
         r.mac: Station(r.mac, r.first_ts, r.last_ts, r.packets, tuple(r.segments), r.packet)
         for r in rows
     }
-    return found, rows[0].every - len(rows) if rows else 0
+    return found, rows[0].every - len(rows) if rows and crowded else 0
 
 
 def is_station(mac: str) -> bool:
@@ -540,21 +539,23 @@ def seen_otherwise(tables: Tables, keys: Sequence[str]) -> list[Station]:
     What others merely named (a router in a DHCP answer) did not speak, and is left out.
     """
     bare = [key[3:] for key in keys if key.startswith("ip:")]
+    asked = "(SELECT unnest(?::VARCHAR[]))"
     macs = [key for key in keys if not key.startswith("ip:")]
     heard: list[Any] = []
     if bare:
         heard += tables.ask(
             f"""
-            WITH asked AS (SELECT unnest(?::VARCHAR[]) AS ip),
-            spoke AS (
-                SELECT capture, segment, orig_h AS ip, first_ts, last_ts, orig_pkts AS packets, first_packet
-                FROM conversations WHERE orig_pkts > 0 AND orig_h IN (FROM asked)
+            SELECT 'ip:' || ip AS key, min(first_ts) AS first_ts, max(last_ts) AS last_ts,
+                sum(packets)::BIGINT AS packets, min({PACKET} first_packet) AS packet
+            FROM (
+                SELECT capture, orig_h AS ip, first_ts, last_ts, orig_pkts AS packets, first_packet
+                FROM conversations WHERE orig_pkts > 0 AND orig_h IN {asked}
                 UNION ALL
-                SELECT capture, segment, resp_h, first_ts, last_ts, resp_pkts, first_packet
-                FROM conversations WHERE resp_pkts > 0 AND resp_h IN (FROM asked))
-            SELECT 'ip:' || ip AS key, {_HEARD} FROM spoke GROUP BY ip
+                SELECT capture, resp_h, first_ts, last_ts, resp_pkts, first_packet
+                FROM conversations WHERE resp_pkts > 0 AND resp_h IN {asked})
+            GROUP BY ip
             """,
-            (bare,),
+            (bare, bare),
             of=("conversations",),
         )
     if macs:

@@ -91,6 +91,11 @@ def episodes(
 def _gathered(scene: Scene, name: str, hazard: bool, silence_ns: int) -> list[Episode]:
     who = Who.of(scene)
     laid = scene.once("targets laid", lambda: _laid(scene, who))
+    (span,) = scene.tables.ask(
+        f"SELECT max(ts)::HUGEINT - min(ts) AS ns FROM {name} WHERE ts <> {UNKNOWN_TIME}"
+    )
+    # Mostly the signs lie closer together than the silence is long, and none of them begins anew.
+    parted = (span.ns or 0) > silence_ns
     rows = scene.tables.ask(
         f"""
         WITH judged AS (
@@ -103,15 +108,7 @@ def _gathered(scene: Scene, name: str, hazard: bool, silence_ns: int) -> list[Ep
         ranked AS (
             SELECT *, CASE WHEN {hazard} AND NOT pump THEN {NOTICE} ELSE strength END AS rank
             FROM judged),
-        marked AS (
-            SELECT *, coalesce(ts::HUGEINT - lag(ts) OVER following > {silence_ns:d}
-                AND lag(ts) OVER following <> {UNKNOWN_TIME}, false)::INTEGER AS fresh
-            FROM ranked WINDOW following AS (
-                PARTITION BY actor_mac, actor_ip, segment ORDER BY ts, capture, packet)),
-        told AS (
-            SELECT *, sum(fresh) OVER (
-                PARTITION BY actor_mac, actor_ip, segment ORDER BY ts, capture, packet
-                ROWS UNBOUNDED PRECEDING) AS episode FROM marked),
+        {_parted(silence_ns) if parted else "told AS (SELECT *, 0 AS episode FROM ranked)"},
         by_target AS (
             SELECT actor_mac, actor_ip, segment, episode, target,
                 count(DISTINCT (capture, packet)) AS packets,
@@ -148,6 +145,19 @@ def _gathered(scene: Scene, name: str, hazard: bool, silence_ns: int) -> list[Ep
             )
         )
     return gathered
+
+
+def _parted(silence_ns: int) -> str:
+    """SQL for a WITH clause: ``told``, which are signs with the number of the actor's episode."""
+    return f"""marked AS (
+            SELECT *, coalesce(ts::HUGEINT - lag(ts) OVER following > {silence_ns:d}
+                AND lag(ts) OVER following <> {UNKNOWN_TIME}, false)::INTEGER AS fresh
+            FROM ranked WINDOW following AS (
+                PARTITION BY actor_mac, actor_ip, segment ORDER BY ts, capture, packet)),
+        told AS (
+            SELECT *, sum(fresh) OVER (
+                PARTITION BY actor_mac, actor_ip, segment ORDER BY ts, capture, packet
+                ROWS UNBOUNDED PRECEDING) AS episode FROM marked)"""
 
 
 def _laid(scene: Scene, who: Who) -> str:
