@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wardwatch.compiled import border, helper, hot
+from wardwatch.compiled import border, helper, hot, prefetch
 from wardwatch.compiled.build import FLAGS, build, jitted
 from wardwatch.compiled.native import emit
 from wardwatch.compiled.store import Unkeepable, link
@@ -32,6 +32,14 @@ def sums(octets, weight, out):
         total += weighed(octets, i, weight)
         out[i] = total
     return total
+
+
+def looks_ahead(octets, table, out):
+    for i in range(octets.size):
+        prefetch(table, octets[i], 0)
+        prefetch(out, i - 1_000_000, 1_000_000)
+    for i in range(octets.size):
+        out[i] = table[octets[i], 0]
 
 
 def allocates(octets):
@@ -67,6 +75,30 @@ def test_what_comes_out_is_one_function_and_needs_no_other(tmp_path: Path) -> No
     kinds = {line.split()[0]: line.split()[1] for line in said.stdout.splitlines()}
     assert kinds.pop("sums_here") == "T"
     assert not [name for name, kind in kinds.items() if kind in "UTW"], kinds
+
+
+def test_lines_are_asked_for_and_nothing_else_comes_of_it() -> None:
+    import llvmlite.binding as llvm
+
+    types = (BYTES, border.Kind(np.dtype(np.int64), 2), WORDS)
+    text = str(llvm.parse_bitcode(build(looks_ahead, types)[1:]))
+    assert text.count("call void @llvm.prefetch") >= 2
+
+    table = np.arange(40, dtype=np.int64).reshape(10, 4)
+    octets = np.array([9, 0, 3], np.uint8)
+    for function in (border.Kernel(looks_ahead), looks_ahead):
+        out = np.zeros(3, np.int64)
+        assert function(octets, table, out) is None
+        assert out.tolist() == [36, 0, 12]
+        assert table.ravel().tolist() == list(range(40))
+
+
+def test_a_line_of_what_is_no_table_is_not_asked_for() -> None:
+    def asks(octets, at):
+        prefetch(at, 0, 0)
+
+    with pytest.raises(Unkeepable):
+        build(asks, (BYTES, "int"))
 
 
 @pytest.mark.parametrize("function", [allocates, raises, prints, answers])

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from numpy.typing import NDArray
+
 F = TypeVar("F", bound="Callable[..., Any]")
 
 PLAIN = os.environ.get("WARDWATCH_PLAIN") == "1"
@@ -88,3 +90,13 @@ def _helper(function: F, *, forceinline: bool) -> F:
     marked.py_func = function
     marked.forceinline = forceinline
     return function
+
+
+@hot
+def prefetch(array: NDArray[Any], row: int, column: int) -> None:
+    """Have the cache line of ``array[row, column]`` brought while other rows are looked at.
+
+    Nothing waits for it, and nothing is read: a row that is not there does no harm. Of an array of
+    one dimension the line of ``array[row + column]``. Compiled it is one instruction
+    (:func:`wardwatch.compiled.build.build`), in plain Python nothing.
+    """

@@ -13,7 +13,7 @@ import contextlib
 import gc
 from typing import TYPE_CHECKING, Any, cast
 
-from wardwatch.compiled import border, native
+from wardwatch.compiled import border, native, prefetch
 from wardwatch.compiled.store import Unkeepable, helpers_of
 
 if TYPE_CHECKING:
@@ -87,10 +87,53 @@ def _register(function: Callable[..., Any]) -> None:
     from numba.extending import register_jitable
 
     for each in helpers_of(function):
-        if each not in _registered:
+        if each is prefetch and each not in _registered:
+            _register_prefetch()
+            _registered.add(each)
+        elif each not in _registered:
             inline = each.forceinline  # type: ignore[attr-defined]
             register_jitable(**FLAGS, **_INNER, forceinline=inline)(each)
             _registered.add(each)
+
+
+def _register_prefetch() -> None:
+    """Tell Numba what :func:`wardwatch.compiled.prefetch` is: LLVM's intrinsic of that name."""
+    from llvmlite import ir
+    from numba import extending as numba_extending
+    from numba import types as numba_types
+
+    extending: Any = numba_extending
+    types: Any = numba_types
+    word, small, octet = ir.IntType(64), ir.IntType(32), ir.IntType(8).as_pointer()
+
+    def typer(_context: Any) -> Any:
+        def typed(array: Any, row: Any, column: Any) -> Any:
+            whole = isinstance(row, types.Integer) and isinstance(column, types.Integer)
+            flat = isinstance(array, types.Array) and array.layout == "C" and array.ndim <= 2
+            return types.none if flat and whole else None
+
+        return typed
+
+    def lower(context: Any, block: Any, signature: Any, args: Any) -> Any:
+        kind = signature.args[0]
+        array = context.make_array(kind)(context, block, args[0])
+        row, column = (
+            context.cast(block, value, given, types.int64)
+            for value, given in zip(args[1:], signature.args[1:], strict=True)
+        )
+        width = block.extract_value(array.shape, 1) if kind.ndim == 2 else word(1)
+        item = word(context.get_abi_sizeof(context.get_data_type(kind.dtype)))
+        at = block.mul(block.add(block.mul(row, width), column), item)
+        place = block.inttoptr(block.add(block.ptrtoint(array.data, word), at), octet)
+        ask = block.module.declare_intrinsic(
+            "llvm.prefetch", [octet], ir.FunctionType(ir.VoidType(), [octet, small, small, small])
+        )
+        # to be written, in all caches, data
+        block.call(ask, [place, small(1), small(3), small(1)])
+        return context.get_dummy_value()
+
+    extending.type_callable(prefetch)(typer)
+    extending.lower_builtin(prefetch, types.Array, types.Integer, types.Integer)(lower)
 
 
 def _numba_type(kind: Type, function: Callable[..., Any]) -> Any:

@@ -126,6 +126,7 @@ class Vantage:
         self._spells_lost = False
         self.recent: Recent = duplicates.recent()
         """The last frames, whose copies may follow."""
+        self._near = np.zeros(duplicates.NEAR, np.int64)
         self._windows = np.array([MIRROR_NS, ROUTED_NS], np.int64)
         self._spells = np.zeros((0, s.STA_WIDTH), np.int64)
         self._ended: list[NDArray[np.int64]] = []
@@ -294,6 +295,7 @@ class Vantage:
             columns.payload,
             self._windows,
             *self.recent,
+            self._near,
             self._copies,
         )
 

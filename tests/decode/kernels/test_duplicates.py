@@ -45,6 +45,7 @@ def marks(frames, *, plain=False, split=None):
             offset + 42,
             WINDOWS,
             *recent,
+            np.zeros(k.NEAR, np.int64),
             out,
         )
         assert marked == np.count_nonzero(out)
@@ -202,7 +203,7 @@ def test_compiled_kernels_leave_the_keys_and_hashes_of_plain_python(seed):
             n, arena, starts, lengths, np.arange(n, dtype=np.int64), np.ones(n, np.uint8),
             np.ones(n, np.int64), np.full(n, 4, np.uint8), np.full(n, 64, np.uint8),
             ident, proto, *address, np.where(behind < 0, -1, starts + behind), WINDOWS, recent, keys, count,
-            np.zeros(n, np.uint8),
+            np.zeros(k.NEAR, np.int64), np.zeros(n, np.uint8),
         )  # fmt: skip
         left.append((recent, keys))
     (compiled, compiled_keys), (plain, plain_keys) = left

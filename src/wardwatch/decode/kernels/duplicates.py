@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from wardwatch.compiled import helper, hot, kernel
+from wardwatch.compiled import helper, hot, kernel, prefetch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,6 +26,9 @@ RECENT_ROWS = 1 << RECENT_BITS
 """Frames remembered: a millisecond at 10 Gbit/s holds at most 14,880."""
 MOST_BEFORE = 4
 """Frames of one key that are looked at: each leg of a routed way, twice."""
+
+NEAR = 64
+"""Frames whose keys are looked for together, so that they need not wait for memory one by one."""
 
 LINK, BODY = 128, 32
 """Bytes of a frame by which it is looked for: so many from the transport header's last 20 octets
@@ -172,6 +175,48 @@ def _key(arena: NDArray[np.uint8], at: int, rest: int) -> int:
     return h & _MASK
 
 
+@hot
+def _find_keys(
+    begin: int,
+    stop: int,
+    arena: NDArray[np.uint8],
+    offset: NDArray[np.int64],
+    length: NDArray[np.int32],
+    time: NDArray[np.int64],
+    net: NDArray[np.uint8],
+    ip_id: NDArray[np.int64],
+    proto: NDArray[np.int16],
+    src_hi: NDArray[np.int64],
+    src_lo: NDArray[np.int64],
+    dst_lo: NDArray[np.int64],
+    payload: NDArray[np.int64],
+    keys: NDArray[np.int32],
+    ahead: NDArray[np.int64],
+) -> None:
+    """The key of each frame to ``ahead``, 0 for frames without a stamp or a byte.
+
+    Of the last block's keys and of this one's payload the cache holds little: they are asked for.
+    """
+    for i in range(begin, stop):
+        prefetch(arena, payload[i], -20)
+        prefetch(arena, payload[i], BODY - 21)
+    for i in range(begin, stop):
+        size = int(length[i])
+        start = int(offset[i])
+        key = 0
+        if time[i] != UNKNOWN_TIME and size > 0:
+            back = _transport(start, size, net[i], proto[i], payload[i])
+            if back >= 0:
+                h = _key(arena, back, start + size - back)
+                h += int(np.uint64(src_lo[i])) * _K5 + int(np.uint64(dst_lo[i])) * _K6
+                h = _fold(h, int(np.uint64(src_hi[i] ^ ip_id[i] << 20)))
+            else:
+                h = _fold(hash_bytes(arena, start, min(size, LINK)), int(np.uint64(size)))
+            key = _kept(h)
+            prefetch(keys, (key >> 20) & (RECENT_ROWS - 1), 0)
+        ahead[np.uint64(i - begin)] = key
+
+
 def recent() -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
     """What :func:`mark_copies` keeps between blocks, empty: recent, keys, count."""
     return (
@@ -202,15 +247,16 @@ def mark_copies(
     recent: NDArray[np.int64],
     keys: NDArray[np.int32],
     count: NDArray[np.int64],
+    ahead: NDArray[np.int64],
     out: NDArray[np.uint8],
 ) -> int:
     """Mark the copies of a block in ``out``; return how many there are.
 
     ``recent`` (RECENT_ROWS, RECENT_WIDTH), ``keys`` (RECENT_ROWS,) and ``count`` (1,), the frames
-    so far, live on between blocks. ``windows`` (2,): ns within which equal frames, and equal
-    packets with a lower TTL, are copies. A routed copy is the same from the transport header's
-    last 20 octets on, bears the same addresses and identification, a lower TTL and another source
-    MAC (RFC 1812 §5.3.1).
+    so far, live on between blocks; ``ahead`` (NEAR,) is scratch. ``windows`` (2,): ns within which
+    equal frames, and equal packets with a lower TTL, are copies. A routed copy is the same from the
+    transport header's last 20 octets on, bears the same addresses and identification, a lower TTL
+    and another source MAC (RFC 1812 §5.3.1).
 
     The last frames stand in ``recent`` in their order, which the cache likes; ``keys`` is small
     and says by hash where: 17 of its bits, and the row. A frame is looked for by what a router
@@ -226,26 +272,38 @@ def mark_copies(
     latest = UNKNOWN_TIME
     found = 0
     for i in range(n):
+        if i % NEAR == 0:
+            _find_keys(
+                i,
+                min(i + NEAR, n),
+                arena,
+                offset,
+                length,
+                time,
+                net,
+                ip_id,
+                proto,
+                src_hi,
+                src_lo,
+                dst_lo,
+                payload,
+                keys,
+                ahead,
+            )
         out[i] = NOT_A_COPY
         here = (base + i) & wrap
         at = np.uint64(here)
         t = int(time[i])
         size = int(length[i])
-        if t == UNKNOWN_TIME or size <= 0:
+        key = int(ahead[np.uint64(i % NEAR)])
+        if key == 0:
             recent[at, KEY] = 0
             continue
         latest = max(latest, t)
         start = int(offset[i])
         passes = int(ip_id[i]) if has_mac[i] else 0
-        back = _transport(start, size, net[i], proto[i], payload[i])
-        if back >= 0:
-            h = _key(arena, back, start + size - back)
-            h += int(np.uint64(src_lo[i])) * _K5 + int(np.uint64(dst_lo[i])) * _K6
-            h = _fold(h, int(np.uint64(src_hi[i] ^ ip_id[i] << 20)))
-        else:
+        if _transport(start, size, net[i], proto[i], payload[i]) < 0:
             passes = 0
-            h = _fold(hash_bytes(arena, start, min(size, LINK)), int(np.uint64(size)))
-        key = _kept(h)
         slot = np.uint64((key >> 20) & wrap)
         tag = (key >> 40) & _TAG
         before = int(keys[slot])

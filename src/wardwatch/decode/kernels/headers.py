@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from wardwatch.compiled import helper, hot, kernel
+from wardwatch.compiled import helper, hot, kernel, prefetch
 from wardwatch.decode.columns import (
     CARRIER_WIDTH,
     DECODED,
@@ -357,6 +357,8 @@ _SKIPPED_TYPES = np.array(
 (S_GRE, S_VXLAN, S_GENEVE, S_CAPWAP, S_ERSPAN2, S_ERSPAN3, S_PPP, S_PPPOE, S_WLAN) = range(11, 20)
 (S_RADIOTAP, S_PPI, S_PRISM, S_AVS, S_SLL, S_SLL2, S_NULL, S_RAW, S_LINK, S_ETHERIP) = range(20, 30)
 
+AHEAD = 16
+"""A packet's headers are brought while so many before it are read: about the time memory takes."""
 MAX_LAYERS = 40
 """Headers of one packet at most. The deepest honest stack we know (QinQ, MPLS, VXLAN, QinQ, IPv6
 with extensions, TCP) has under 20; beyond it somebody nests headers to cost us time."""
@@ -611,6 +613,9 @@ def headers(
     """Fill one row a packet. Never reads outside ``offset[i]`` … ``offset[i] + length[i]``."""
     _as_most(n, out)
     for i in range(n):
+        soon = offset[np.uint64(min(i + AHEAD, n - 1))]
+        prefetch(arena, soon, 0)
+        prefetch(arena, soon, 63)
         at = np.int64(offset[i])
         end = at + max(np.int64(length[i]), np.int64(0))
         if link[i] == 1 and _plain_tcp(arena, at, end, i, first + i, out, events):

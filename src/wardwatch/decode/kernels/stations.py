@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wardwatch.compiled import helper, hot, kernel
+from wardwatch.compiled import helper, hot, kernel, prefetch
 
 if TYPE_CHECKING:
     from wardwatch.decode.columns import Arrays
@@ -282,22 +282,33 @@ def note_packets(
 def _find_pairs(begin: int, stop: int, segment: NDArray[np.int32], c: Arrays, t: Arrays) -> None:
     """Where a pair stands in the first place looked at, its row to ``near``; else -1.
 
-    These look-ups do not wait for each other, nor for what is counted.
+    What is looked at, and what :func:`_note` will count in, is asked for ahead: of what was looked
+    at for the last block the cache holds nothing any more.
     """
-    pairs, slots = t.pairs, t.pair_slots
+    pairs, slots, near = t.pairs, t.pair_slots, t.near
     wrap = slots.shape[0] - 1
     for i in range(begin, stop):
-        src = int(c.src_mac[i])
-        dst = int(c.dst_mac[i])
-        where = int(segment[i])
-        row = int(slots[np.uint64(mix(where, src, dst, 1) & wrap)]) - 1
-        if row >= 0 and not (
-            pairs[row, PAIR_SRC] == src
-            and pairs[row, PAIR_DST] == dst
-            and pairs[row, PAIR_SEGMENT] == where
+        at = mix(int(segment[i]), int(c.src_mac[i]), int(c.dst_mac[i]), 1) & wrap
+        near[np.uint64(i - begin)] = at
+        prefetch(slots, at, 0)
+    for k in range(stop - begin):
+        row = int(slots[np.uint64(near[np.uint64(k)])]) - 1
+        near[np.uint64(k)] = row
+        prefetch(pairs, row, 0)
+    for i in range(begin, stop):
+        row = int(near[np.uint64(i - begin)])
+        if row < 0:
+            continue
+        if (
+            pairs[row, PAIR_SRC] == c.src_mac[i]
+            and pairs[row, PAIR_DST] == c.dst_mac[i]
+            and pairs[row, PAIR_SEGMENT] == segment[i]
         ):
-            row = -1
-        t.near[np.uint64(i - begin)] = row
+            prefetch(t.stations, int(pairs[row, PAIR_FROM]), 0)
+            prefetch(t.stations, int(pairs[row, PAIR_TO]), 0)
+            prefetch(t.bindings, int(pairs[row, PAIR_BINDING]), 0)
+        else:
+            near[np.uint64(i - begin)] = -1
 
 
 @hot
