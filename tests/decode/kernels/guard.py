@@ -209,7 +209,7 @@ class Stages:
         told_rows(asked, asked.size, block.first, 1, block.time, self.seen, segment, self.told)
         own = np.flatnonzero((c.kind[:n] == KIND_TCP) & (c.payload_len[:n] > 0))
         asked = np.zeros(n, np.uint8)
-        self.young.walk(block, c, asked, segment, self.table, lambda *given: None)
+        self.young.walk(block, c, asked, segment, self.table, lambda *given: None, 0, n)
         self.young.settle()
         payload, size = c.payload[own], c.payload_len[own]
         rows_tls.client_hellos(
