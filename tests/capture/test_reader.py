@@ -3,6 +3,7 @@
 import gc
 import gzip
 import json
+import pickle
 from bisect import bisect_right
 from io import BytesIO
 
@@ -11,6 +12,7 @@ from tests.capture.making import drain, epb, idb, option, pcap, read, shb
 from tests.shared import CAPTURES, needs_shared
 
 from wardwatch.capture import open_capture, source
+from wardwatch.capture import reader as reader_of_captures
 from wardwatch.capture.reader import foreign_text
 from wardwatch.capture.sniff import open_stream
 from wardwatch.errors import CaptureError
@@ -169,3 +171,99 @@ def test_numbers_go_on_where_a_note_stops_the_walk():
     packets, told = read(raw)
     assert [p.number for p in packets] == list(range(1, 201))
     assert len(told.comments) == 200
+
+
+def _blocks(reader) -> list[list[tuple[int, int, int, int, int, int]]]:
+    """Blocks as lists of rows, from where a reader stands to its end."""
+    return [_told(block) for block in reader]
+
+
+def _told(block):
+    """(number, octets, wire, time, link, interface) of each packet of a block."""
+    return [
+        (
+            block.first + i,
+            hash(block.arena[at : at + int(block.length[i])].tobytes()),
+            *(int(column[i]) for column in (block.wire, block.time, block.link, block.interface)),
+        )
+        for i, at in enumerate(block.offset[: block.n].tolist())
+    ]
+
+
+def _goes_on(path, rows, monkeypatch) -> int:
+    """Whoever goes where another stands behind a block has the same from there ⇒ the blocks."""
+    monkeypatch.setattr(reader_of_captures, "BLOCK_ROWS", rows)
+    with open_capture(path) as reader:
+        reader.hash_not()
+        places = []
+        blocks = []
+        for block in reader:
+            places.append(reader.place)
+            blocks.append(_told(block))
+        account = reader.result
+    for number, place in enumerate(places, 1):
+        place = pickle.loads(pickle.dumps(place))  # as it comes from another process
+        with open_capture(path) as other:
+            other.hash_not()
+            if number % 2:  # not from its beginning only
+                next(iter(other))
+            other.go_to(place)
+            assert other.packets == place.packets
+            assert _blocks(other) == blocks[number:]
+            assert other.result == account
+    return len(places)
+
+
+def test_a_reader_goes_on_where_another_stands(tmp_path, monkeypatch):
+    several = shb() + idb(link=1) + epb(b"one") * 3 + idb(link=105, options=option(2, b"wlan0"))
+    several += epb(bytes(70), interface=1, options=option(1, b"a note")) * 4
+    several += shb(order=">") + idb(link=113, order=">") + epb(b"two", order=">") * 5
+    odd = pcap(*((second, 1_500_000, bytes(second)) for second in range(1, 40)))
+    for raw in (several, several + b"\0" * 5, odd, odd[:-3]):
+        path = tmp_path / "a"
+        path.write_bytes(raw)
+        for rows in (1, 2, 5):
+            assert _goes_on(path, rows, monkeypatch) > 2
+    # Blocks that end with the window, too.
+    path.write_bytes(pcap(*((second, 0, bytes(9_000)) for second in range(600))))
+    assert _goes_on(path, 10_000, monkeypatch) == 4
+    assert _goes_on(path, 100, monkeypatch) == 7  # or with the rows
+
+
+@needs_shared
+def test_readers_go_on_in_shared_captures(monkeypatch):
+    seen = 0
+    for name in NAMES:
+        path = CAPTURES / name
+        if 1_000 < path.stat().st_size < 100_000 and path.suffix in (".pcap", ".pcapng", ".cap"):
+            seen += _goes_on(path, 9, monkeypatch)
+    assert seen > 200
+
+
+def test_nobody_goes_on_in_what_has_to_be_read_from_its_beginning(tmp_path):
+    raw = pcap(*((second, 0, b"x") for second in range(5)))
+    plain, packed = tmp_path / "a.pcap", tmp_path / "a.pcap.gz"
+    plain.write_bytes(raw)
+    packed.write_bytes(gzip.compress(raw))
+    with open_capture(plain) as hashed, open_capture(packed) as compressed:
+        compressed.hash_not()
+        assert hashed.place is compressed.place is open_stream(BytesIO(raw), "-").place is None
+        hashed.hash_not()
+        assert hashed.place is not None
+        list(hashed)
+        assert hashed.place is None
+
+
+def test_who_goes_where_a_file_no_longer_reaches_is_at_its_end(tmp_path):
+    path = tmp_path / "a.pcap"
+    path.write_bytes(pcap(*((second, 0, b"x") for second in range(500))))
+    with open_capture(path) as reader:
+        reader.hash_not()
+        next(iter(reader))
+        place = reader.place
+    path.write_bytes(pcap((1, 0, b"x")))
+    with open_capture(path) as reader:
+        reader.hash_not()
+        reader.go_to(place)
+        assert list(reader) == []
+        assert reader.result.packets == 500

@@ -186,6 +186,26 @@ def test_turns_leave_no_row_out_on_disk_and_in_memory(tmp_path, cuts, monkeypatc
 
 
 @pytest.mark.usefixtures("at_once", "here")
+def test_what_another_has_read_is_not_read_again(tmp_path, cuts, monkeypatch) -> None:
+    cuts.block_rows(20)
+    cuts.by_turns = True
+    path = write(tmp_path / "a.pcap", many(1, 60, largest=(1460,)))
+    places = ends_of(path)
+    cuts.at = [later.Cut(1, places[len(places) * turn // 6]) for turn in range(1, 6)]
+    taken, decoded = [], observer.decoded
+
+    def spied(reader, *given, **more):
+        for one in decoded(reader, *given, **more):
+            taken.append((one.passed, one.block.n))
+            yield one
+
+    monkeypatch.setattr(observer, "decoded", spied)
+    _, told = rows([path], tmp_path / "key", processes=2)
+    assert not any(passed for passed, _ in taken)
+    assert 0 < sum(n for _, n in taken) < told[0] * 0.7
+
+
+@pytest.mark.usefixtures("at_once", "here")
 @needs_shared
 def test_turns_through_shared_captures(tmp_path, cuts) -> None:
     cuts.block_rows(1)

@@ -81,6 +81,8 @@ _NS = 1_000_000_000
 class PcapngReader(CaptureReader):
     """Reads a pcapng: every section in its byte order, every interface with its own clock."""
 
+    _learned = (*CaptureReader._learned, "_table", "_described", "_order", "_orders")
+
     def __init__(self, window: Window, name: str, number: int) -> None:
         super().__init__(window, name, number)
         self._table = np.zeros((16, INTERFACE_COLUMNS), np.int64)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 from wardwatch.capture.records import AT, CAPTURED, STATES, STOP, WIRE
@@ -27,6 +29,18 @@ MAX_DAMAGE = 100
 """Damages told of one file."""
 
 
+class Place(msgspec.Struct, frozen=True):
+    """Where a reader stands behind a block, for another one of the same file to go on there."""
+
+    packets: int
+    base: int
+    """Where its window begins, in octets of the file."""
+    at: int
+    """Octets of the window up to the next record."""
+    known: dict[str, Any]
+    """What it has learned of the file, by attribute."""
+
+
 class CaptureReader:
     """Iterate for the :class:`PacketBlock` values of a capture, each once; then ask for :attr:`result`.
 
@@ -34,6 +48,9 @@ class CaptureReader:
     on where it was. Damage ends the iteration, and is no exception: everything before it has been
     given, and :attr:`result` tells.
     """
+
+    _learned: tuple[str, ...] = ("_state", "_comments", "_damage")
+    """The attributes that hold what was learned of the file up to where it has been read."""
 
     def __init__(self, window: Window, name: str, number: int) -> None:
         self.name = name
@@ -71,6 +88,34 @@ class CaptureReader:
     def hash_not(self) -> None:
         """Hash nothing: somebody else does. To be called before the first block."""
         self._window.source.stored.hash_not()
+
+    @property
+    def can_go(self) -> bool:
+        """Whether :meth:`go_to` is possible.
+
+        A file that is packed, or hashed as it is read, has to be read from its beginning.
+        """
+        return not self.is_read and self._window.source.can_go
+
+    @property
+    def place(self) -> Place | None:
+        """Where we stand behind the last block; ``None`` where nobody can go there."""
+        if not self.can_go:
+            return None
+        window = self._window
+        known = {name: copy(getattr(self, name)) for name in self._learned}
+        return Place(self.packets, window.base, window.at, known)
+
+    def go_to(self, place: Place) -> None:
+        """Go on where another reader of the same file stands: its blocks are ours from there on.
+
+        To be called where :attr:`can_go`; a block given before is void.
+        """
+        for name, value in place.known.items():
+            setattr(self, name, copy(value))
+        self.packets = place.packets
+        self._window.go_to(place.base, place.at)
+        self._given = None
 
     @property
     def stamp(self) -> Stamp | None:

@@ -8,6 +8,7 @@ file, told by :attr:`Source.damage`; what came out before it counts.
 from __future__ import annotations
 
 import hashlib
+import os
 import zlib
 from typing import TYPE_CHECKING, Protocol
 
@@ -152,6 +153,19 @@ class Stored:
         self._ahead = bytes(scratch[:filled]) + self._ahead
         return self._ahead
 
+    @property
+    def can_go(self) -> bool:
+        """Whether :meth:`go_to` is possible: a file of which nothing needs to be hashed."""
+        return self._regular and self._file is not None and not self.is_hashed
+
+    def go_to(self, offset: int) -> None:
+        """Read on from an octet of the file, where :attr:`can_go`."""
+        assert self.can_go
+        assert self._file is not None
+        os.lseek(self._file, offset, os.SEEK_SET)
+        self._ahead = b""
+        self.count = offset
+
     def drain(self) -> None:
         """Read a file on to its end, so that its hash is that of the whole.
 
@@ -206,6 +220,17 @@ class Source:
         if self._ended and not self.damage and (problem := self.stored.problem or self._problem):
             self.damage = (Damage(self.given, problem),)
         return filled
+
+    @property
+    def can_go(self) -> bool:
+        """Whether :meth:`go_to` is possible: in a file as it is stored, not hashed."""
+        return self._unpacker is None and self.stored.can_go
+
+    def go_to(self, offset: int) -> None:
+        """Give on from an octet of the stream, where :attr:`can_go`."""
+        self.stored.go_to(offset)
+        self.given = offset
+        self._ended = False
 
     def _unpack(self, unpacker: _Unpacker, view: memoryview) -> int:
         """Give unpacked bytes that wait, or unpack some more ⇒ bytes given, maybe 0."""

@@ -67,6 +67,16 @@ class Window:
         self.stop += n
         return n > 0
 
+    def go_to(self, base: int, at: int) -> None:
+        """Stand where another window of the same stream stood, where ``source.can_go``.
+
+        It holds what the other one held, so that both go on in the same steps.
+        """
+        self.source.go_to(base)
+        self.base = base
+        self.stop = self.source.readinto(self._view)
+        self.at = min(at, self.stop)  # whoever gave the place may have seen a longer file
+
     def ensure(self, size: int) -> bool:
         """Have ``size`` bytes (at most the capacity) from ``at`` on; false where they end first."""
         while self.left < size:

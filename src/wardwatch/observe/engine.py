@@ -144,9 +144,7 @@ def observe(
             hashed = digests or stack.enter_context(closing(Digests(names)))
             laters: list[other.Later] = []
             for parts in other.shares_of(files, processes or 2):
-                reading = other.Other(
-                    files, given, parts, idle_s=idle_s, lasting=folder is not None
-                )
+                reading = other.Other(files, given, parts, idle_s=idle_s)
                 laters += stack.enter_context(closing(reading)).laters
             order = [number for number, _ in files]
             laters.sort(key=lambda one: (order.index(one.cut.capture), one.cut.offset))

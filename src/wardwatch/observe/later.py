@@ -175,7 +175,10 @@ class Reader:
         reassembly = self.sides.reassembly
         inside, reassembly.events = reassembly.events, headers.Events()
         whole = reader.result if reader.is_read else None
-        self.files[number] = OfFile(reader.packets, whole, reader.stamp, tally, events, inside)
+        place = reader.place
+        self.files[number] = OfFile(
+            reader.packets, whole, reader.stamp, tally, events, inside, place
+        )
 
     def _pass_over(self, reader: CaptureReader) -> None:
         """Pass over what stands before our cut, and look at the last frames of it."""
@@ -232,7 +235,7 @@ class Reader:
             mine.inside.absorb(told.inside.told())
             stamp = mine.stamp if mine.stamp == told.stamp else None
             self.files[number] = msgspec.structs.replace(
-                mine, packets=told.packets, file=told.file, stamp=stamp
+                mine, packets=told.packets, file=told.file, stamp=stamp, place=told.place
             )
         if part.under_way is None:
             self._until = None
@@ -269,25 +272,13 @@ class Reader:
             parser_calls=sides.parser_calls,
             unchecked=sum(s.unchecked for s in sides.secrets),
             checked=max(s.checked for s in sides.secrets),
-            on_disk=(_written(spools[0]), _written(spools[1])),
+            on_disk=(spools[0].passed_on(), spools[1].passed_on()),
         )
 
     def _decode(self, block: PacketBlock, events: headers.Events) -> PacketColumns:
         columns = self._walk.columns = self._walk.columns.for_size(block.n)
         headers.decode_block(block, columns, events)
         return columns
-
-
-def _written(spool: Spool) -> dict[str, Path]:
-    """All tables of a spool that have rows, as files: those that stayed in memory as Arrow."""
-    import pyarrow as pa
-
-    memory, found = spool.parts()
-    for table, data in memory.items():
-        found[table] = spool.folder / f"{table}.arrow"
-        with pa.ipc.new_file(str(found[table]), data.schema) as file:
-            file.write_table(data)
-    return found
 
 
 def cuts_of(files: Sequence[tuple[int, str]], processes: int = 2) -> list[Cut]:
@@ -373,13 +364,11 @@ class Other:
         parts: Sequence[Between],
         *,
         idle_s: float = 0.0,
-        lasting: bool,
     ) -> None:
         """Begin to read ``parts`` of ``files``, given as number and path in their order.
 
         The parts are read one after the other, without waiting until one is taken over.
         ``idle_s`` ends a conversation after so many seconds of silence: then none is.
-        ``lasting`` is as of a :class:`~wardwatch.observe.tables.Spool`.
         """
         if len(parts) > 1:
             large_apart()  # of both processes
@@ -392,7 +381,7 @@ class Other:
             self._pipe.close()
             why = "conversations end by silence" if idle_s else ""
             folders = [(between, self.folder(turn)) for turn, between in enumerate(parts)]
-            _work(theirs, files, folders, secrets, lasting, why)
+            _work(theirs, files, folders, secrets, why)
         theirs.close()
 
     def told(self, turn: int) -> str:
@@ -424,7 +413,6 @@ def _work(
     files: Sequence[tuple[int, str]],
     parts: Sequence[tuple[Between, Path]],
     secrets: Secrets,
-    lasting: bool,
     why: str,
 ) -> NoReturn:
     """The other process: it ends here. ``why`` not to begin, "" nothing."""
@@ -433,7 +421,7 @@ def _work(
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the caller is asked, and ends us
         for turn, (between, folder) in enumerate(parts):
-            pipe.send((turn, why or _read(walk, files, between, folder, secrets.beside(), lasting)))
+            pipe.send((turn, why or _read(walk, files, between, folder, secrets.beside())))
             if turn + 1 < len(parts):
                 gc.collect()  # a reader is a hundred MB, and what it is made of knows each other
                 give_back()
@@ -449,12 +437,11 @@ def _read(
     between: Between,
     folder: Path,
     secrets: Secrets,
-    lasting: bool,
 ) -> str:
     """Read a part and leave it in ``folder`` ⇒ why it is refused, "" it is not."""
     spools = (
-        Spool(folder / "others", scratch=True, lasting=lasting),
-        Spool(folder / "tcp", scratch=True, lasting=lasting),
+        Spool(folder / "others", scratch=True, passed_on=True),
+        Spool(folder / "tcp", scratch=True, passed_on=True),
     )
     cut, until = between
     reader = Reader(cut, spools, secrets, until, walk)

@@ -116,6 +116,8 @@ class Observer:
                 here = self._count(number, tally)
                 packets, file = here.packets, here.file
                 stamps.add(here.stamp)
+                if here.place is not None and reader.can_go:
+                    reader.go_to(here.place)
             if reader.is_hashed:
                 self._read(reader, tally, progress, (ENDLESS, ENDLESS), packets)
             file = reader.result if reader.is_read else file

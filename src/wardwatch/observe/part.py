@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 
 from wardwatch.capture.digest import Stamp
+from wardwatch.capture.reader import Place
 from wardwatch.decode.fragments import Key
 from wardwatch.decode.fragments import UnderWay as InFragments
 from wardwatch.decode.kernels import conversations as k
@@ -49,6 +50,8 @@ class OfFile(msgspec.Struct, frozen=True):
     events: headers.Events
     inside: headers.Events
     """Tags inside of datagrams put together."""
+    place: Place | None = None
+    """Behind the part, where the file goes on and a reader can go there."""
 
 
 class Stored(msgspec.Struct, frozen=True):

@@ -28,11 +28,14 @@ if TYPE_CHECKING:
 
     import duckdb
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 FLUSH_ROWS = 16_384
 """Rows of one table kept in memory before they go to disk: row groups of a useful size."""
 FLUSH_BYTES = 2 << 20
 """Or so many bytes of them: a certificate's row is a thousand times an ARP message's."""
+ARROW = ".arrow"
+"""Suffix of a file in Arrow's own format, which is written and read at the cost of a copy."""
 GATHER_ROWS = 1_024
 """Rows kept as Python values, five to ten times the size of the columns they become."""
 
@@ -144,13 +147,20 @@ class Spool:
     """Rows in, Parquet out; what is not named in a row is "none" as the registry spells it."""
 
     def __init__(
-        self, folder: Path | None = None, *, scratch: bool = False, lasting: bool | None = None
+        self,
+        folder: Path | None = None,
+        *,
+        scratch: bool = False,
+        lasting: bool | None = None,
+        passed_on: bool = False,
     ) -> None:
         """Write to ``folder`` (made, 0700), or to a temporary one that lives as long as the spool.
 
         ``scratch``: the folder is somebody's temporary one; only tables too large for memory are
         written to it. ``lasting``: what is written is kept by somebody, and packed the smaller for
-        it; unsaid it is where the folder is no temporary one.
+        it; unsaid it is where the folder is no temporary one. ``passed_on``: another process takes
+        the rows in (:meth:`take_in`) and nobody asks about them here, so that they are written as
+        Arrow has them.
         """
         import pyarrow as pa
 
@@ -159,6 +169,7 @@ class Spool:
         self._temporary = None if folder else Temporary()
         self._scratch = scratch or folder is None
         self.lasting = not self._scratch if lasting is None else lasting
+        self._suffix = ARROW if passed_on else ".parquet"
         self.folder = folder or self._temporary.path  # type: ignore[union-attr]
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -236,7 +247,7 @@ class Spool:
         if not self._scratch or table in self._writers or (behind and self._pending[table]):
             self._flush(table, even_empty=True)
             self._writers.pop(table).close()
-            self._files[table] = [self.folder / f"{table}.parquet"]
+            self._files[table] = [self._path(table)]
         if behind:
             self._files.setdefault(table, []).append(self._behind[table])
         self._pending[table].clear()
@@ -259,7 +270,7 @@ class Spool:
         for table, writer in self._writers.items():
             # Closed later, by whoever collects it, it would write into the file of the other.
             writer.close()
-            (self.folder / f"{table}.parquet").unlink(missing_ok=True)
+            self._path(table).unlink(missing_ok=True)
         self._writers.clear()
 
     def beside(self) -> Spool:
@@ -270,6 +281,15 @@ class Spool:
         """Put the tables of a temporary spool behind these; it takes no more rows."""
         self.take_over(*other.parts(), keep=other)
 
+    def passed_on(self) -> dict[str, Path]:
+        """The files of all tables that have rows, for :meth:`take_in` elsewhere; no more is taken."""
+        for table, count in self.counts.items():
+            if count:
+                self._flush(table, even_empty=True)
+                self._writers.pop(table).close()
+                self._sealed.add(table)
+        return {table: self._path(table) for table in self._sealed}
+
     def parts(self) -> tuple[dict[str, pa.Table], dict[str, Path]]:
         """All tables that have rows: those in memory, and files of the others; no more is taken."""
         for table, count in self.counts.items():
@@ -278,18 +298,13 @@ class Spool:
         return self._kept, {table: paths[0] for table, paths in self._files.items()}
 
     def take_in(self, files: Mapping[str, Path], renumber: Callable[[pa.Table], pa.Table]) -> None:
-        """Append the rows of another spool's files, Arrow or Parquet; ``renumber`` goes over them."""
+        """Append the rows that another spool has passed on; ``renumber`` goes over them."""
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         for table, path in files.items():
-            if path.suffix == ".arrow":
-                with pa.OSFile(str(path)) as file:
-                    self._add_piece(table, renumber(pa.ipc.open_file(file).read_all()))
-                continue
-            with pq.ParquetFile(path) as file:
-                for group in range(file.num_row_groups):
-                    piece = file.read_row_group(group, use_threads=False)
+            with pa.OSFile(str(path)) as file, pa.ipc.open_file(file) as pieces:
+                for number in range(pieces.num_record_batches):
+                    piece = pa.Table.from_batches([pieces.get_batch(number)])
                     self._add_piece(table, renumber(piece))
 
     def take_over(
@@ -393,7 +408,6 @@ class Spool:
     def _flush(self, table: str, *, even_empty: bool = False) -> None:
         """Append what is in memory to the table's file; small pieces go as one row group."""
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         self._gather(table)
         pending = self._pending[table]
@@ -401,25 +415,38 @@ class Spool:
             return
         schema = self._schemas[table]
         data = self._kept[table] if table in self._kept else self._joined(table)
-        path = self.folder / f"{table}.parquet"
+        path = self._path(table)
         try:
-            if table not in self._writers:
-                self._writers[table] = pq.ParquetWriter(
-                    path,
-                    schema,
-                    # What lives for one run is not worth the time that zstd takes.
-                    compression="zstd" if self.lasting else "lz4",
-                    use_dictionary=[f.name for f in schema if pa.types.is_string(f.type)]
-                    + [f"{f.name}.list.element" for f in schema if _is_list_of_numbers(f)],
-                    # Of texts and lists they let no question skip a row group, and take a tenth
-                    # of the time.
-                    write_statistics=[f.name for f in schema if pa.types.is_primitive(f.type)],
-                )
+            if table in self._writers:
+                pass
+            elif self._suffix == ARROW:
+                self._writers[table] = pa.ipc.new_file(str(path), schema)
+            else:
+                self._writers[table] = self._parquet(path, schema)
             self._writers[table].write_table(data)
         except OSError as error:
             raise _unwritable(path, error) from error
         pending.clear()
         self._held[table] = [0, 0]
+
+    def _parquet(self, path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        return pq.ParquetWriter(
+            path,
+            schema,
+            # What lives for one run is not worth the time that zstd takes.
+            compression="zstd" if self.lasting else "lz4",
+            use_dictionary=[f.name for f in schema if pa.types.is_string(f.type)]
+            + [f"{f.name}.list.element" for f in schema if _is_list_of_numbers(f)],
+            # Of texts and lists they let no question skip a row group, and take a tenth of the
+            # time.
+            write_statistics=[f.name for f in schema if pa.types.is_primitive(f.type)],
+        )
+
+    def _path(self, table: str) -> Path:
+        return self.folder / f"{table}{self._suffix}"
 
 
 class Tables:

@@ -454,8 +454,9 @@ class Events(msgspec.Struct):
 
     def can_absorb(self, told: NDArray[np.int64]) -> str:
         """Why :meth:`absorb` could not be exact; ``""`` where it will be."""
-        both = np.union1d(self.table[:EVENT_SLOTS, 0], told[:, 0])  # 0 is among them
-        if both.size > EVENT_BOUND:
+        # Numpy's functions of sets load its masked arrays, which takes 14 ms.
+        both = np.sort(np.concatenate((self.table[:EVENT_SLOTS, 0], told[:, 0])))
+        if np.count_nonzero(np.diff(both)) + 1 > EVENT_BOUND:  # 0 is among them
             return f"more than {EVENT_BOUND:,} different tags"
         return ""
 
