@@ -13,6 +13,7 @@ import numpy as np
 
 from wardwatch.decode.kernels import headers, young
 from wardwatch.decode.kernels.conversations import NUMBER
+from wardwatch.observe.arrays import numbers
 from wardwatch.observe.begun import Begun
 from wardwatch.observe.messages import Messages
 from wardwatch.observe.secrets import MAX_CHECKED
@@ -114,14 +115,14 @@ class Sides:
         segment = self.vantage.absorb(part.vantage)
         others = self.messages.absorb(part, segment)
         tcp = self.streams.absorb(part, segment)
-        numbers = []
+        known_as = []
         for rows, have in ((part.tcp, tcp), (part.others, others)):
             had = rows.columns(NUMBER)[:, 0] >> 1
-            numbers.append(np.full(int(had.max(initial=0)) + 1, -1))
-            numbers[-1][had] = have
+            known_as.append(np.full(int(had.max(initial=0)) + 1, -1))
+            known_as[-1][had] = have
 
         def renumber(table: pa.Table) -> pa.Table:
-            return _renumbered(table, numbers)
+            return _renumbered(table, known_as)
 
         for spool, files in zip(self.spools, part.on_disk, strict=True):
             spool.take_in(files, renumber)
@@ -133,17 +134,15 @@ class Sides:
         self._told_calls += part.parser_calls
 
 
-def _renumbered(table: pa.Table, numbers: Sequence[NDArray[np.int64]]) -> pa.Table:
+def _renumbered(table: pa.Table, known_as: Sequence[NDArray[np.int64]]) -> pa.Table:
     """Rows with the numbers that conversations have here: even ones by the first, odd ones by the other."""
-    import pyarrow as pa
-
     at = table.schema.get_field_index("conversation")
     if at < 0:
         return table
     given = table.column(at).to_numpy()
     known = given >= 0
     found = given.copy()
-    for parity, told in enumerate(numbers):
+    for parity, told in enumerate(known_as):
         own = known & (given & 1 == parity)
         found[own] = told[given[own] >> 1]
-    return table.set_column(at, table.schema.field(at), pa.array(found))
+    return table.set_column(at, table.schema.field(at), numbers(found, table.schema.field(at).type))
