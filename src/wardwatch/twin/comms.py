@@ -501,7 +501,9 @@ class Server:
 
     async def _lines(self, reader: asyncio.StreamReader) -> list[bytes]:
         """The next line, alone in a list; an empty list at the end."""
-        line = await asyncio.wait_for(reader.readline(), IDLE_S)
+        # not ``wait_for``, nor below: see `streams.pieces`
+        async with asyncio.timeout(IDLE_S):
+            line = await reader.readline()
         return [line] if line else []
 
     async def _status(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -551,15 +553,16 @@ class Server:
     async def _move(self, transfer: Transfer, peer: str) -> bytes:
         """The second connection, to the peer of the first and to nobody else."""
         try:
-            opened = asyncio.open_connection(permitted(peer), transfer.port)
-            reader, writer = await asyncio.wait_for(opened, IDLE_S)
+            async with asyncio.timeout(IDLE_S):
+                reader, writer = await asyncio.open_connection(permitted(peer), transfer.port)
         except (OSError, TimeoutError, OutsideError):
             return b"425 No data connection\r\n"
         try:
             if transfer.takes:
                 await self._swallow(reader)
             writer.write(transfer.body)
-            await asyncio.wait_for(writer.drain(), IDLE_S)
+            async with asyncio.timeout(IDLE_S):
+                await writer.drain()
         except (OSError, TimeoutError):
             return b"426 Connection closed\r\n"
         finally:
@@ -570,7 +573,8 @@ class Server:
         """Read an upload to its end or its bound, and keep nothing of it."""
         left = UPLOAD
         while left > 0:
-            part = await asyncio.wait_for(reader.read(min(left, 65_536)), IDLE_S)
+            async with asyncio.timeout(IDLE_S):
+                part = await reader.read(min(left, 65_536))
             if not part:
                 return
             left -= len(part)

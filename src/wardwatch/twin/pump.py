@@ -498,7 +498,9 @@ class Communications:
             one.bind((self.address, 0))
             await loop.sock_connect(one, (self.resolver, 53))
             await loop.sock_sendall(one, self.names.question(host, ident))
-            raw = await asyncio.wait_for(loop.sock_recv(one, 4096), 3.0)
+            # not ``wait_for``: see `streams.pieces`
+            async with asyncio.timeout(3.0):
+                raw = await loop.sock_recv(one, 4096)
         now = time.monotonic_ns()
         self._changed(comms.dns_heard(self._now_module(), raw, ident, now))
         if comms.dns_overreads(raw, ident):
@@ -519,9 +521,8 @@ class Communications:
             while True:
                 left = (client.deadline - time.monotonic_ns()) / NS
                 try:
-                    frame = await asyncio.wait_for(
-                        loop.sock_recv(raw, 2048), min(max(left, 0.001), 60.0)
-                    )
+                    async with asyncio.timeout(min(max(left, 0.001), 60.0)):
+                        frame = await loop.sock_recv(raw, 2048)
                 except TimeoutError:
                     self._send(raw, client.due(time.monotonic_ns()))
                     continue
