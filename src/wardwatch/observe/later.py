@@ -376,6 +376,7 @@ class Other:
         self._told: dict[int, str] = {}
         self._scratch = Temporary()
         self._pipe, theirs = Pipe(duplex=False)
+        _load()
         self._child = forked()
         if not self._child:
             self._pipe.close()
@@ -406,6 +407,12 @@ class Other:
                 os.kill(self._child, signal.SIGKILL)
             os.waitpid(self._child, 0)
             self._child = 0
+
+
+def _load() -> None:
+    """Load what both processes come to need, once: else each takes 60 ms for it."""
+    import pyarrow.ipc  # noqa: F401
+    from cryptography import x509  # noqa: F401
 
 
 def _work(

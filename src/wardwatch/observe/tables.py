@@ -473,6 +473,9 @@ class Tables:
         self._counts = {} if counts is None else counts
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._opened: set[str] = set()
+        self._viewed: set[str] = set()
+        """Tables in files that are known to all connections."""
+        self._viewing = threading.Lock()
         self._numbers = itertools.count(1)
         self._settled: dict[str, str] = {}
         self._settling = threading.Lock()
@@ -507,6 +510,7 @@ class Tables:
         other = Tables(self.folder, self._memory, self, self._counts, self._files)
         other._connection = self._asked().cursor()
         other._numbers = self._numbers
+        other._viewed, other._viewing = self._viewed, self._viewing
         other._settled, other._settling = self._settled, self._settling
         return other
 
@@ -612,10 +616,17 @@ class Tables:
             if name in self._opened:
                 continue
             self._opened.add(name)
-            connection = self._asked()
             if name in self._memory:
-                connection.register(name, self._memory[name])
+                self._asked().register(name, self._memory[name])
             elif self.folder is not None:
-                paths = (str(path).replace("'", "''") for path in self._paths(name))
-                listed = ", ".join(f"'{path}'" for path in paths)
-                connection.execute(f'CREATE TEMP VIEW "{name}" AS FROM read_parquet([{listed}])')
+                self._view(name)
+
+    def _view(self, name: str) -> None:
+        """Make a table in files known, to whoever asks first: it takes a millisecond."""
+        with self._viewing:
+            if name in self._viewed:
+                return
+            paths = (str(path).replace("'", "''") for path in self._paths(name))
+            listed = ", ".join(f"'{path}'" for path in paths)
+            self._asked().execute(f'CREATE VIEW "{name}" AS FROM read_parquet([{listed}])')
+            self._viewed.add(name)
