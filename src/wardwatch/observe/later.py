@@ -410,9 +410,14 @@ class Other:
 
 
 def _load() -> None:
-    """Load what both processes come to need, once: else each takes 60 ms for it."""
+    """Load what both processes come to need, once: else each takes 80 ms for it."""
     import pyarrow.ipc  # noqa: F401
     from cryptography import x509  # noqa: F401
+
+    from wardwatch.compiled.store import machine
+
+    with contextlib.suppress(ImportError):  # without llvmlite kernels run as they are written
+        machine()
 
 
 def _work(
