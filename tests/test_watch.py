@@ -124,7 +124,7 @@ def test_two_threads_judge_as_one(attacked: bool, monkeypatch: pytest.MonkeyPatc
     days = demo_audits.days()
     capture, site = (days.attacked, days.site_attacked) if attacked else (days.clean, days.site)
 
-    def told() -> tuple[str, str]:
+    def told() -> tuple[bytes, str]:
         report = build(wardwatch.audit([capture], site=site, inventory=days.listed))
         return report_json(report), page(report)
 
@@ -174,7 +174,7 @@ def test_two_processes_find_what_one_does(attacked: bool, monkeypatch: pytest.Mo
     days = demo_audits.days()
     capture, site = (days.attacked, days.site_attacked) if attacked else (days.clean, days.site)
 
-    def told() -> tuple[str, str]:
+    def told() -> tuple[bytes, str]:
         report = build(wardwatch.audit([capture], site=site, inventory=days.listed))
         return report_json(report), page(report)
 

@@ -99,6 +99,15 @@ def test_a_tiny_capture_could_not_tell_and_says_so(tmp_path: Path, state) -> Non
     assert (report["captures"][0]["packets"], report["captures"][0]["decoded"]) == (1, 1)
 
 
+def test_json_is_what_the_file_holds_whatever_a_terminal_can_show(tmp_path: Path, state) -> None:
+    (tmp_path / "späte Schicht.pcap").write_bytes(arp_capture())
+    capture, out = tmp_path / "späte Schicht.pcap", tmp_path / "out"
+    ran = wardwatch("audit", capture, "--json", "--out", out, PYTHONIOENCODING="ascii", **state)
+    assert ran.returncode == 3, ran.stderr
+    assert ran.stdout == (out / "report.json").read_bytes()
+    assert json.loads(ran.stdout)["captures"][0]["name"] == "späte Schicht.pcap"
+
+
 def test_a_pipe_is_read_like_a_file(tmp_path: Path, state) -> None:
     ran = wardwatch("evidence", "-", "--table", "arp", "--json", stdin=arp_capture(), **state)
     assert ran.returncode == 0, ran.stderr

@@ -198,14 +198,16 @@ def _groups(found: Stations, shown: Mapping[str, _Shown], tables: Tables) -> lis
             if _telling_serial(serial):
                 by_serial[serial.casefold()].append(key)
         for name in thing.names:
-            if len(name) >= 5 and _DIGIT.search(name):
+            if len(name) >= 5:
                 by_name[name.casefold()].append(key)
     for keys in by_serial.values():
         if 1 < len(keys) <= TOGETHER:
             unite(keys)
-    for keys in by_name.values():
-        if len(keys) == 2 and _one_in_turn(keys[0], keys[1], shown, tables):
+    for name, keys in by_name.items():
+        if len(keys) == 2 and _DIGIT.search(name) and _one_in_turn(keys[0], keys[1], shown, tables):
             unite(keys)
+    if all(key == first for key, first in leader.items()):
+        return [(key,) for key in leader]
     groups: dict[str, list[str]] = defaultdict(list)
     for key, first in leader.items():
         groups[key if first == key else top(key)].append(key)

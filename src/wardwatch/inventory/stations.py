@@ -152,8 +152,8 @@ def stations(tables: Tables) -> Stations:
     owner, contested = _owners(bindings)
     for mac, held in bindings.items():
         if mac in found:
-            addresses = {b.ip for b in held if (mac, b.ip) not in contested}
-            found[mac].ips = in_order(addresses)
+            addresses = [b.ip for b in held if (mac, b.ip) not in contested]
+            found[mac].ips = in_order(addresses) if len(addresses) > 1 else tuple(addresses)
     bare, others = _bare(tables, owner)
     left_out += others + _add(found, bare, bystanders)
     for key, station in found.items():
@@ -198,14 +198,16 @@ def _present(tables: Tables, bystanders: frozenset[str]) -> tuple[dict[str, Stat
     """The stations that spoke for themselves, the busiest first, and how many more there were."""
     if not tables.rows("presence"):
         return {}, 0
+    by_segment = stations_heard(tables)
+    crowded = _is_crowded(tables, by_segment)
+    # Lists take ten times as long to fetch as texts, and most stations stand in one segment.
     heard = f"""
         SELECT mac, min(first_ts) AS first_ts, max(last_ts) AS last_ts,
-            sum(packets)::BIGINT AS packets, list_sort(list(segment)) AS segments,
-            min(packet) AS packet
-        FROM {stations_heard(tables)}
+            sum(packets)::BIGINT AS packets, min(packet) AS packet, min(segment) AS segment,
+            CASE WHEN count(*) > 1 THEN list_sort(list(segment)) END AS segments
+        FROM {by_segment}
         WHERE {_IS_STATION} AND mac NOT IN (SELECT unnest(?::VARCHAR[])) GROUP BY mac"""
     parameters = [sorted(bystanders)]
-    crowded = tables.rows("presence") > MAX_STATIONS  # else nobody needs to be left out
     if crowded:
         heard = f"""
             SELECT *, count(*) OVER () AS every FROM ({heard})
@@ -214,10 +216,19 @@ def _present(tables: Tables, bystanders: frozenset[str]) -> tuple[dict[str, Stat
         parameters.append(sorted({prefix[:8] for prefix in rulebook().by_prefix}))
     rows = tables.ask(f"FROM ({heard}) ORDER BY packets DESC, mac", parameters)
     found = {
-        r.mac: Station(r.mac, r.first_ts, r.last_ts, r.packets, tuple(r.segments), r.packet)
-        for r in rows
+        mac: Station(mac, first_ts, last_ts, packets, tuple(segments or (segment,)), packet)
+        for mac, first_ts, last_ts, packets, packet, segment, segments, *_ in rows
     }
     return found, rows[0].every - len(rows) if rows and crowded else 0
+
+
+def _is_crowded(tables: Tables, by_segment: str) -> bool:
+    """Whether more stations may have spoken than are kept."""
+    spells = tables.rows("presence")
+    if not MAX_STATIONS < spells <= HEARD_ROWS:
+        return spells > MAX_STATIONS
+    ((stations,),) = tables.ask(f"SELECT count(*) FROM {by_segment}")
+    return bool(stations > MAX_STATIONS)
 
 
 def is_station(mac: str) -> bool:
@@ -435,13 +446,14 @@ def _bindings(
         if most > MAX_ADDRESSES
         else ""
     )
-    rows = tables.ask(f"SELECT * FROM ({near}) {few} ORDER BY mac, first_ts, ip")
+    rows = tables.ask(f"""
+        SELECT mac, ip, first_ts, last_ts, bound, packet FROM ({near}) {few}
+        ORDER BY mac, first_ts, ip""")
     found: dict[str, list[Binding]] = defaultdict(list)
     for row in rows:
-        if is_host(row.ip) and (row.bound or row.mac not in routing):
-            found[row.mac].append(
-                Binding(row.mac, row.ip, row.first_ts, row.last_ts, row.bound, row.packet)
-            )
+        mac, ip, _, _, bound, _ = row
+        if is_host(ip) and (bound or mac not in routing):
+            found[mac].append(Binding(*row))
     return {mac: tuple(held) for mac, held in found.items()}
 
 

@@ -115,10 +115,17 @@ def shelf_of(named: Path | None) -> Path:
     return shelf_folder(named)
 
 
-def say(text: str) -> None:
-    """Write to standard output at once; a reader that went away means not done (2), no finding."""
+def say(said: str | bytes) -> None:
+    """Write to standard output at once; a reader that went away means not done (2), no finding.
+
+    Bytes are UTF-8, and go as they are.
+    """
     try:
-        sys.stdout.write(text)
+        if isinstance(said, bytes):
+            sys.stdout.flush()
+            sys.stdout.buffer.write(said)
+        else:
+            sys.stdout.write(said)
         sys.stdout.flush()
     except BrokenPipeError:
         _reader_went_away()
@@ -189,9 +196,9 @@ def audit(
     from wardwatch.ui.report import build
 
     report = build(result)
-    text = write_report(report, out) if out is not None else ""
+    written = write_report(report, out) if out is not None else b""
     if as_json:
-        say(text or report_json(report) + "\n")
+        say(written or report_json(report))
     else:
         print_summary(report, out)
     raise typer.Exit(result.exit_status)

@@ -40,18 +40,18 @@ CELL = 160
 """Characters of one cell on the terminal."""
 
 
-def report_json(report: Report) -> str:
-    """``report.json``: the report as its published schema has it."""
-    return msgspec.json.format(msgspec.json.encode(report), indent=1).decode()
+def report_json(report: Report) -> bytes:
+    """``report.json``: the report as its published schema has it, UTF-8 (RFC 8259 §8.1)."""
+    return msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n"
 
 
-def write_report(report: Report, out: Path) -> str:
-    """Write report.html and report.json, each whole or not at all ⇒ the text of the latter."""
-    told = report_json(report) + "\n"
-    for name, text in (("report.json", told), ("report.html", page(report))):
+def write_report(report: Report, out: Path) -> bytes:
+    """Write report.html and report.json, each whole or not at all ⇒ what the latter holds."""
+    told = report_json(report)
+    for name, content in (("report.json", told), ("report.html", page(report).encode())):
         target, partial = out / name, out / f".{name}.partial"
         try:
-            partial.write_text(text, encoding="utf-8")
+            partial.write_bytes(content)
             partial.replace(target)
         except OSError as error:
             raise OutputError(f"{target}: cannot be written ({error.strerror})") from error
