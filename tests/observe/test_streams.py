@@ -1,5 +1,6 @@
 """wardwatch.observe.streams: TCP by itself."""
 
+import pytest
 from tests.conversations import many
 from tests.observe import frames as f
 from tests.observe.test_young import observed, write
@@ -12,6 +13,31 @@ from wardwatch.observe.segments import Places
 from wardwatch.observe.side import Reassembly
 from wardwatch.observe.streams import Streams
 from wardwatch.observe.tables import Spool
+
+
+@pytest.mark.parametrize("early", [False, True])
+def test_conversations_come_behind_others_without_a_file_between(
+    tmp_path, early
+) -> None:
+    """Unless some were written before: then all come behind those, with the rest of the tables."""
+    path = write(tmp_path / "a.pcap", many(4, 40, disturbed=0.4))
+    expected, _ = observed(path, tmp_path / "key")
+    before, spool, places = Spool(), Spool(), Places()
+    before.add("conversations", {"conversation": 1})
+    streams = Streams(spool, Secrets(tmp_path / "key"), places, Reassembly())
+    with open_capture(path) as reader:
+        for given in decoded(reader, headers.Events(), threads=1):
+            places.take(given.block, given.columns, given.interfaces, headers.TUNNELS)
+            streams.take(given.block, given.columns)
+    if early:
+        spool.add("conversations", {"conversation": -2})
+    streams.finish(before)
+    own = spool.counts["conversations"]
+    assert own == (len(expected["conversations"]) + 1 if early else 0)
+    before.join(spool)
+    asked = before.close().ask("SELECT conversation AS n FROM conversations")
+    numbers = list(range(0, 2 * len(expected["conversations"]), 2))
+    assert [row.n for row in asked] == [1, *([-2] if early else []), *numbers]
 
 
 def test_it_finds_by_itself_what_it_finds_beside_the_other_side(tmp_path) -> None:

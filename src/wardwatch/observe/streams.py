@@ -68,6 +68,8 @@ class Streams(Side):
         self.sessions = Sessions(spool, secrets, self._datagrams)
         prefixes = np.array(DEVICE_PREFIXES, np.uint32)
         self.young = Young(self.sessions.shared, places.names, prefixes, seats)
+        self._into = spool
+        """Takes the conversations."""
         self._interest: dict[int, int] = {}
         self._fragments = InFragments()
         self._feed: Feed | None = None
@@ -227,8 +229,14 @@ class Streams(Side):
             self._reread(self.young.leave(self._conversations, number))
         return self.sessions.under_way(dict(self._interest))
 
-    def finish(self) -> None:
-        """Write what stays open to the end of all files."""
+    def finish(self, behind: Spool | None = None) -> None:
+        """Write what stays open to the end of all files.
+
+        Our tables come ``behind`` those of that spool, which takes no more conversations: ours go
+        there at once where none has been written yet, instead of being read back from a file.
+        """
+        if behind is not None and not self._spool.counts["conversations"]:
+            self._into = behind
         self._settle()
         for pieces in self.young.living():
             self._reread(pieces)
@@ -349,7 +357,7 @@ class Streams(Side):
             if self._interest.pop(number, None) is not None:
                 sessions.close(number)
         write_conversations(
-            self._spool, columns, self._places.names, sessions.services, sessions.counters
+            self._into, columns, self._places.names, sessions.services, sessions.counters
         )
         for number in columns["conversation"].tolist():
             sessions.services.pop(number, None)
