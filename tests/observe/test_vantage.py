@@ -309,6 +309,29 @@ def test_random_wards_have_what_is_to_be_shared(monkeypatch):
     assert 0 < refused["u"] < 0.5 * 8 * block.n
 
 
+def test_whom_it_knows_it_knows_when_there_are_more(monkeypatch):
+    """Slots are made anew as stations come; who was there before is not counted twice."""
+    made = []
+    index = k.index_rows
+    monkeypatch.setattr(k, "index_rows", lambda *given: made.append(given[2]) or index(*given))
+    hosts = [f"02:00:00:00:{i >> 8:02x}:{i & 255:02x}" for i in range(700)]
+    vantage = Vantage(None, part=True)
+    for upto in (10, 700):
+        packets = [
+            say(src, dst, ip=f"10.0.{i >> 8}.{i & 255}")
+            for i, (src, dst) in enumerate(itertools.pairwise(hosts[:upto]))
+        ]
+        block = block_of(packets)
+        columns, *_ = decoded(block)
+        vantage.take(block, columns, (Interface(0, 1),), headers.TUNNELS)
+    told = vantage.told()
+    assert max(made) >= 9
+    assert len(told.stations) == 700
+    assert len(told.pairs) == len(told.bindings) == 699
+    assert told.segments[0, k.SEG_PAIRS] == 699
+    assert told.segments[0, k.SEG_STATIONS] == 699
+
+
 def test_the_kernels_in_plain_python_take_in_the_same(monkeypatch):
     monkeypatch.setattr(v, "MOST_IPS", 3)
     for name in ("absorb_segments", "absorb_stations"):

@@ -101,32 +101,20 @@ class Vantage:
         s = stations
         self._segments = self.places.segments
         self._stations = lines(MOST_STATIONS, s.STA_ROW)
-        self._station_slots = np.zeros(MOST_STATIONS * 4, np.int32)
         self._pairs = lines(MOST_PAIRS, s.PAIR_ROW)
-        self._pair_slots = np.zeros(MOST_PAIRS * 4, np.int32)
         self._bindings = lines(MOST_BINDINGS, s.BIND_ROW)
-        self._binding_slots = np.zeros(MOST_BINDINGS * 4, np.int32)
         self._used = self.places.used
         # Which are the first addresses of a station only the one who took what came before can say.
         most_ips = MOST_BINDINGS if part else MOST_IPS
         self._options = np.array([SPELL_SILENCE_NS, most_ips, LONGEST_WIRE], np.int64)
-        self._tables = s.Tables(
-            self._segments,
-            self._stations,
-            self._station_slots,
-            self._pairs,
-            self._pair_slots,
-            self._bindings,
-            self._binding_slots,
-            self._used,
-            self._options,
-            np.zeros(s.NEAR, np.int32),
-        )
+        self._near = np.zeros(s.NEAR, np.int32)
+        self._slots = {kind: np.zeros(0, np.int32) for kind in (s.STATIONS, s.PAIRS, s.BINDINGS)}
+        self._make_room(0, 0, 0)
         self._part = part
         self._spells_lost = False
         self.recent: Recent = duplicates.recent()
         """The last frames, whose copies may follow."""
-        self._near = np.zeros(duplicates.NEAR, np.int64)
+        self._ahead = np.zeros(duplicates.NEAR, np.int64)
         self._windows = np.array([MIRROR_NS, ROUTED_NS], np.int64)
         self._spells = np.zeros((0, s.STA_WIDTH), np.int64)
         self._ended: list[NDArray[np.int64]] = []
@@ -160,6 +148,7 @@ class Vantage:
         if not n:
             return
         self.places.take(block, columns, interfaces, tunnels)
+        self._make_room(2 * n, n, n)
         if len(self._spells) < n:
             self._spells = np.zeros((n, self._k.STA_WIDTH), np.int64)
         ended = self._k.note_packets(
@@ -249,6 +238,7 @@ class Vantage:
         spells = np.concatenate([part.spells, going_on])
         spells = spells[np.argsort(spells[:, k.STA_FIRST_PACKET], kind="stable")]
         ended = np.zeros_like(spells)
+        self._make_room(len(part.stations), len(part.pairs), len(part.bindings))
         count = k.absorb_stations(
             part.stations,
             part.pairs,
@@ -259,11 +249,11 @@ class Vantage:
             np.zeros(len(part.bindings), np.int64),
             self._segments,
             self._stations,
-            self._station_slots,
+            self._slots[k.STATIONS],
             self._pairs,
-            self._pair_slots,
+            self._slots[k.PAIRS],
             self._bindings,
-            self._binding_slots,
+            self._slots[k.BINDINGS],
             self._used,
             self._options,
             ended,
@@ -271,6 +261,34 @@ class Vantage:
         self._keep(ended[:count].copy())
         self.go_on(part.recent)
         return where.astype(np.int32)
+
+    def _make_room(self, stations: int, pairs: int, bindings: int) -> None:
+        """Have four slots for each row there is and so many more: as few as that stay in the cache."""
+        k, grown = self._k, False
+        for kind, rows, more in (
+            (k.STATIONS, self._stations, stations),
+            (k.PAIRS, self._pairs, pairs),
+            (k.BINDINGS, self._bindings, bindings),
+        ):
+            used = int(self._used[kind])
+            size = 4 << (min(used + more, len(rows)) - 1).bit_length()
+            if size > len(self._slots[kind]):
+                self._slots[kind] = np.zeros(size, np.int32)
+                k.index_rows(kind, rows, used, self._slots[kind])
+                grown = True
+        if grown:
+            self._tables = k.Tables(
+                self._segments,
+                self._stations,
+                self._slots[k.STATIONS],
+                self._pairs,
+                self._slots[k.PAIRS],
+                self._bindings,
+                self._slots[k.BINDINGS],
+                self._used,
+                self._options,
+                self._near,
+            )
 
     def _mark(self, block: PacketBlock, columns: PacketColumns) -> int:
         """Mark the copies of a block ⇒ how many there are."""
@@ -295,7 +313,7 @@ class Vantage:
             columns.payload,
             self._windows,
             *self.recent,
-            self._near,
+            self._ahead,
             self._copies,
         )
 

@@ -253,3 +253,23 @@ def test_rows_lie_where_plain_python_looks_for_them(plain):
             home = k.mix(*facts(rows[slots[at] - 1].tolist())) & (slots.size - 1)
             assert slots[home : at + 1].all()
             assert at - home < 20
+
+
+@pytest.mark.parametrize("index", [k.index_rows, k.index_rows.py_func])
+def test_rows_put_into_other_slots_are_found_there(index):
+    t, _, _ = run(packets(4), plain=False)
+    for kind, rows, facts in (
+        (k.STATIONS, t["stations"], lambda r: (r[k.STA_SEGMENT], r[k.STA_MAC], 0, 0)),
+        (k.PAIRS, t["pairs"], lambda r: (*r[: k.PAIR_DST + 1], 1)),
+        (k.BINDINGS, t["bindings"], lambda r: r[: k.BIND_LO + 1]),
+    ):
+        used = int(t["used"][kind])
+        slots = np.zeros(4 << (used - 1).bit_length(), np.int32)
+        index(kind, rows, used, slots)
+        assert sorted(slots[slots > 0].tolist()) == list(range(1, used + 1))
+        assert used > 100
+        for at in np.flatnonzero(slots).tolist():
+            home = k.mix(*facts(rows[slots[at] - 1].tolist())) & (slots.size - 1)
+            way = (at - home) & (slots.size - 1)
+            assert all(slots[(home + i) & (slots.size - 1)] for i in range(way))
+            assert way < 20

@@ -470,6 +470,33 @@ def _note(
 
 
 @kernel
+def index_rows(kind: int, rows: Ints, n: int, slots: NDArray[np.int32]) -> None:
+    """Put the first ``n`` rows of a table, STATIONS, PAIRS or BINDINGS, into empty ``slots``.
+
+    These are (2^k,), more than there will be rows.
+    """
+    wrap = slots.shape[0] - 1
+    for row in range(n):
+        if kind == STATIONS:
+            at = mix(int(rows[row, STA_SEGMENT]), int(rows[row, STA_MAC]), 0, 0)
+        elif kind == PAIRS:
+            at = mix(
+                int(rows[row, PAIR_SEGMENT]), int(rows[row, PAIR_SRC]), int(rows[row, PAIR_DST]), 1
+            )
+        else:
+            at = mix(
+                int(rows[row, BIND_STATION]),
+                int(rows[row, BIND_NET]),
+                int(rows[row, BIND_HI]),
+                int(rows[row, BIND_LO]),
+            )
+        at &= wrap
+        while slots[at]:
+            at = (at + 1) & wrap
+        slots[at] = row + 1
+
+
+@kernel
 def absorb_segments(
     later: Ints,  # (n, SEG_WIDTH)       segments of packets behind ours
     segments: Ints,
