@@ -369,7 +369,8 @@ class _Buffer:
     def __init__(self, room: int, width: int, counters: int, flush: Callable[[], None]) -> None:
         self.flush = flush
         self.numbers = np.zeros((room, width), np.int64)
-        self.places = np.zeros((len(rows_place.PLACE), room), np.int64)
+        # a cache line more: rows that lie a power of two apart push each other out of the cache
+        self.places = np.zeros((len(rows_place.PLACE), room + 8), np.int64)
         self.place = dict(zip(rows_place.PLACE, self.places, strict=True))
         self.used = np.zeros(counters, np.int64)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from wardwatch.compiled import helper, kernel
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     Int = int | np.int64
@@ -148,7 +149,10 @@ def spell_words(
     put: Int = 0
     ends[0] = 0
     for i in range(n):
-        for k in range(word_ends[at[i]], word_ends[at[i] + 1]):
-            text[put] = words[k]
-            put += 1
+        word = np.uint64(at[i])
+        begin = np.int64(word_ends[word])
+        size = np.int64(word_ends[word + np.uint64(1)]) - begin
+        for k in range(size):  # unsigned places: none is looked at whether it counts from the end
+            text[np.uint64(put + k)] = words[np.uint64(begin + k)]
+        put += size
         ends[i + 1] = put
