@@ -16,9 +16,7 @@ from wardwatch.observe.tables import Spool
 
 
 @pytest.mark.parametrize("early", [False, True])
-def test_conversations_come_behind_others_without_a_file_between(
-    tmp_path, early
-) -> None:
+def test_conversations_come_behind_others_without_a_file_between(tmp_path, early) -> None:
     """Unless some were written before: then all come behind those, with the rest of the tables."""
     path = write(tmp_path / "a.pcap", many(4, 40, disturbed=0.4))
     expected, _ = observed(path, tmp_path / "key")
