@@ -29,7 +29,8 @@ def test_conversations_come_behind_others_without_a_file_between(tmp_path, early
             streams.take(given.block, given.columns)
     if early:
         spool.add("conversations", {"conversation": -2})
-    streams.finish(before)
+    streams.come_behind(before)
+    streams.finish()
     own = spool.counts["conversations"]
     assert own == (len(expected["conversations"]) + 1 if early else 0)
     before.join(spool)

@@ -218,7 +218,8 @@ class Observer:
         sides = self.sides
         sides.messages.finish()
         sides.vantage.finish()
-        sides.streams.finish(self._spool)
+        sides.streams.come_behind(self._spool)
+        sides.streams.finish()
         self._spool.join(sides.spools[1])
         self._secrets.unchecked += sides.secrets[1].unchecked
         sides.messages.bind()

@@ -229,14 +229,17 @@ class Streams(Side):
             self._reread(self.young.leave(self._conversations, number))
         return self.sessions.under_way(dict(self._interest))
 
-    def finish(self, behind: Spool | None = None) -> None:
-        """Write what stays open to the end of all files.
+    def come_behind(self, spool: Spool) -> None:
+        """Our tables come behind those of ``spool``, whose other conversations are all there.
 
-        Our tables come ``behind`` those of that spool, which takes no more conversations: ours go
-        there at once where none has been written yet, instead of being read back from a file.
+        From now on ours go there at once, where none has been written yet, instead of being read
+        back from a file.
         """
-        if behind is not None and not self._spool.counts["conversations"]:
-            self._into = behind
+        if not self._spool.counts["conversations"]:
+            self._into = spool
+
+    def finish(self) -> None:
+        """Write what stays open to the end of all files."""
         self._settle()
         for pieces in self.young.living():
             self._reread(pieces)
