@@ -1,6 +1,7 @@
 """The spool and the tables: rows in, questions out, and nothing in between but Parquet."""
 
 import tempfile
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -232,3 +233,49 @@ def test_a_connection_made_ahead_is_asked_once(monkeypatch):
     assert second.connection() is made[1]
     assert [one.ask("SELECT packet FROM arp")[0].packet for one in (first, second)] == [7, 8]
     assert len(made) == 2
+
+
+def test_files_are_known_to_all_connections_at_once(tmp_path) -> None:
+    spool = Spool(tmp_path)
+    spool.add("dns", {"query": "pump.example"})
+    spool.close()
+    tables = Tables(tmp_path)
+    made: list[str] = []
+
+    def asked(own: Tables) -> None:
+        made.extend(row.query for row in own.ask("SELECT query FROM dns"))
+
+    threads = [threading.Thread(target=asked, args=(tables.beside(),)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    asked(tables)
+    assert made == ["pump.example"] * 5
+    (row,) = tables.ask("SELECT count(*) AS n FROM duckdb_views() WHERE view_name = 'dns'")
+    assert row.n == 1
+
+
+def test_rows_are_passed_on_as_arrow_has_them(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(module, "FLUSH_ROWS", 3)
+    spool = Spool(tmp_path / "one", scratch=True, passed_on=True)
+    for number in range(7):
+        spool.extend("dns", {"conversation": np.array([number]), "query": [f"{number}.example"]})
+    spool.add("arp", {"sender_ip": "10.0.0.9"})
+    files = spool.passed_on()
+    assert {name: path.suffix for name, path in files.items()} == {"dns": ".arrow", "arp": ".arrow"}
+    other = Spool(tmp_path / "two")
+    other.add("dns", {"conversation": 9, "query": "before.example"})
+    taken = []
+
+    def renumber(table):
+        taken.append(len(table))
+        return table
+
+    other.take_in(files, renumber)
+    tables = other.close()
+    assert sorted(taken) == [1, 1, 3, 3]  # never all of a table in memory
+    found = tables.ask("SELECT conversation AS c, query FROM dns")
+    assert found == [(9, "before.example"), *((n, f"{n}.example") for n in range(7))]
+    assert tables.ask("SELECT sender_ip FROM arp") == [("10.0.0.9",)]
+    assert pq.read_metadata(tmp_path / "two" / "dns.parquet").num_rows == 8
