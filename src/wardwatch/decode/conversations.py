@@ -67,7 +67,7 @@ class ConversationTable:
         """Counts how often rows have moved: then ``row`` is to be asked anew."""
         self.row = np.zeros(0, np.int64)
         """Row of every packet of the last block, -1 none: what the selection kernel reads."""
-        self._max = max(max_rows, 1)
+        self._max = max(max_rows, 2)  # what a tunnel carries, and the tunnel
         self._idle = np.zeros(256, np.int64)
         if isinstance(idle_ns, int):
             self._idle[:] = idle_ns
@@ -103,15 +103,6 @@ class ConversationTable:
         ``segment`` is the caller's number of each packet's broadcast domain, kept of the first
         packet of a conversation and given back by :meth:`rows`.
         """
-        if self._only != k.TCP:  # tunnels are UDP, or no transport at all
-            carried = np.flatnonzero(columns.carried[: block.n])
-            if carried.size:
-                self._all(block, _carriers(columns, carried), segment)
-        self._all(block, columns, segment)
-
-    def _all(
-        self, block: PacketBlock, columns: PacketColumns, segment: NDArray[np.integer[Any]] | None
-    ) -> None:
         at = 0
         while at < block.n:
             at = self.advance(block, columns, at, block.n, segment)
@@ -274,6 +265,11 @@ class ConversationTable:
             self._one[r, k.INTEREST] = interest
             self._one[r, k.AGREES] = int(agrees)
 
+    def wanted(self, number: int) -> int:
+        """What is wanted of a conversation, as :meth:`interest` was told or a kernel found."""
+        r = self._row(number)
+        return int(self.table[r, k.INTEREST]) if r >= 0 else k.UNDECIDED
+
     def skip_until(self, number: int, from_orig: bool, seq: int, near: int = -1) -> None:
         """Select no segment of one direction that ends at or before sequence number ``seq``.
 
@@ -435,36 +431,6 @@ class ConversationTable:
         over = self.table[: len(self), k.STATE] & k.OVER != 0
         if over.any():
             self._remove(over)
-
-
-def _carriers(columns: PacketColumns, carried: NDArray[np.int64]) -> PacketColumns:
-    """The tunnels of packets that have no ports of their own, as columns; other rows are empty.
-
-    Their conversation is the tunnel's: ARP in VXLAN shows no other 5-tuple.
-    """
-    outer = PacketColumns.of_size(len(columns.kind))
-    net, src_hi, src_lo, dst_hi, dst_lo, src_port, dst_port, vlan, size, payload, src, dst = (
-        columns.carrier[carried].T
-    )
-    for column, values in (
-        (outer.net, net),
-        (outer.src_hi, src_hi.astype(np.uint64)),
-        (outer.src_lo, src_lo.astype(np.uint64)),
-        (outer.dst_hi, dst_hi.astype(np.uint64)),
-        (outer.dst_lo, dst_lo.astype(np.uint64)),
-        (outer.src_port, src_port),
-        (outer.dst_port, dst_port),
-        (outer.vlan, vlan),
-        (outer.ip_bytes, size),
-        (outer.payload_claimed, payload),
-        (outer.src_mac, src.astype(np.uint64)),
-        (outer.dst_mac, dst.astype(np.uint64)),
-        (outer.proto, 17),
-        (outer.fragment, -1),
-        (outer.tunnel_id, -1),
-    ):
-        column[carried] = values
-    return outer
 
 
 def _columns(rows: NDArray[np.int64]) -> Columns:

@@ -84,8 +84,8 @@ class Messages(Side):
     def take(self, block: PacketBlock, columns: PacketColumns) -> None:
         """One block, whose segments are known."""
         places, chosen = self._places, self._chosen
-        self._conversations.update(block, columns, places.segment)
         chosen.take(block.n, columns)
+        self._converse(block, columns, chosen.asked)
         for which, bulk in self._bulk:
             rows, count = chosen.rows(which)
             if count:
@@ -112,6 +112,18 @@ class Messages(Side):
         if chosen.on_air:
             self._radio.take(block, columns, lambda i: self._where(block, columns, i))
         self._written()
+
+    def _converse(
+        self, block: PacketBlock, columns: PacketColumns, asked: NDArray[np.uint8]
+    ) -> None:
+        """Tell each packet's conversation, that of a datagram in fragments where it is whole."""
+        table, segment, at = self._conversations, self._places.segment, 0
+        for i in (*self._whole(block, columns, asked), -1):
+            stop = i + 1 if i >= 0 else block.n
+            while at < stop:
+                at = table.advance(block, columns, at, stop, segment)
+            if i >= 0:
+                self._count(block, columns, i)
 
     def finish(self) -> None:
         """Write what stays open to the end of all files."""

@@ -125,8 +125,11 @@ class Side:
         raise NotImplementedError
 
     def _fragment(self, block: PacketBlock, columns: PacketColumns, i: int, where: Where) -> None:
-        """One fragment: its datagram goes on, if it is ours, when it is whole or never can be."""
-        whole, inside, anomalies = self._reassembly.take(block, columns, i)
+        """One fragment: its datagram goes on, if it is ours, when it is whole or never can be.
+
+        It was counted before (:meth:`_count`).
+        """
+        _, inside, anomalies = self._reassembly.take(block, columns, i)
         if anomalies and self._is_ours(columns, i):
             self._datagrams.anomalies("ip", anomalies, where)
         if inside is None:
@@ -134,6 +137,30 @@ class Side:
         one, inner = inside
         if not self._is_ours(inner, 0):
             return
+        if int(inner.kind[0]) not in (kinds.KIND_NONE, kinds.KIND_FRAGMENT, kinds.KIND_WIFI):
+            name = _segment_inside(columns, i, inner, where.segment)
+            self._message(one, inner, 0, cited((name,), tell(one, inner, 0, 0)))
+
+    def _whole(
+        self, block: PacketBlock, columns: PacketColumns, asked: NDArray[np.uint8]
+    ) -> list[int]:
+        """The rows with which a datagram of ours is whole, or never can be: it counts from there on.
+
+        ``asked`` (≥ n,): 1 for fragments, and maybe others.
+        """
+        found = []
+        fragments = (asked[: block.n] != 0) & (columns.kind[: block.n] == kinds.KIND_FRAGMENT)
+        for i in np.flatnonzero(fragments).tolist():
+            _, inside, _ = self._reassembly.take(block, columns, i)
+            if inside is not None and self._is_ours(inside[1], 0):
+                found.append(i)
+        return found
+
+    def _count(self, block: PacketBlock, columns: PacketColumns, i: int) -> None:
+        """Give one of those rows' datagrams to its conversation."""
+        whole, inside, _ = self._reassembly.take(block, columns, i)
+        assert inside is not None
+        one, inner = inside
         there = self._places.segment[i : i + 1]
         if whole is not None:
             self._conversations.touch(one, inner, whole, there)
@@ -141,9 +168,6 @@ class Side:
             self._conversations.update(one, inner, there)
         else:
             inner.conversation[0] = columns.conversation[i]
-        if int(inner.kind[0]) not in (kinds.KIND_NONE, kinds.KIND_FRAGMENT, kinds.KIND_WIFI):
-            name = _segment_inside(columns, i, inner, where.segment)
-            self._message(one, inner, 0, cited((name,), tell(one, inner, 0, 0)))
 
     def _is_ours(self, columns: PacketColumns, i: int) -> bool:
         return (int(columns.proto[i]) == _TCP) == (self._only == TCP)

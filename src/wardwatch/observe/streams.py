@@ -130,9 +130,9 @@ class Streams(Side):
                     return
             self._segment(told, payload, where, near)
 
-        ends = self._whole(block, columns, asked) if any_asked else []
+        whole = self._whole(block, columns, asked) if any_asked else []
         at = 0
-        for end in (*ends, block.n):
+        for end in (*(i + 1 for i in whole), block.n):
             while at < end:
                 start, at = at, table.advance(block, columns, at, end, segment)
                 self._updated(block, columns, start, at)
@@ -208,17 +208,6 @@ class Streams(Side):
         if self._feed is not None:
             self._feed.put_in(block, columns, start, stop)
 
-    def _whole(
-        self, block: PacketBlock, columns: PacketColumns, asked: NDArray[np.uint8]
-    ) -> list[int]:
-        """Behind which rows a segment that came in fragments is whole: it counts from there on."""
-        ends = []
-        for i in np.flatnonzero(asked[: block.n]).tolist():
-            _, inside, _ = self._reassembly.take(block, columns, i)
-            if inside is not None and self._is_ours(inside[1], 0):
-                ends.append(i + 1)
-        return ends
-
     def under_way(self) -> UnderWay:
         """What may go on behind the last packet, for :meth:`absorb` elsewhere.
 
@@ -292,8 +281,16 @@ class Streams(Side):
                 self.sessions.begin(where.conversation, *piece.isn, where)
             self._segment(piece.told, piece.payload, where)
 
+    def _fragment(self, block: PacketBlock, columns: PacketColumns, i: int, where: Where) -> None:
+        _, inside, _ = self._reassembly.take(block, columns, i)
+        if inside is not None and self._is_ours(inside[1], 0):
+            self._count(block, columns, i)
+        super()._fragment(block, columns, i, where)
+
     def _message(self, block: PacketBlock, columns: PacketColumns, i: int, where: Where) -> None:
         """A segment that came in fragments: its conversation may be one that the kernel follows."""
+        if self._conversations.wanted(where.conversation) == IGNORE:
+            return
         self._reread(self.young.leave(self._conversations, where.conversation))
         self._segment(tell(block, columns, i, 0), payload_of(block, columns, i), where)
 

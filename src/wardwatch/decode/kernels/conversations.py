@@ -149,42 +149,74 @@ def conversations(
     for the first time, which an earlier one of these packets may be: then that is to be read first.
     """
     mask = slots.size - 1
-    for i in range(start, stop):
-        row_of[i] = -1
-        net = np.int64(c.net[i])
+    for turn in range(2 * start, 2 * stop):
+        i = turn >> 1
+        # First the tunnel that carries what has no ports of its own: it is whose 5-tuple is seen.
+        outside = turn & 1 == 0
+        if outside:
+            if only == TCP or not c.carried[i]:
+                continue
+            if counters[USED] + 2 > rows.shape[0]:
+                return i
+            net = c.carrier[i, 0]
+            proto = np.int64(17)
+        else:
+            row_of[i] = -1
+            net = np.int64(c.net[i])
+            proto = np.int64(c.proto[i])
         if net == 0:
             continue
-        proto = np.int64(c.proto[i])
         if only != ALL and (proto == 6) != (only == TCP):
             continue
-        source_port = np.int64(c.src_port[i])
-        target_port = np.int64(c.dst_port[i])
-        fragment = np.int64(c.fragment[i])
+        if outside:
+            src_hi = np.uint64(c.carrier[i, 1])
+            src_lo = np.uint64(c.carrier[i, 2])
+            dst_hi = np.uint64(c.carrier[i, 3])
+            dst_lo = np.uint64(c.carrier[i, 4])
+            source_port = c.carrier[i, 5]
+            target_port = c.carrier[i, 6]
+            vlan = c.carrier[i, 7]
+            ip_bytes = c.carrier[i, 8]
+            size = c.carrier[i, 9]
+            src_mac = c.carrier[i, 10]
+            dst_mac = c.carrier[i, 11]
+            fragment = np.int64(-1)
+            tunnel = np.int64(0)
+            tunnel_id = np.int64(-1)
+            outer = np.int64(0)
+            malformed = False
+        else:
+            src_hi = c.src_hi[i]
+            src_lo = c.src_lo[i]
+            dst_hi = c.dst_hi[i]
+            dst_lo = c.dst_lo[i]
+            source_port = np.int64(c.src_port[i])
+            target_port = np.int64(c.dst_port[i])
+            vlan = np.int64(c.vlan[i])
+            ip_bytes = np.int64(c.ip_bytes[i])
+            size = np.int64(c.payload_claimed[i])
+            src_mac = np.int64(c.src_mac[i])
+            dst_mac = np.int64(c.dst_mac[i])
+            fragment = np.int64(c.fragment[i])
+            tunnel = np.int64(c.tunnel[i])
+            tunnel_id = np.int64(c.tunnel_id[i])
+            outer = np.int64(c.outer_tag[i])
+            malformed = c.outcome[i] == MALFORMED
         if source_port < 0 and (
-            fragment >= 0
-            or c.outcome[i] == MALFORMED
-            or proto == 6
-            or proto == 17
-            or proto == 1
-            or proto == 58
+            fragment >= 0 or malformed or proto == 6 or proto == 17 or proto == 1 or proto == 58
         ):
             continue  # without ports nobody can say whose it is; a fragment waits for its whole
         if proto == 1 or proto == 58:
             other = _PAIRS4[source_port] if proto == 1 else _PAIRS6[source_port]
             if other >= 0:
                 target_port = other
-        key = net | (proto << PROTO_SHIFT) | ((np.int64(c.vlan[i]) + 1) << VLAN_SHIFT)
+        key = net | (proto << PROTO_SHIFT) | ((vlan + 1) << VLAN_SHIFT)
         if by_tunnel:
-            key |= np.int64(c.tunnel[i]) << TUNNEL_SHIFT
-            key |= ((c.tunnel_id[i] + 1) & _WORD) << TUNNEL_ID_SHIFT
-        outer = np.int64(c.outer_tag[i])
+            key |= tunnel << TUNNEL_SHIFT
+            key |= ((tunnel_id + 1) & _WORD) << TUNNEL_ID_SHIFT
         tags = outer << OUTER_SHIFT
         forth = tags | ((source_port + 1) << PORT_SHIFT) | (target_port + 1)
         back = tags | ((target_port + 1) << PORT_SHIFT) | (source_port + 1)
-        src_hi = c.src_hi[i]
-        src_lo = c.src_lo[i]
-        dst_hi = c.dst_hi[i]
-        dst_lo = c.dst_lo[i]
         tag = _hash(
             _spread(src_hi, src_lo, source_port + 1, seed),
             _spread(dst_hi, dst_lo, target_port + 1, seed),
@@ -266,8 +298,8 @@ def conversations(
             rows[r, ORIG_ISN] = -1
             rows[r, RESP_ISN] = -1
             rows[r, HASH] = tag
-            rows[r, TUNNEL] = c.tunnel[i]
-            rows[r, TUNNEL_ID] = c.tunnel_id[i]
+            rows[r, TUNNEL] = tunnel
+            rows[r, TUNNEL_ID] = tunnel_id
             rows[r, SEGMENT] = segment[i] if segment.size else -1
             slots[slot] = (tag << 32) | (r + 1)
             if flags & (_SYN | _ACK | _RST | _FIN) == _SYN | _ACK:
@@ -277,26 +309,25 @@ def conversations(
                 from_orig = np.int64(0)
             # Until the other end speaks, its column holds the MAC that it is spoken to; a group's
             # is nobody's.
-            if np.int64(c.dst_mac[i]) >> 40 & 1 == 0:
-                rows[r, ORIG_MAC + from_orig] = np.int64(c.dst_mac[i])
+            if dst_mac >> 40 & 1 == 0:
+                rows[r, ORIG_MAC + from_orig] = dst_mac
         side = 1 - from_orig  # 0 the originator's columns, 1 the responder's
         rows[r, ORIG_PKTS + side] += 1
-        rows[r, ORIG_IP + side] += np.int64(c.ip_bytes[i])
+        rows[r, ORIG_IP + side] += ip_bytes
         if now > rows[r, LAST_TS]:
             rows[r, LAST_TS] = now
         rows[r, LAST_PACKET] = first + i
         rows[r, CAPTURES] = (rows[r, CAPTURES] & ~np.int64(_WORD)) | capture
         if rows[r, ORIG_PKTS + side] == 1 or rows[r, ORIG_MAC + side] == 0:
-            rows[r, ORIG_MAC + side] = np.int64(c.src_mac[i])
+            rows[r, ORIG_MAC + side] = src_mac
         if fragment < 0:
-            size = np.int64(c.payload_claimed[i])
-            if c.outcome[i] == MALFORMED:
+            if malformed:
                 size = np.int64(0)
             elif proto == 1 or proto == 58:
                 size = max(size - 8, np.int64(0))  # behind the ICMP header
             rows[r, ORIG_BYTES + side] += size
             if proto == 6:
-                if c.outcome[i] != MALFORMED:
+                if not malformed:
                     _segment(
                         rows,
                         r,
@@ -309,9 +340,10 @@ def conversations(
                     )
             elif proto == 17 and size > 0:
                 _letter(rows, r, L_DATA + UPPER * from_orig)
-        c.conversation[i] = rows[r, NUMBER]
-        c.from_orig[i] = from_orig
-        row_of[i] = r
+        if not outside:
+            c.conversation[i] = rows[r, NUMBER]
+            c.from_orig[i] = from_orig
+            row_of[i] = r
     return stop
 
 
