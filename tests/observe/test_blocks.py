@@ -1,36 +1,177 @@
 """However a reader cuts its blocks, and whoever reads a stream, the tables are the same."""
 
 import json
+import random
 
 import pytest
-from tests.conversations import many
+from tests.conversations import WEB, many, web
+from tests.observe import frames as f
+from tests.observe.parts import Given, bags_of, differing, ends_of, part_of, put_together
+from tests.observe.plain_tcp import Plain
 from tests.observe.test_young import observed, write
 
 from wardwatch.capture import reader
 from wardwatch.decode.kernels import young
+from wardwatch.observe import later
+from wardwatch.observe.engine import observe
+
+COUNTS = ("missed_bytes", "overlaps", "retransmissions", "reordered")
+PER_PACKET_NS = 1_000_000
 
 
 @pytest.fixture
-def found(tmp_path, monkeypatch):
+def block_rows(monkeypatch):
+    return lambda count: monkeypatch.setattr(reader, "BLOCK_ROWS", count)
+
+
+@pytest.fixture
+def found(tmp_path, block_rows):
     """Every table's rows, by packets of a block and seats of the kernel."""
 
     def of(path, block, seats):
-        monkeypatch.setattr(reader, "BLOCK_ROWS", block)
+        block_rows(block)
         return observed(path, tmp_path / "key", seats)[0]
 
     return of
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_disturbed_connections_whatever_the_blocks(seed, found, tmp_path) -> None:
-    frames = many(seed, 120, disturbed=0.6, largest=(1460, 400, 60))
+def disturbed(seed):
+    return many(seed, 120, disturbed=0.6, largest=(1460, 400, 60))
+
+
+def disturbed_web(seed):
+    scripts = (*WEB, web)
+    return many(seed, 100, 0.7, (1460, 400, 61), scripts=scripts, ports=(80, 8080, 443))
+
+
+def much_disturbed(seed):
+    return many(seed, 60, 0.9, (1460, 60))
+
+
+KINDS = (disturbed, disturbed_web, much_disturbed)
+
+
+def plainly(frames, key):
+    plain = Plain(key)
+    for at, (raw, wire) in enumerate(frames):
+        plain.take(at + 1, 1_700_000_000_000_000_000 + at * PER_PACKET_NS, raw, wire)
+    return plain.finish()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("seed", range(3))
+def test_counts_are_those_of_packets_walked_one_by_one(kind, seed, found, tmp_path) -> None:
+    frames = kind(seed)
     path = write(tmp_path / "a.pcap", frames)
+    expected = sorted(plainly(frames, tmp_path / "key"))
+    assert sum(any(row[3:]) for row in expected) > 10
+    for block, seats in ((1, 0), (64, young.SEATS), (16_384, 0), (16_384, young.SEATS)):
+        rows = map(json.loads, found(path, block, seats)["conversations"])
+        told = sorted(
+            (
+                row["first_packet"],
+                row["orig_pkts"] + row["resp_pkts"],
+                row["service"],
+                *(row[name] for name in COUNTS),
+            )
+            for row in rows
+        )
+        assert told == expected, (block, seats)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("seed", range(2))
+def test_every_table_whatever_the_blocks(kind, seed, found, tmp_path) -> None:
+    path = write(tmp_path / "a.pcap", kind(seed))
     one_by_one = found(path, 1, 0)
-    odd = [r for r in map(json.loads, one_by_one["conversations"]) if r["missed_bytes"]]
-    assert len(odd) > 10
     for block in (1, 7, 64, 500, 2048, 16_384):
         for seats in (0, young.SEATS):
-            if (block, seats) == (1, 0):
-                continue
-            for table, rows in found(path, block, seats).items():
-                assert rows == one_by_one[table], (table, block, seats)
+            if (block, seats) != (1, 0):
+                for table, rows in found(path, block, seats).items():
+                    assert rows == one_by_one[table], (table, block, seats)
+
+
+def query(number):
+    return number.to_bytes(2, "big") + b"\1\0\0\1\0\0\0\0\0\0\3abc\4ward\0\0\1\0\1"
+
+
+def in_pieces(dice, raw, number):
+    """An Ethernet frame of IPv4 as fragments, in any order, and maybe not all of them."""
+    packet = raw[14:18] + number.to_bytes(2, "big") + raw[20:]
+    size = dice.choice((8, 16, 24, 56, 400))
+    pieces = [(raw[:14] + piece, 14 + len(piece)) for piece in f.fragments(packet, size)]
+    if dice.random() < 0.3:
+        dice.shuffle(pieces)
+    if dice.random() < 0.15:
+        pieces.pop(dice.randrange(len(pieces)))
+    return pieces
+
+
+def without_tcp(dice):
+    """Name resolution, and a tunnel that carries what has no ports, among what has some."""
+    client, server = f"10.2.0.{dice.randrange(1, 6)}", "10.0.0.2"
+    inner = dice.choice(
+        (
+            f.arp(1, f.NURSE, client, server),
+            f.ether(f.NURSE, f.SERVER, f.udp(client, 1024, server, 53, query(7))),
+            f.ether(f.PUMP, f.SERVER, f.ip4(client, server, b"\x08\0\0\0\0\1\0\1", 1)),
+            f.ether(f.PUMP, f.SERVER, f.ip4(client, server, b"\x11\0\0\0\0\1\0\1", 2)),
+        )
+    )
+    ends = ["10.9.0.1", f"10.9.0.{dice.randrange(2, 4)}"]
+    dice.shuffle(ends)
+    port = dice.choice((4789, 50_000))
+    data = dice.choice((b"\x08\0\0\0\0\0\5\0" + inner, b"\x08\0\0\0\0\0\5\0" + inner, b"junk"))
+    packets = (
+        f.udp(client, 1024 + dice.randrange(3), server, 53, query(dice.randrange(4))),
+        f.udp(ends[0], port, ends[1], 4789, data),
+    )
+    return f.ether(f.NURSE, f.SERVER, dice.choice(packets))
+
+
+def in_fragments(seed):
+    """Disturbed connections, and other packets; some of all of these in fragments, late ones too."""
+    dice, out, late = random.Random(seed), [], []
+    for number, (raw, wire) in enumerate(many(seed, 40, 0.5, (1460, 400, 60))):
+        some = [(raw, wire)]
+        if wire == len(raw) and dice.random() < 0.05:
+            some = in_pieces(dice, raw, number)
+        if dice.random() < 0.1:
+            other = without_tcp(dice)
+            some += in_pieces(dice, other, number) if dice.random() < 0.4 else [(other, len(other))]
+        if len(some) > 2 and dice.random() < 0.5:
+            late += some
+        else:
+            out += some
+        if late and dice.random() < 0.5:
+            out.append(late.pop(dice.randrange(len(late))))
+    return out + late
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_fragments_and_tunnels_whatever_the_blocks(seed, found, tmp_path) -> None:
+    path = write(tmp_path / "a.pcap", in_fragments(seed))
+    one_by_one = found(path, 1, 0)
+    assert len({json.loads(row)["proto"] for row in one_by_one["conversations"]}) == 4
+    for block, seats in ((7, 0), (16_384, 0), (1, young.SEATS), (64, 3), (16_384, young.SEATS)):
+        for table, rows in found(path, block, seats).items():
+            assert rows == one_by_one[table], (table, block, seats)
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_readers_whatever_the_blocks_and_the_cut(kind, block_rows, tmp_path) -> None:
+    path = write(tmp_path / "a.pcap", kind(7))
+    block_rows(1)
+    whole = bags_of(observe([path], key_file=tmp_path / "key", processes=1).tables)
+    dice, ends, refused, turn = random.Random(7), ends_of(path), 0, 0
+    for block in (1, 7, 64, 500):
+        block_rows(block)
+        for end in dice.sample(ends[:-1], 4):
+            turn += 1
+            cut = later.Cut(1, end)
+            one = Given(cut, part_of(path, cut, None, tmp_path / str(turn)))
+            found = put_together(path, tmp_path / "key", [one])
+            assert differing(whole, found) == {}, (block, end)
+            refused += bool(one.refused)
+    assert refused < turn / 2
