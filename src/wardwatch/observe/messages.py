@@ -118,12 +118,12 @@ class Messages(Side):
     ) -> None:
         """Tell each packet's conversation, that of a datagram in fragments where it is whole."""
         table, segment, at = self._conversations, self._places.segment, 0
-        for i in (*self._whole(block, columns, asked), -1):
-            stop = i + 1 if i >= 0 else block.n
-            while at < stop:
-                at = table.advance(block, columns, at, stop, segment)
-            if i >= 0:
-                self._count(block, columns, i)
+        for i in self._whole(block, columns, asked):
+            while at <= i:
+                at = table.advance(block, columns, at, i + 1, segment)
+            self._count(block, columns, i)
+        while at < block.n:
+            at = table.advance(block, columns, at, block.n, segment)
 
     def finish(self) -> None:
         """Write what stays open to the end of all files."""

@@ -25,7 +25,7 @@ from wardwatch.observe.text import ip_of, mac_of
 from wardwatch.observe.where import Where
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -143,18 +143,17 @@ class Side:
 
     def _whole(
         self, block: PacketBlock, columns: PacketColumns, asked: NDArray[np.uint8]
-    ) -> list[int]:
+    ) -> Iterator[int]:
         """The rows with which a datagram of ours is whole, or never can be: it counts from there on.
 
-        ``asked`` (≥ n,): 1 for fragments, and maybe others.
+        ``asked`` (≥ n,): 1 for fragments, and maybe others. Each is given before the next is looked
+        for: what was just put together is told to kernels soonest.
         """
-        found = []
         fragments = (asked[: block.n] != 0) & (columns.kind[: block.n] == kinds.KIND_FRAGMENT)
         for i in np.flatnonzero(fragments).tolist():
             _, inside, _ = self._reassembly.take(block, columns, i)
             if inside is not None and self._is_ours(inside[1], 0):
-                found.append(i)
-        return found
+                yield i
 
     def _count(self, block: PacketBlock, columns: PacketColumns, i: int) -> None:
         """Give one of those rows' datagrams to its conversation."""

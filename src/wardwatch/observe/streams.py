@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -130,9 +131,10 @@ class Streams(Side):
                     return
             self._segment(told, payload, where, near)
 
-        whole = self._whole(block, columns, asked) if any_asked else []
+        whole = self._whole(block, columns, asked) if any_asked else ()
         at = 0
-        for end in (*(i + 1 for i in whole), block.n):
+        for last in itertools.chain(whole, (block.n - 1,)):
+            end = last + 1
             while at < end:
                 start, at = at, table.advance(block, columns, at, end, segment)
                 self._updated(block, columns, start, at)
