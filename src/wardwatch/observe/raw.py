@@ -38,8 +38,7 @@ class Packets(msgspec.Struct, frozen=True):
     def blocks(self) -> Iterator[tuple[PacketBlock, NDArray[np.int64]]]:
         """The blocks that they came in, and the rows that are there; the others are empty.
 
-        They are those of before, since some of what a block holds is known before its first row
-        is read.
+        What they tell depends on their order alone; so they pass by as many at once as they came.
         """
         ends = np.cumsum(self.length, dtype=np.int64)
         starts = ends - self.length
