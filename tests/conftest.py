@@ -38,3 +38,16 @@ def _no_shelf_of_the_one_who_runs_this(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
         yield
+
+
+@pytest.fixture
+def at_once(monkeypatch):
+    """Fails where all is read again by one: parts did not fit, and only their joining showed it."""
+    from wardwatch.observe import digests, observer, streams
+
+    def lost(why):
+        raise AssertionError(why)
+
+    monkeypatch.setattr(observer, "Lost", lost)
+    monkeypatch.setattr(streams, "Lost", lost)
+    monkeypatch.setattr(digests, "Lost", lost)

@@ -6,7 +6,6 @@ import random
 import pytest
 from tests.conversations import WEB, many, web
 from tests.observe import frames as f
-from tests.observe.conftest import at_once  # noqa: F401 - a fixture
 from tests.observe.parts import Given, bags_of, differing, ends_of, part_of, put_together
 from tests.observe.plain_tcp import Plain
 from tests.observe.test_young import observed, write

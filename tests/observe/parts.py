@@ -45,9 +45,7 @@ def parts_of(path, cuts, folder):
 
 def reader_of(cut, until, folder):
     """A reader that has read nothing yet; the key lies above all folders."""
-    spools = [
-        tables.Spool(folder / name, scratch=True, passed_on=True) for name in ("others", "tcp")
-    ]
+    spools = [tables.Spool(folder / name, passed_on=True) for name in ("others", "tcp")]
     key = next(above / "key" for above in folder.parents if (above / "key").exists())
     return later.Reader(cut, spools, Secrets(key), until)
 

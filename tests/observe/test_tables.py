@@ -258,7 +258,7 @@ def test_files_are_known_to_all_connections_at_once(tmp_path) -> None:
 
 def test_rows_are_passed_on_as_arrow_has_them(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(module, "FLUSH_ROWS", 3)
-    spool = Spool(tmp_path / "one", scratch=True, passed_on=True)
+    spool = Spool(tmp_path / "one", passed_on=True)
     for number in range(7):
         spool.extend("dns", {"conversation": np.array([number]), "query": [f"{number}.example"]})
     spool.add("arp", {"sender_ip": "10.0.0.9"})

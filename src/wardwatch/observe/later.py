@@ -452,8 +452,8 @@ def _read(
 ) -> str:
     """Read a part and leave it in ``folder`` ⇒ why it is refused, "" it is not."""
     spools = (
-        Spool(folder / "others", scratch=True, passed_on=True),
-        Spool(folder / "tcp", scratch=True, passed_on=True),
+        Spool(folder / "others", passed_on=True),
+        Spool(folder / "tcp", passed_on=True),
     )
     cut, until = between
     reader = Reader(cut, spools, secrets, until, walk)

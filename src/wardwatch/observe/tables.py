@@ -150,24 +150,22 @@ class Spool:
         self,
         folder: Path | None = None,
         *,
-        scratch: bool = False,
         lasting: bool | None = None,
         passed_on: bool = False,
     ) -> None:
         """Write to ``folder`` (made, 0700), or to a temporary one that lives as long as the spool.
 
-        ``scratch``: the folder is somebody's temporary one; only tables too large for memory are
-        written to it. ``lasting``: what is written is kept by somebody, and packed the smaller for
-        it; unsaid it is where the folder is no temporary one. ``passed_on``: another process takes
-        the rows in (:meth:`take_in`) and nobody asks about them here, so that they are written as
-        Arrow has them.
+        ``lasting``: what is written is kept by somebody, and packed the smaller for it; unsaid it
+        is where the folder is no temporary one. ``passed_on``: another process takes the rows in
+        (:meth:`take_in`) and nobody asks about them here, so that they are written as Arrow has
+        them.
         """
         import pyarrow as pa
 
         # Arrow's own allocator keeps what is freed: 20 MB of the peak of a long capture.
         pa.set_memory_pool(pa.system_memory_pool())
         self._temporary = None if folder else Temporary()
-        self._scratch = scratch or folder is None
+        self._scratch = folder is None
         self.lasting = not self._scratch if lasting is None else lasting
         self._suffix = ARROW if passed_on else ".parquet"
         self.folder = folder or self._temporary.path  # type: ignore[union-attr]
