@@ -16,6 +16,7 @@ import wardwatch
 from wardwatch.errors import UsageError, WardwatchError
 from wardwatch.ui import advisories, statement, twin
 from wardwatch.ui.commands import Commands
+from wardwatch.ui.frames import roomy
 
 app = Commands(
     name="wardwatch",
@@ -63,6 +64,8 @@ def main() -> None:
     """Run the command line; the exit status is the answer (see ``wardwatch audit --help``)."""
     # NumPy brings a linear algebra library that starts threads when it is loaded; we ask it nothing
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # It also asks for pages of 2 MB for large arrays: of our tables few rows are in use, here and there
+    os.environ.setdefault("NUMPY_MADVISE_HUGEPAGE", "0")
     # Almost nothing of ours needs the collector, and every look of it at all that we hold costs:
     # loading alone makes more than 100,000 objects, all of which stay.
     gc.set_threshold(200_000, 20, 20)
@@ -74,6 +77,7 @@ def main() -> None:
         raise
 
 
+@roomy
 def _run() -> None:
     try:
         app()
