@@ -81,6 +81,7 @@ class ConversationTable:
         self._counters = np.zeros(k.COUNTERS, np.int64)
         self._counters[k.NEXT_NUMBER] = only == k.OTHERS
         self._counters[k.STEP] = 1 if only == k.ALL else 2
+        self._turns = np.zeros(2 * k.NEAR, np.int32)
         self._gone: list[NDArray[np.int64]] = []
         self._resting: Resting | None = None
         self._rested = 0
@@ -142,6 +143,7 @@ class ConversationTable:
                 self._only,
                 self._seed,
                 segments,
+                self._turns,
                 self.row,
             )
             if at > start or at == stop:

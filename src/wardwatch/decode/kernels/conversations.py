@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 
     Int = Any  # a Python int, or the NumPy scalar it is in plain mode
 
-# Columns of a row, in three cache lines of what every packet touches, and what few do.
+# Columns of a row, in three cache lines of what every packet touches, here and where it is chosen to
+# be read (young.next_rows), and what few do.
 (ORIG_HI, ORIG_LO, RESP_HI, RESP_LO, PORTS, KEY, LAST_TS, LAST_PACKET) = range(8)
 (ORIG_PKTS, RESP_PKTS, ORIG_IP, RESP_IP, ORIG_BYTES, RESP_BYTES, NUMBER, STATE) = range(8, 16)
-(ORIG_NEXT, RESP_NEXT, SEEN, CAPTURES, ORIG_MAC, RESP_MAC, HISTORY, HISTORY2) = range(16, 24)
-(FIRST_TS, FIRST_PACKET, INTEREST, ORIG_SKIP, RESP_SKIP, ORIG_ISN, RESP_ISN, HASH) = range(24, 32)
-(MISSED, RETRANSMITTED, REORDERED, TUNNEL, TUNNEL_ID, SEGMENT, SEAT, AGREES) = range(32, 40)
+(ORIG_NEXT, RESP_NEXT, SEEN, CAPTURES, INTEREST, ORIG_SKIP, RESP_SKIP, SEAT) = range(16, 24)
+(FIRST_TS, FIRST_PACKET, ORIG_MAC, RESP_MAC, HISTORY, HISTORY2, ORIG_ISN, RESP_ISN) = range(24, 32)
+(MISSED, RETRANSMITTED, REORDERED, TUNNEL, TUNNEL_ID, SEGMENT, AGREES, HASH) = range(32, 40)
 WIDTH = 40
 """A multiple of a cache line."""
 
@@ -51,6 +52,9 @@ LETTERS = "shadfrctgwiq^"
 (L_SYN, L_SYNACK, L_ACK, L_DATA, L_FIN, L_RST, _, L_RETRANS, L_GAP, L_WINDOW) = range(1, 11)
 (L_INCONSISTENT, L_MULTI, L_FLIP) = range(11, 14)
 UPPER = 16
+# SEEN has a bit for each letter that is in the history, from 40 on their number, and in between
+# two for the ends whose MAC is there and stays.
+MAC_SHIFT, LETTERS_SHIFT = 32, 40
 
 # Counters of the whole table: rows in use, the number of the next conversation, and how far apart
 # numbers are.
@@ -66,8 +70,13 @@ THEIRS = -1
 the same, and in which list of young.next_rows its first row was told."""
 UNKNOWN_TIME = -(2**63)
 
+NEAR = 256
+"""Packets of which is found out together which a table takes: whether the next one is of those is
+as good as random, and no branch is to guess it."""
+
 _FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
 _WORD = 0xFFFFFFFF
+_ENDED = ORIG_FIN | ORIG_RST | RESP_FIN | RESP_RST
 
 # ICMP types that ask, and the types that answer them (RFC 792, RFC 950, RFC 4443, RFC 4861, RFC 2710).
 _PAIRS4 = np.full(256, -1, np.int64)
@@ -107,11 +116,11 @@ def _hash(
 def _letter(rows: NDArray[np.int64], r: Int, code: Int) -> None:
     """Append a letter to the history the first time it is due; 12 letters fit a word."""
     bit = np.int64(1) << code
-    if rows[r, SEEN] & bit:
+    seen = rows[r, SEEN]
+    if seen & bit:
         return
-    rows[r, SEEN] |= bit
-    count = rows[r, SEEN] >> 40
-    rows[r, SEEN] += np.int64(1) << 40
+    count = seen >> LETTERS_SHIFT
+    rows[r, SEEN] = (seen | bit) + (np.int64(1) << LETTERS_SHIFT)
     if count < 12:
         rows[r, HISTORY] |= np.int64(code) << (5 * count)
     elif count < 24:
@@ -141,6 +150,7 @@ def conversations(
     only: int,  #                           ALL, TCP or OTHERS: rows without it are left as they are
     seed: int,  #                           31 bits nobody outside knows
     segment: NDArray[np.int32],  # (n,) or (0,)  the caller's number of the broadcast domain
+    turns: NDArray[np.int32],  # (2 NEAR,)  scratch
     row_of: NDArray[np.int64],  # (n,)      out: row, -1 none
 ) -> int:
     """Assign the packets of ``start`` … ``stop`` ⇒ ``stop``, or the row before which it ended.
@@ -148,203 +158,301 @@ def conversations(
     Either the table was full; or the packet changes what is asked when its conversation is read
     for the first time, which an earlier one of these packets may be: then that is to be read first.
     """
-    mask = slots.size - 1
-    for turn in range(2 * start, 2 * stop):
-        i = turn >> 1
-        # First the tunnel that carries what has no ports of its own: it is whose 5-tuple is seen.
-        outside = turn & 1 == 0
-        if outside:
-            if only == TCP or not c.carried[i]:
-                continue
-            if counters[USED] + 2 > rows.shape[0]:
-                return i
-            net = c.carrier[i, 0]
-            proto = np.int64(17)
-        else:
-            row_of[i] = -1
-            net = np.int64(c.net[i])
-            proto = np.int64(c.proto[i])
-        if net == 0:
-            continue
-        if only != ALL and (proto == 6) != (only == TCP):
-            continue
-        if outside:
-            src_hi = np.uint64(c.carrier[i, 1])
-            src_lo = np.uint64(c.carrier[i, 2])
-            dst_hi = np.uint64(c.carrier[i, 3])
-            dst_lo = np.uint64(c.carrier[i, 4])
-            source_port = c.carrier[i, 5]
-            target_port = c.carrier[i, 6]
-            vlan = c.carrier[i, 7]
-            ip_bytes = c.carrier[i, 8]
-            size = c.carrier[i, 9]
-            src_mac = c.carrier[i, 10]
-            dst_mac = c.carrier[i, 11]
-            fragment = np.int64(-1)
-            tunnel = np.int64(0)
-            tunnel_id = np.int64(-1)
-            outer = np.int64(0)
-            malformed = False
-        else:
-            src_hi = c.src_hi[i]
-            src_lo = c.src_lo[i]
-            dst_hi = c.dst_hi[i]
-            dst_lo = c.dst_lo[i]
-            source_port = np.int64(c.src_port[i])
-            target_port = np.int64(c.dst_port[i])
-            vlan = np.int64(c.vlan[i])
-            ip_bytes = np.int64(c.ip_bytes[i])
-            size = np.int64(c.payload_claimed[i])
-            src_mac = np.int64(c.src_mac[i])
-            dst_mac = np.int64(c.dst_mac[i])
-            fragment = np.int64(c.fragment[i])
-            tunnel = np.int64(c.tunnel[i])
-            tunnel_id = np.int64(c.tunnel_id[i])
-            outer = np.int64(c.outer_tag[i])
-            malformed = c.outcome[i] == MALFORMED
-        if source_port < 0 and (
-            fragment >= 0 or malformed or proto == 6 or proto == 17 or proto == 1 or proto == 58
-        ):
-            continue  # without ports nobody can say whose it is; a fragment waits for its whole
-        if proto == 1 or proto == 58:
-            other = _PAIRS4[source_port] if proto == 1 else _PAIRS6[source_port]
-            if other >= 0:
-                target_port = other
-        key = net | (proto << PROTO_SHIFT) | ((vlan + 1) << VLAN_SHIFT)
-        if by_tunnel:
-            key |= tunnel << TUNNEL_SHIFT
-            key |= ((tunnel_id + 1) & _WORD) << TUNNEL_ID_SHIFT
-        tags = outer << OUTER_SHIFT
-        forth = tags | ((source_port + 1) << PORT_SHIFT) | (target_port + 1)
-        back = tags | ((target_port + 1) << PORT_SHIFT) | (source_port + 1)
-        tag = _hash(
-            _spread(src_hi, src_lo, source_port + 1, seed),
-            _spread(dst_hi, dst_lo, target_port + 1, seed),
-            key ^ (outer * 0x2C1B3C6D),
-        )
-        slot = (tag ^ (tag >> 15)) & mask
-        r = np.int64(-1)
-        from_orig = np.int64(1)
-        while slots[slot] != 0:
-            if slots[slot] >> 32 == tag:
-                k = (slots[slot] & _WORD) - 1
-                if rows[k, KEY] == key:
-                    # Who speaks is as good as random: it is found without a branch to guess.
-                    forwards = (
-                        np.uint64(rows[k, PORTS] ^ forth)
-                        | (wide[k, ORIG_LO] ^ src_lo)
-                        | (wide[k, RESP_LO] ^ dst_lo)
-                        | (wide[k, ORIG_HI] ^ src_hi)
-                        | (wide[k, RESP_HI] ^ dst_hi)
-                    )
-                    backwards = (
-                        np.uint64(rows[k, PORTS] ^ back)
-                        | (wide[k, ORIG_LO] ^ dst_lo)
-                        | (wide[k, RESP_LO] ^ src_lo)
-                        | (wide[k, ORIG_HI] ^ dst_hi)
-                        | (wide[k, RESP_HI] ^ src_hi)
-                    )
-                    if min(forwards, backwards) == 0:
-                        r = k
-                        from_orig = np.int64(forwards == 0)
-                        break
-            slot = (slot + 1) & mask
-        now = time[i]
-        flags = np.int64(c.flags[i]) if proto == 6 else np.int64(0)
-        if r >= 0:
-            silence = idle[proto & 0xFF]
-            fresh = (
-                silence > 0
-                and rows[r, LAST_TS] != UNKNOWN_TIME
-                and now > rows[r, LAST_TS]
-                and now - rows[r, LAST_TS] > silence
+    for begin in range(start, stop, NEAR):
+        count = _own(begin, min(begin + NEAR, stop), c, only, turns, row_of)
+        for k in range(count):
+            taken = _take(
+                turns[np.uint64(k)],
+                start,
+                first,
+                capture,
+                time,
+                c,
+                rows,
+                wide,
+                slots,
+                counters,
+                idle,
+                by_tunnel,
+                seed,
+                segment,
+                row_of,
             )
-            if flags & (_SYN | _ACK) == _SYN and _begins_anew(rows, r, np.int64(c.seq[i])):
+            if not taken:
+                return int(turns[np.uint64(k)] >> 1)
+    return stop
+
+
+@hot
+def _own(
+    begin: Int, stop: Int, c: Arrays, only: Int, turns: NDArray[np.int32], row_of: NDArray[np.int64]
+) -> Int:
+    """Which packets of ``begin`` … ``stop`` a table takes, to ``turns``: 2 i, and 1 more ⇒ how many.
+
+    The even number before it is the tunnel that carries what has no ports of its own: it is whose
+    5-tuple is seen.
+    """
+    count = np.int64(0)
+    for i in range(begin, stop):
+        at = np.uint64(i)
+        row_of[at] = -1
+        if only != TCP:
+            turns[np.uint64(count)] = 2 * i
+            if c.carried[at]:
+                count += np.int64(c.carrier[at, 0] != 0)
+        turns[np.uint64(count)] = 2 * i + 1
+        ours = only == ALL or (c.proto[at] == 6) == (only == TCP)
+        count += np.int64(ours) & np.int64(c.net[at] != 0)
+    return count
+
+
+@hot
+def _take(
+    turn: Int,
+    start: Int,
+    first: Int,
+    capture: Int,
+    time: NDArray[np.int64],
+    c: Arrays,
+    rows: NDArray[np.int64],
+    wide: NDArray[np.uint64],
+    slots: NDArray[np.int64],
+    counters: NDArray[np.int64],
+    idle: NDArray[np.int64],
+    by_tunnel: bool,
+    seed: Int,
+    segment: NDArray[np.int32],
+    row_of: NDArray[np.int64],
+) -> bool:
+    """Assign one packet, or the tunnel around it; false where :func:`conversations` ends before it."""
+    mask = slots.size - 1
+    i = np.int64(turn >> 1)
+    at = np.uint64(i)
+    outside = turn & 1 == 0
+    if outside:
+        if counters[USED] + 2 > rows.shape[0]:
+            return False
+        net = c.carrier[at, 0]
+        proto = np.int64(17)
+        src_hi = np.uint64(c.carrier[at, 1])
+        src_lo = np.uint64(c.carrier[at, 2])
+        dst_hi = np.uint64(c.carrier[at, 3])
+        dst_lo = np.uint64(c.carrier[at, 4])
+        source_port = c.carrier[at, 5]
+        target_port = c.carrier[at, 6]
+        vlan = c.carrier[at, 7]
+        ip_bytes = c.carrier[at, 8]
+        size = c.carrier[at, 9]
+        fragment = np.int64(-1)
+        outer = np.int64(0)
+        malformed = np.int64(0)
+    else:
+        net = np.int64(c.net[at])
+        proto = np.int64(c.proto[at])
+        src_hi = c.src_hi[at]
+        src_lo = c.src_lo[at]
+        dst_hi = c.dst_hi[at]
+        dst_lo = c.dst_lo[at]
+        source_port = np.int64(c.src_port[at])
+        target_port = np.int64(c.dst_port[at])
+        vlan = np.int64(c.vlan[at])
+        ip_bytes = np.int64(c.ip_bytes[at])
+        size = np.int64(c.payload_claimed[at])
+        fragment = np.int64(c.fragment[at])
+        outer = np.int64(c.outer_tag[at])
+        malformed = np.int64(c.outcome[at] == MALFORMED)
+    if source_port < 0 and (
+        fragment >= 0 or malformed or proto == 6 or proto == 17 or proto == 1 or proto == 58
+    ):
+        return True  # without ports nobody can say whose it is; a fragment waits for its whole
+    if proto == 1 or proto == 58:
+        other = _PAIRS4[source_port] if proto == 1 else _PAIRS6[source_port]
+        if other >= 0:
+            target_port = other
+    key = net | (proto << PROTO_SHIFT) | ((vlan + 1) << VLAN_SHIFT)
+    if by_tunnel and not outside:
+        key |= np.int64(c.tunnel[at]) << TUNNEL_SHIFT
+        key |= ((np.int64(c.tunnel_id[at]) + 1) & _WORD) << TUNNEL_ID_SHIFT
+    tags = outer << OUTER_SHIFT
+    forth = tags | ((source_port + 1) << PORT_SHIFT) | (target_port + 1)
+    back = tags | ((target_port + 1) << PORT_SHIFT) | (source_port + 1)
+    tag = _hash(
+        _spread(src_hi, src_lo, source_port + 1, seed),
+        _spread(dst_hi, dst_lo, target_port + 1, seed),
+        key ^ (outer * 0x2C1B3C6D),
+    )
+    slot = (tag ^ (tag >> 15)) & mask
+    r = np.int64(-1)
+    from_orig = np.int64(1)
+    while slots[np.uint64(slot)] != 0:
+        entry = slots[np.uint64(slot)]
+        if entry >> 32 == tag:
+            k = np.uint64((entry & _WORD) - 1)
+            if rows[k, KEY] == key:
+                # Who speaks is as good as random: it is found without a branch to guess.
+                forwards = (
+                    np.uint64(rows[k, PORTS] ^ forth)
+                    | (wide[k, ORIG_LO] ^ src_lo)
+                    | (wide[k, RESP_LO] ^ dst_lo)
+                    | (wide[k, ORIG_HI] ^ src_hi)
+                    | (wide[k, RESP_HI] ^ dst_hi)
+                )
+                backwards = (
+                    np.uint64(rows[k, PORTS] ^ back)
+                    | (wide[k, ORIG_LO] ^ dst_lo)
+                    | (wide[k, RESP_LO] ^ src_lo)
+                    | (wide[k, ORIG_HI] ^ dst_hi)
+                    | (wide[k, RESP_HI] ^ src_hi)
+                )
+                if min(forwards, backwards) == 0:
+                    r = np.int64(k)
+                    from_orig = np.int64(forwards == 0)
+                    break
+        slot = (slot + 1) & mask
+    now = time[at]
+    flags = np.int64(c.flags[at]) if proto == 6 else np.int64(0)
+    ordinary = False
+    if r >= 0:
+        silence = idle[proto & 0xFF]
+        here = np.uint64(r)
+        last = rows[here, LAST_TS]
+        fresh = silence > 0 and last != UNKNOWN_TIME and now > last and now - last > silence
+        if proto == 6 and not fresh:
+            odd = malformed | np.int64(fragment >= 0)
+            ordinary = _is_ordinary(rows, here, 1 - from_orig, flags, c, at, size, odd)
+        if not ordinary:
+            if flags & (_SYN | _ACK) == _SYN and _begins_anew(rows, r, np.int64(c.seq[at])):
                 fresh = True
             if fresh:
-                rows[r, STATE] |= OVER
+                rows[here, STATE] |= OVER
                 r = np.int64(-1)
             elif (
                 proto == 6
-                and rows[r, LAST_PACKET] >= first + start
-                and rows[r, CAPTURES] & _WORD == capture
-                and _tells_earlier_ones(rows, r, 1 - from_orig, flags, c, i)
+                and rows[here, LAST_PACKET] >= first + start
+                and rows[here, CAPTURES] & _WORD == capture
+                and _tells_earlier_ones(rows, r, 1 - from_orig, flags, c, at)
             ):
-                return i
-        if r < 0:
-            if counters[USED] >= rows.shape[0]:
-                return i
-            r = counters[USED]
-            counters[USED] += 1
-            for k in range(WIDTH):
-                rows[r, k] = 0
-            from_orig = np.int64(1)
-            wide[r, ORIG_HI] = src_hi
-            wide[r, ORIG_LO] = src_lo
-            wide[r, RESP_HI] = dst_hi
-            wide[r, RESP_LO] = dst_lo
-            rows[r, PORTS] = forth
-            rows[r, KEY] = key
-            rows[r, FIRST_TS] = now
-            rows[r, LAST_TS] = now
-            rows[r, FIRST_PACKET] = first + i
-            rows[r, CAPTURES] = np.int64(capture) << 32
-            rows[r, NUMBER] = counters[NEXT_NUMBER]
-            counters[NEXT_NUMBER] += counters[STEP]
-            rows[r, ORIG_NEXT] = -1
-            rows[r, RESP_NEXT] = -1
-            rows[r, ORIG_SKIP] = -1
-            rows[r, RESP_SKIP] = -1
-            rows[r, ORIG_ISN] = -1
-            rows[r, RESP_ISN] = -1
-            rows[r, HASH] = tag
-            rows[r, TUNNEL] = tunnel
-            rows[r, TUNNEL_ID] = tunnel_id
-            rows[r, SEGMENT] = segment[i] if segment.size else -1
-            slots[slot] = (tag << 32) | (r + 1)
-            if flags & (_SYN | _ACK | _RST | _FIN) == _SYN | _ACK:
-                # Zeek: who answers a SYN is the responder, though it be seen first
-                _turn(rows, wide, r)
-                _letter(rows, r, L_FLIP)
-                from_orig = np.int64(0)
-            # Until the other end speaks, its column holds the MAC that it is spoken to; a group's
-            # is nobody's.
-            if dst_mac >> 40 & 1 == 0:
-                rows[r, ORIG_MAC + from_orig] = dst_mac
-        side = 1 - from_orig  # 0 the originator's columns, 1 the responder's
-        rows[r, ORIG_PKTS + side] += 1
-        rows[r, ORIG_IP + side] += ip_bytes
-        if now > rows[r, LAST_TS]:
-            rows[r, LAST_TS] = now
-        rows[r, LAST_PACKET] = first + i
-        rows[r, CAPTURES] = (rows[r, CAPTURES] & ~np.int64(_WORD)) | capture
-        if rows[r, ORIG_PKTS + side] == 1 or rows[r, ORIG_MAC + side] == 0:
-            rows[r, ORIG_MAC + side] = src_mac
-        if fragment < 0:
-            if malformed:
-                size = np.int64(0)
-            elif proto == 1 or proto == 58:
-                size = max(size - 8, np.int64(0))  # behind the ICMP header
-            rows[r, ORIG_BYTES + side] += size
-            if proto == 6:
-                if not malformed:
-                    _segment(
-                        rows,
-                        r,
-                        side,
-                        flags,
-                        np.int64(c.seq[i]),
-                        np.int64(c.ack[i]),
-                        np.int64(c.window[i]),
-                        size,
-                    )
-            elif proto == 17 and size > 0:
-                _letter(rows, r, L_DATA + UPPER * from_orig)
-        if not outside:
-            c.conversation[i] = rows[r, NUMBER]
-            c.from_orig[i] = from_orig
-            row_of[i] = r
-    return stop
+                return False
+    if r < 0:
+        if counters[USED] >= rows.shape[0]:
+            return False
+        r = counters[USED]
+        counters[USED] += 1
+        here = np.uint64(r)
+        for column in range(WIDTH):
+            rows[here, column] = 0
+        from_orig = np.int64(1)
+        wide[here, ORIG_HI] = src_hi
+        wide[here, ORIG_LO] = src_lo
+        wide[here, RESP_HI] = dst_hi
+        wide[here, RESP_LO] = dst_lo
+        rows[here, PORTS] = forth
+        rows[here, KEY] = key
+        rows[here, FIRST_TS] = now
+        rows[here, LAST_TS] = now
+        rows[here, FIRST_PACKET] = first + i
+        rows[here, CAPTURES] = np.int64(capture) << 32
+        rows[here, NUMBER] = counters[NEXT_NUMBER]
+        counters[NEXT_NUMBER] += counters[STEP]
+        rows[here, ORIG_NEXT] = -1
+        rows[here, RESP_NEXT] = -1
+        rows[here, ORIG_SKIP] = -1
+        rows[here, RESP_SKIP] = -1
+        rows[here, ORIG_ISN] = -1
+        rows[here, RESP_ISN] = -1
+        rows[here, HASH] = tag
+        rows[here, TUNNEL] = 0 if outside else np.int64(c.tunnel[at])
+        rows[here, TUNNEL_ID] = -1 if outside else np.int64(c.tunnel_id[at])
+        rows[here, SEGMENT] = segment[at] if segment.size else -1
+        slots[np.uint64(slot)] = (tag << 32) | (r + 1)
+        if flags & (_SYN | _ACK | _RST | _FIN) == _SYN | _ACK:
+            # Zeek: who answers a SYN is the responder, though it be seen first
+            _turn(rows, wide, r)
+            _letter(rows, r, L_FLIP)
+            from_orig = np.int64(0)
+        # Until the other end speaks, its column holds the MAC that it is spoken to; a group's
+        # is nobody's.
+        dst_mac = c.carrier[at, 11] if outside else np.int64(c.dst_mac[at])
+        if dst_mac >> 40 & 1 == 0:
+            rows[here, np.uint64(ORIG_MAC + from_orig)] = dst_mac
+    here = np.uint64(r)
+    side = 1 - from_orig  # 0 the originator's columns, 1 the responder's
+    packets = rows[here, np.uint64(ORIG_PKTS + side)] + 1
+    rows[here, np.uint64(ORIG_PKTS + side)] = packets
+    rows[here, np.uint64(ORIG_IP + side)] += ip_bytes
+    rows[here, LAST_TS] = max(rows[here, LAST_TS], now)
+    rows[here, LAST_PACKET] = first + i
+    rows[here, CAPTURES] = (rows[here, CAPTURES] & ~np.int64(_WORD)) | capture
+    if packets == 1 or not rows[here, SEEN] >> (MAC_SHIFT + side) & 1:
+        mac = rows[here, np.uint64(ORIG_MAC + side)]
+        if packets == 1 or mac == 0:
+            mac = c.carrier[at, 10] if outside else np.int64(c.src_mac[at])
+            rows[here, np.uint64(ORIG_MAC + side)] = mac
+        if mac:
+            rows[here, SEEN] |= np.int64(1) << (MAC_SHIFT + side)
+    if ordinary:
+        rows[here, np.uint64(ORIG_BYTES + side)] += size
+        reached = rows[here, np.uint64(ORIG_NEXT + side)]
+        after = (np.int64(c.seq[at]) + size) & _WORD
+        rows[here, np.uint64(ORIG_NEXT + side)] = after if size > 0 else reached
+    elif fragment < 0:
+        if malformed:
+            size = np.int64(0)
+        elif proto == 1 or proto == 58:
+            size = max(size - 8, np.int64(0))  # behind the ICMP header
+        rows[here, np.uint64(ORIG_BYTES + side)] += size
+        if proto == 6:
+            if not malformed:
+                _segment(
+                    rows,
+                    r,
+                    side,
+                    flags,
+                    np.int64(c.seq[at]),
+                    np.int64(c.ack[at]),
+                    np.int64(c.window[at]),
+                    size,
+                )
+        elif proto == 17 and size > 0:
+            _letter(rows, r, L_DATA + UPPER * from_orig)
+    if not outside:
+        c.conversation[at] = rows[here, NUMBER]
+        c.from_orig[at] = from_orig
+        row_of[at] = r
+    return True
+
+
+@hot
+def _is_ordinary(
+    rows: NDArray[np.int64],
+    r: Int,
+    side: Int,
+    flags: Int,
+    c: Arrays,
+    at: Int,
+    size: Int,
+    odd: Int,
+) -> bool:
+    """Whether a segment only goes on with what is known: by far the most.
+
+    :func:`_segment` would move the end of what its side has said by its octets, and nothing else:
+    an acknowledgement without SYN, FIN or RST, whose letters are in the history, with the next
+    octets or none, of which the other side has said all that it acknowledges; and no packet before
+    it is read in another way (:func:`_tells_earlier_ones`). ``odd``: not 0 where it is not one for
+    another reason. All is asked at once: octets or none is as good as random, too.
+    """
+    letters = np.int64(1 << L_DATA) if size > 0 else np.int64(1 << L_ACK)
+    seq = np.int64(c.seq[at])
+    state = rows[r, STATE]
+    odd |= (flags & (_FIN | _SYN | _RST | _ACK)) ^ _ACK
+    odd |= np.int64(c.window[at] == 0)
+    odd |= (state & _ENDED) | (~state & SPOKE)
+    odd |= (letters << (UPPER - UPPER * side)) & ~rows[r, SEEN]
+    step = seq ^ rows[r, np.uint64(ORIG_NEXT + side)]  # negative where nothing was said yet
+    odd |= step if size > 0 else np.int64(0)
+    missing = _after(np.int64(c.ack[at]), rows[r, np.uint64(RESP_NEXT - side)])
+    odd |= np.int64(missing > 0)
+    return bool(odd == 0)
 
 
 @helper
@@ -628,6 +736,7 @@ def _join(rows: NDArray[np.int64], r: Int, other: NDArray[np.int64], k: Int, sam
             rows[r, ORIG_PKTS + mine] == 0 or rows[r, ORIG_MAC + mine] == 0
         ):
             rows[r, ORIG_MAC + mine] = other[k, ORIG_MAC + s]
+            rows[r, SEEN] &= ~(np.int64(1) << (MAC_SHIFT + mine))
         rows[r, ORIG_PKTS + mine] += other[k, ORIG_PKTS + s]
         rows[r, ORIG_IP + mine] += other[k, ORIG_IP + s]
         rows[r, ORIG_BYTES + mine] += other[k, ORIG_BYTES + s]
@@ -635,7 +744,7 @@ def _join(rows: NDArray[np.int64], r: Int, other: NDArray[np.int64], k: Int, sam
         rows[r, LAST_TS] = other[k, LAST_TS]
     rows[r, LAST_PACKET] = other[k, LAST_PACKET]
     rows[r, CAPTURES] = (rows[r, CAPTURES] & ~np.int64(_WORD)) | (other[k, CAPTURES] & _WORD)
-    for position in range(min(other[k, SEEN] >> 40, 24)):
+    for position in range(min(other[k, SEEN] >> LETTERS_SHIFT, 24)):
         word = other[k, HISTORY] if position < 12 else other[k, HISTORY2]
         code = (word >> (5 * (position % 12))) & 31
         if not same:
