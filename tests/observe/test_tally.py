@@ -11,7 +11,7 @@ from wardwatch.model.values import NS, UNKNOWN_TIME
 from wardwatch.observe.tally import Tally
 
 
-def give(tally, times, outcomes=(), interfaces=(), first=1, wire=()):
+def give(tally, times, outcomes=(), interfaces=(), first=1, wire=(), described=0):
     """Let a block of packets without bytes pass."""
     n = len(times)
     columns = PacketColumns.of_size(n)
@@ -23,7 +23,8 @@ def give(tally, times, outcomes=(), interfaces=(), first=1, wire=()):
     sent[: len(wire)] = wire
     time = np.array(times, np.int64)
     arena = np.zeros(1, np.uint8)
-    tally.take(PacketBlock(1, first, n, arena, wide, zeros, sent, time, zeros, where), columns)
+    block = PacketBlock(1, first, n, arena, wide, zeros, sent, time, zeros, where)
+    tally.take(block, columns, described)
 
 
 def test_the_clock_jumps_back_by_a_second_and_forward_by_an_hour():
@@ -64,6 +65,13 @@ def test_interfaces_may_be_described_late():
     give(tally, [1, 2], interfaces=[0, 2])
     give(tally, [3], interfaces=[5])
     assert [tally.of_interface(n) for n in range(7)] == [1, 0, 1, 0, 0, 1, 0]
+
+
+def test_of_one_interface_that_is_described_all_packets_are():
+    tally = Tally()
+    give(tally, [1, 2], interfaces=[0, 0], described=1)
+    give(tally, [3], interfaces=[2], described=3)
+    assert [tally.of_interface(n) for n in range(4)] == [2, 0, 1, 0]
 
 
 def state(tally):

@@ -142,6 +142,8 @@ class Aliases:
     def of_block(self, block: PacketBlock, interfaces: Sequence[Interface]) -> NDArray[np.int32]:
         """(interfaces,) the alias of each interface of the block's capture."""
         known = self._arrays.get(block.capture)
+        if known is not None and len(known) == len(interfaces) == 1:
+            return known  # whatever the rows of a block name is described
         present = block.interface[: block.n]
         highest = int(present.max()) if block.n else 0
         if (

@@ -49,6 +49,7 @@ WRITE_ROWS = 8_192
 """Conversations are written, and handed over by another process, so many at a time: 2.6 MB."""
 
 _TCP = 6
+_FRAGMENT = bytes([kinds.KIND_FRAGMENT])
 
 Inside = tuple["PacketBlock", PacketColumns]
 """A datagram put together, decoded as a block of one packet."""
@@ -149,6 +150,8 @@ class Side:
         ``asked`` (≥ n,): 1 for fragments, and maybe others. Each is given before the next is looked
         for: what was just put together is told to kernels soonest.
         """
+        if not has_fragments(columns, block.n):
+            return
         fragments = (asked[: block.n] != 0) & (columns.kind[: block.n] == kinds.KIND_FRAGMENT)
         for i in np.flatnonzero(fragments).tolist():
             _, inside, _ = self._reassembly.take(block, columns, i)
@@ -245,6 +248,11 @@ def cited(names: Sequence[str], told: Told) -> Where:
     )
 
 
+def has_fragments(columns: PacketColumns, n: int) -> bool:
+    """Whether any of the first ``n`` rows is a fragment: of most blocks none is."""
+    return _FRAGMENT in columns.kind[:n].tobytes()  # a fifth of the time that NumPy takes
+
+
 class InFragments:
     """Rows of the last block that are fragments; its array is used again and again.
 
@@ -260,9 +268,9 @@ class InFragments:
         if len(self._found) < n:
             self._found = np.zeros(n, np.uint8)
             self._any = False
-        are = columns.kind[:n] == kinds.KIND_FRAGMENT
-        before, self._any = self._any, bool(are.any())
+        before, self._any = self._any, has_fragments(columns, n)
         if self._any or before:
+            are = columns.kind[:n] == kinds.KIND_FRAGMENT
             self._found[:] = 0
             self._found[:n] = are & (columns.outcome[:n] == kinds.DECODED)
         return self._found, self._any

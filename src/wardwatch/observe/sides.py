@@ -85,7 +85,7 @@ class Sides:
         tally: Tally,
     ) -> None:
         """One block, from segments to what is said in it."""
-        tally.take(block, columns)
+        tally.take(block, columns, len(interfaces))
         self.vantage.take(block, columns, interfaces, headers.TUNNELS)
         self.messages.take(block, columns)
         self.streams.take(block, columns)

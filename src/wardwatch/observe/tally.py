@@ -52,10 +52,10 @@ class Tally:
         """Packets of which the capture holds less than there was."""
         return int(self._stamps[kernel.CUT])
 
-    def take(self, block: PacketBlock, columns: PacketColumns) -> None:
-        """Count one block."""
+    def take(self, block: PacketBlock, columns: PacketColumns, interfaces: int = 0) -> None:
+        """Count one block; ``interfaces`` are described in the capture so far, 0 nobody knows."""
         n = block.n
-        highest = int(block.interface[:n].max()) if n else 0
+        highest = int(block.interface[:n].max()) if n and interfaces != 1 else 0
         if highest >= len(self._interfaces):
             self._interfaces = np.pad(self._interfaces, (0, highest + 1 - len(self._interfaces)))
         kernel.tally(
