@@ -11,6 +11,7 @@ the same functions run as plain Python: slow, and correct.
 
 from __future__ import annotations
 
+import functools
 import os
 import tempfile
 from pathlib import Path
@@ -49,8 +50,12 @@ def cache_folder() -> Path | None:
     return next((c for c in candidates if _usable(c)), None)
 
 
+@functools.lru_cache(maxsize=8)
 def _usable(folder: Path) -> bool:
-    """Whether ``folder`` is ours, private and writable: compiled code is loaded from it."""
+    """Whether ``folder`` is ours, private and writable: compiled code is loaded from it.
+
+    Asked once: every kernel wants to know, and nobody else can change such a folder.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         stat = folder.lstat()
