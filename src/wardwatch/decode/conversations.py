@@ -81,7 +81,9 @@ class ConversationTable:
         self._counters = np.zeros(k.COUNTERS, np.int64)
         self._counters[k.NEXT_NUMBER] = only == k.OTHERS
         self._counters[k.STEP] = 1 if only == k.ALL else 2
+        self._recent = np.zeros(k.RECENT, np.int32)
         self._turns = np.zeros(2 * k.NEAR, np.int32)
+        self._near = np.zeros(2 * k.NEAR, np.int64)
         self._gone: list[NDArray[np.int64]] = []
         self._resting: Resting | None = None
         self._rested = 0
@@ -143,7 +145,9 @@ class ConversationTable:
                 self._only,
                 self._seed,
                 segments,
+                self._recent,
                 self._turns,
+                self._near,
                 self.row,
             )
             if at > start or at == stop:
@@ -419,6 +423,7 @@ class ConversationTable:
 
     def _remove(self, leaving: NDArray[np.bool_]) -> None:
         self.generation += 1
+        self._recent[:] = 0
         used = self.table[: len(self)]
         self._gone.append(used[leaving])
         kept = np.flatnonzero(~leaving)

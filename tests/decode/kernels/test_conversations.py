@@ -112,6 +112,86 @@ def test_silence_ends_a_conversation(monkeypatch, plain: bool) -> None:
     )
 
 
+NEVER = 1 << 62
+"""A silence that never ends a conversation, and that forbids the short way: it has to be measured."""
+
+
+def talks(count, seed, hosts):
+    """Connections that mostly go on as they should, many at once; ports are used again."""
+    chance = random.Random(seed)
+    known = {}
+    for _ in range(count):
+        a, b = sorted(chance.sample(range(1, hosts + 1), 2))
+        ends = a, b, chance.choice((1024, 1025)), chance.choice((80, 1024))
+        if ends not in known or chance.random() < 0.01:
+            known[ends] = [chance.randrange(1 << 32), chance.randrange(1 << 32)]
+            flags = chance.choice((2, 2, 18, 24))
+            head, size = (flags, *known[ends], 512), 0
+            known[ends][0] += 1 if flags & 2 else 0
+            side = 0
+        else:
+            side = chance.randrange(2)
+            size = chance.choice((0, 1, 7))
+            moves = known[ends]
+            flags = chance.choice((16, 24) * 30 + (17, 4, 20, 2, 18, 0, 19, 8))
+            odd = chance.choice((0,) * 20 + (1, 2, 3, 4))
+            seq = moves[side] + (odd == 1) * chance.choice((-7, -1, 5))
+            ack = moves[1 - side] + (odd == 2) * chance.choice((3, 1 << 21, -4))
+            head = flags, seq, ack, 0 if odd == 3 else 512
+            moves[side] = max(moves[side], seq + size + (flags & 1) + (flags >> 1 & 1))
+        flags, seq, ack, window = head
+        ports = ends[2:] if side == 0 else ends[:1:-1]
+        numbers = {"seq": seq & 0xFFFFFFFF, "ack": ack & 0xFFFFFFFF}
+        segment = tcp(*ports, bytes(size), flags=flags, window=window, **numbers)
+        src, dst = (a, b) if side == 0 else (b, a)
+        part = chance.choice((0,) * 40 + (0x2000, 3))
+        if chance.random() < 0.02:  # a data offset inside of the header
+            segment = segment[:12] + bytes((chance.choice((0, 0x40)),)) + segment[13:]
+        packet = 0x0800, ipv4(6, segment, src=src, dst=dst, fragment=part)
+        if a % 5 == 0:
+            packet = 0x86DD, ipv6(6, segment, src=src << 64 | 1, dst=dst << 64 | 1)
+        if b % 4 == 0:
+            packet = 0x8100, tag(chance.choice((5, 5, 5, 6)), *packet)
+        mac = chance.choice((bytes((0, 0, 0, 0, 1, src)), bytes(6)))
+        yield ether(*packet, dst=bytes((1, 0, 0, 0, 1, dst)), src=mac)
+
+
+@pytest.mark.parametrize("most", [1 << 20, 60])
+@pytest.mark.parametrize("only", [k.ALL, k.TCP])
+def test_the_short_way_counts_what_the_long_way_counts(only: int, most: int) -> None:
+    tables = [ConversationTable(most, idle, only=only) for idle in (0, NEVER)]
+    for part in range(6):
+        hosts = (4, 12, 40)[part % 3]
+        packets = [*talks(3_000, part, hosts), *traffic(200, part)]
+        block = block_of(packets, first=1 + 4_000 * part, capture=part // 3)
+        seen = []
+        for table in tables:
+            columns, _ = decoded(block)
+            columns.conversation[:] = -1
+            stops = [0]
+            while stops[-1] < block.n:
+                stops.append(table.advance(block, columns, stops[-1], block.n))
+            told = columns.conversation[: block.n], columns.from_orig[: block.n]
+            seen.append([told[0].tolist(), told[1].tolist(), table.row[: block.n].tolist(), stops])
+        assert seen[0] == seen[1]
+    short, long = (table.rows() for table in tables)
+    for name, values in short.items():
+        assert values.tolist() == long[name].tolist(), name
+    counted = short["retransmissions"], short["reordered"], short["missed_bytes"]
+    assert all(values.any() for values in counted)
+    assert (tables[0].evicted > 0) == (most == 60)
+
+
+def test_an_acknowledgement_with_the_next_octets_tells_of_the_other_end() -> None:
+    table = ConversationTable()
+    for flags, seq, told in ((2, 0, False), (8, 1, False), (8, 2, False), (24, 3, True)):
+        body = b"x" if flags & 8 else b""
+        block = block_of([ether(0x0800, ipv4(6, tcp(1024, 80, body, flags=flags, seq=seq)))])
+        columns, _ = decoded(block)
+        table.update(block, columns)
+        assert table.rows()["one_way"].tolist() == [told]
+
+
 def test_a_small_table_grows_and_answers_alike() -> None:
     packets = [ether(0x0800, ipv4(17, udp(k & 0xFFFF, 9, b"x"), src=k)) for k in range(40_000)]
     table = ConversationTable()

@@ -70,13 +70,14 @@ THEIRS = -1
 the same, and in which list of young.next_rows its first row was told."""
 UNKNOWN_TIME = -(2**63)
 
-NEAR = 256
-"""Packets of which is found out together which a table takes: whether the next one is of those is
-as good as random, and no branch is to guess it."""
+RECENT = 1 << 13
+"""Places by which a conversation of TCP that goes on is found without its hash."""
+NEAR = 64
+"""Packets of which is found out together which a table takes, and where their rows are: whether the
+next one is of those is as good as random, and nothing else waits for that."""
 
 _FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
 _WORD = 0xFFFFFFFF
-_ENDED = ORIG_FIN | ORIG_RST | RESP_FIN | RESP_RST
 
 # ICMP types that ask, and the types that answer them (RFC 792, RFC 950, RFC 4443, RFC 4861, RFC 2710).
 _PAIRS4 = np.full(256, -1, np.int64)
@@ -150,7 +151,9 @@ def conversations(
     only: int,  #                           ALL, TCP or OTHERS: rows without it are left as they are
     seed: int,  #                           31 bits nobody outside knows
     segment: NDArray[np.int32],  # (n,) or (0,)  the caller's number of the broadcast domain
-    turns: NDArray[np.int32],  # (2 NEAR,)  scratch
+    recent: NDArray[np.int32],  # (RECENT,) in and out: row + 1 of a conversation of TCP, or 0
+    turns: NDArray[np.int32],  # (2 NEAR,)  scratch, the next too
+    near: NDArray[np.int64],  # (2 NEAR,)
     row_of: NDArray[np.int64],  # (n,)      out: row, -1 none
 ) -> int:
     """Assign the packets of ``start`` … ``stop`` ⇒ ``stop``, or the row before which it ended.
@@ -158,9 +161,16 @@ def conversations(
     Either the table was full; or the packet changes what is asked when its conversation is read
     for the first time, which an earlier one of these packets may be: then that is to be read first.
     """
+    quick = only != OTHERS and idle[6] <= 0
     for begin in range(start, stop, NEAR):
-        count = _own(begin, min(begin + NEAR, stop), c, only, turns, row_of)
+        count = _own(begin, min(begin + NEAR, stop), c, only, recent, turns, near, row_of)
         for k in range(count):
+            r = near[np.uint64(k)]
+            i = np.int64(turns[np.uint64(k)] >> 1)
+            if quick and r >= 0:
+                here = np.uint64(r)
+                if _goes_on(i, here, first, capture, time, c, rows, by_tunnel, row_of):
+                    continue
             taken = _take(
                 turns[np.uint64(k)],
                 start,
@@ -176,21 +186,29 @@ def conversations(
                 by_tunnel,
                 seed,
                 segment,
+                recent,
                 row_of,
             )
             if not taken:
-                return int(turns[np.uint64(k)] >> 1)
+                return int(i)
     return stop
 
 
 @hot
 def _own(
-    begin: Int, stop: Int, c: Arrays, only: Int, turns: NDArray[np.int32], row_of: NDArray[np.int64]
+    begin: Int,
+    stop: Int,
+    c: Arrays,
+    only: Int,
+    recent: NDArray[np.int32],
+    turns: NDArray[np.int32],
+    near: NDArray[np.int64],
+    row_of: NDArray[np.int64],
 ) -> Int:
     """Which packets of ``begin`` … ``stop`` a table takes, to ``turns``: 2 i, and 1 more ⇒ how many.
 
     The even number before it is the tunnel that carries what has no ports of its own: it is whose
-    5-tuple is seen.
+    5-tuple is seen. To ``near`` the row that may be the packet's, -1 none.
     """
     count = np.int64(0)
     for i in range(begin, stop):
@@ -198,12 +216,121 @@ def _own(
         row_of[at] = -1
         if only != TCP:
             turns[np.uint64(count)] = 2 * i
+            near[np.uint64(count)] = -1
             if c.carried[at]:
                 count += np.int64(c.carrier[at, 0] != 0)
         turns[np.uint64(count)] = 2 * i + 1
+        if only != OTHERS:
+            r = np.int64(recent[_place(c, at)]) - 1
+            near[np.uint64(count)] = r
+        else:
+            near[np.uint64(count)] = -1
         ours = only == ALL or (c.proto[at] == 6) == (only == TCP)
         count += np.int64(ours) & np.int64(c.net[at] != 0)
     return count
+
+
+@hot
+def _place(c: Arrays, at: Int) -> Int:
+    """Where ``recent`` tells of a packet's conversation: the same whichever end it comes from.
+
+    It takes no seed and little time; whose places are the same are looked for by their hash.
+    """
+    low = c.src_lo[at] ^ c.dst_lo[at]
+    ports = (np.int64(c.src_port[at]) ^ np.int64(c.dst_port[at])) & 0xFFFF
+    h = np.int64((low ^ (low >> np.uint64(32))) & np.uint64(0x7FFFFFFF)) ^ (ports << 15)
+    return np.uint64(h * 0x2C1B3C6D >> 30 & (RECENT - 1))
+
+
+@hot
+def _key(c: Arrays, at: Int, by_tunnel: bool) -> Int:
+    """KEY of a packet."""
+    key = np.int64(c.net[at]) | (np.int64(c.proto[at]) << PROTO_SHIFT)
+    key |= (np.int64(c.vlan[at]) + 1) << VLAN_SHIFT
+    if by_tunnel:
+        key |= np.int64(c.tunnel[at]) << TUNNEL_SHIFT
+        key |= ((np.int64(c.tunnel_id[at]) + 1) & _WORD) << TUNNEL_ID_SHIFT
+    return key
+
+
+@hot
+def _goes_on(
+    i: Int,
+    r: Int,
+    first: Int,
+    capture: Int,
+    time: NDArray[np.int64],
+    c: Arrays,
+    rows: NDArray[np.int64],
+    by_tunnel: bool,
+    row_of: NDArray[np.int64],
+) -> bool:
+    """Take a packet that only goes on with the conversation of TCP in a row: by far the most.
+
+    False where it is another one's, or where :func:`_take` would do more than to count it and to
+    move the end of what its side has said by its octets: it has to be an acknowledgement without
+    SYN, FIN or RST, whose letter is in the history, with the next octets or none, of which the
+    other side has said all that it acknowledges. Then no packet before it is read in another way
+    (:func:`_tells_earlier_ones`): such octets are not the first. All is asked at once, as who
+    speaks, and whether with octets or without, is as good as random.
+    """
+    at = np.uint64(i)
+    src_hi = np.int64(c.src_hi[at])
+    src_lo = np.int64(c.src_lo[at])
+    dst_hi = np.int64(c.dst_hi[at])
+    dst_lo = np.int64(c.dst_lo[at])
+    source_port = np.int64(c.src_port[at]) + 1
+    target_port = np.int64(c.dst_port[at]) + 1
+    tags = np.int64(c.outer_tag[at]) << OUTER_SHIFT
+    forwards = (
+        (rows[r, PORTS] ^ (tags | (source_port << PORT_SHIFT) | target_port))
+        | (rows[r, ORIG_LO] ^ src_lo)
+        | (rows[r, RESP_LO] ^ dst_lo)
+        | (rows[r, ORIG_HI] ^ src_hi)
+        | (rows[r, RESP_HI] ^ dst_hi)
+    )
+    backwards = (
+        (rows[r, PORTS] ^ (tags | (target_port << PORT_SHIFT) | source_port))
+        | (rows[r, ORIG_LO] ^ dst_lo)
+        | (rows[r, RESP_LO] ^ src_lo)
+        | (rows[r, ORIG_HI] ^ dst_hi)
+        | (rows[r, RESP_HI] ^ src_hi)
+    )
+    from_orig = np.int64(forwards == 0)
+    side = 1 - from_orig
+    size = np.int64(c.payload_claimed[at])
+    seq = np.int64(c.seq[at])
+    letters = np.int64(1 << L_DATA) if size > 0 else np.int64(1 << L_ACK)
+    due = (letters << (UPPER * from_orig)) | (np.int64(1) << (MAC_SHIFT + side))
+    state = rows[r, STATE]
+    reached = rows[r, np.uint64(ORIG_NEXT + side)]  # negative where nothing was said yet
+    missing = _after(np.int64(c.ack[at]), rows[r, np.uint64(RESP_NEXT - side)])
+    odd = (
+        (rows[r, KEY] ^ _key(c, at, by_tunnel))
+        | ((np.int64(c.flags[at]) & (_FIN | _SYN | _RST | _ACK)) ^ _ACK)
+        | (state & OVER)
+        | (~state & SPOKE)
+        | (due & ~rows[r, SEEN])
+        | (seq ^ reached if size > 0 else np.int64(0))
+        | np.int64(c.window[at] == 0)
+        | np.int64(c.outcome[at] == MALFORMED)
+        | np.int64(c.fragment[at] >= 0)
+        | np.int64(missing > 0)
+        | (np.int64(backwards != 0) & side)
+    )
+    if odd != 0:
+        return False
+    rows[r, np.uint64(ORIG_PKTS + side)] += 1
+    rows[r, np.uint64(ORIG_IP + side)] += np.int64(c.ip_bytes[at])
+    rows[r, np.uint64(ORIG_BYTES + side)] += size
+    rows[r, np.uint64(ORIG_NEXT + side)] = (seq + size) & _WORD if size > 0 else reached
+    rows[r, LAST_TS] = max(rows[r, LAST_TS], time[at])
+    rows[r, LAST_PACKET] = first + i
+    rows[r, CAPTURES] = (rows[r, CAPTURES] & ~np.int64(_WORD)) | capture
+    c.conversation[at] = rows[r, NUMBER]
+    c.from_orig[at] = from_orig
+    row_of[at] = np.int64(r)
+    return True
 
 
 @hot
@@ -222,6 +349,7 @@ def _take(
     by_tunnel: bool,
     seed: Int,
     segment: NDArray[np.int32],
+    recent: NDArray[np.int32],
     row_of: NDArray[np.int64],
 ) -> bool:
     """Assign one packet, or the tunnel around it; false where :func:`conversations` ends before it."""
@@ -311,28 +439,23 @@ def _take(
         slot = (slot + 1) & mask
     now = time[at]
     flags = np.int64(c.flags[at]) if proto == 6 else np.int64(0)
-    ordinary = False
     if r >= 0:
         silence = idle[proto & 0xFF]
         here = np.uint64(r)
         last = rows[here, LAST_TS]
         fresh = silence > 0 and last != UNKNOWN_TIME and now > last and now - last > silence
-        if proto == 6 and not fresh:
-            odd = malformed | np.int64(fragment >= 0)
-            ordinary = _is_ordinary(rows, here, 1 - from_orig, flags, c, at, size, odd)
-        if not ordinary:
-            if flags & (_SYN | _ACK) == _SYN and _begins_anew(rows, r, np.int64(c.seq[at])):
-                fresh = True
-            if fresh:
-                rows[here, STATE] |= OVER
-                r = np.int64(-1)
-            elif (
-                proto == 6
-                and rows[here, LAST_PACKET] >= first + start
-                and rows[here, CAPTURES] & _WORD == capture
-                and _tells_earlier_ones(rows, r, 1 - from_orig, flags, c, at)
-            ):
-                return False
+        if flags & (_SYN | _ACK) == _SYN and _begins_anew(rows, r, np.int64(c.seq[at])):
+            fresh = True
+        if fresh:
+            rows[here, STATE] |= OVER
+            r = np.int64(-1)
+        elif (
+            proto == 6
+            and rows[here, LAST_PACKET] >= first + start
+            and rows[here, CAPTURES] & _WORD == capture
+            and _tells_earlier_ones(rows, r, 1 - from_orig, flags, c, at)
+        ):
+            return False
     if r < 0:
         if counters[USED] >= rows.shape[0]:
             return False
@@ -390,12 +513,7 @@ def _take(
             rows[here, np.uint64(ORIG_MAC + side)] = mac
         if mac:
             rows[here, SEEN] |= np.int64(1) << (MAC_SHIFT + side)
-    if ordinary:
-        rows[here, np.uint64(ORIG_BYTES + side)] += size
-        reached = rows[here, np.uint64(ORIG_NEXT + side)]
-        after = (np.int64(c.seq[at]) + size) & _WORD
-        rows[here, np.uint64(ORIG_NEXT + side)] = after if size > 0 else reached
-    elif fragment < 0:
+    if fragment < 0:
         if malformed:
             size = np.int64(0)
         elif proto == 1 or proto == 58:
@@ -419,40 +537,9 @@ def _take(
         c.conversation[at] = rows[here, NUMBER]
         c.from_orig[at] = from_orig
         row_of[at] = r
+        if proto == 6:
+            recent[_place(c, at)] = r + 1
     return True
-
-
-@hot
-def _is_ordinary(
-    rows: NDArray[np.int64],
-    r: Int,
-    side: Int,
-    flags: Int,
-    c: Arrays,
-    at: Int,
-    size: Int,
-    odd: Int,
-) -> bool:
-    """Whether a segment only goes on with what is known: by far the most.
-
-    :func:`_segment` would move the end of what its side has said by its octets, and nothing else:
-    an acknowledgement without SYN, FIN or RST, whose letters are in the history, with the next
-    octets or none, of which the other side has said all that it acknowledges; and no packet before
-    it is read in another way (:func:`_tells_earlier_ones`). ``odd``: not 0 where it is not one for
-    another reason. All is asked at once: octets or none is as good as random, too.
-    """
-    letters = np.int64(1 << L_DATA) if size > 0 else np.int64(1 << L_ACK)
-    seq = np.int64(c.seq[at])
-    state = rows[r, STATE]
-    odd |= (flags & (_FIN | _SYN | _RST | _ACK)) ^ _ACK
-    odd |= np.int64(c.window[at] == 0)
-    odd |= (state & _ENDED) | (~state & SPOKE)
-    odd |= (letters << (UPPER - UPPER * side)) & ~rows[r, SEEN]
-    step = seq ^ rows[r, np.uint64(ORIG_NEXT + side)]  # negative where nothing was said yet
-    odd |= step if size > 0 else np.int64(0)
-    missing = _after(np.int64(c.ack[at]), rows[r, np.uint64(RESP_NEXT - side)])
-    odd |= np.int64(missing > 0)
-    return bool(odd == 0)
 
 
 @helper
