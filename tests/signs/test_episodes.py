@@ -1,8 +1,12 @@
 """Episodes: gathered by actor and segment, parted by a day of silence, bounded against floods."""
 
-from tests.verify.ward import PUMP, Ward
+import random
+
+import pytest
+from tests.verify.ward import PUMP, PUMP_IP, Ward
 
 from wardwatch.model.values import DAY_NS, UNKNOWN_TIME
+from wardwatch.signs import episodes as gathering
 from wardwatch.signs.episodes import MAX_EVIDENCE, MAX_TARGETS, episodes
 
 SQL = """SELECT capture, packet, ts, segment, src_mac AS actor_mac, src AS actor_ip,
@@ -52,7 +56,9 @@ def test_the_surest_then_the_weightiest_decides_the_words() -> None:
     assert (one.rank, one.variant) == (0, "telling")
 
 
-def test_a_flood_comes_back_as_one_bounded_row() -> None:
+@pytest.mark.parametrize("few", [0, 500])
+def test_a_flood_comes_back_as_one_bounded_row(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gathering, "FEW", few)
     ward = Ward()
     for n in range(500):
         sign(ward, ts=n, target=f"t{n:03d}")
@@ -70,3 +76,31 @@ def test_hazard_makes_a_notice_of_what_meets_no_pump() -> None:
     (one,) = gathered(ward, hazard=True)
     assert (one.rank, one.pump, one.known) == (0, True, True)
     assert set(one.targets) == {"t", "dev-001a01000041"}
+
+
+def at_random(seed: int) -> Ward:
+    """Signs of a few actors, some twice, some after a day, some without a time, with equal words."""
+    chance = random.Random(seed)
+    ward = Ward().pump()
+    for _ in range(chance.randint(1, 60)):
+        row = {
+            "ts": chance.choice((UNKNOWN_TIME, -5, 0, 7, DAY_NS, DAY_NS + 8, 3 * DAY_NS)),
+            "packet": chance.randint(1, 40),
+            "segment": chance.choice(("vlan 120", "vlan 9")),
+            "src": chance.choice(("1.1.1.1", "")),
+            "yiaddr": chance.choice(("", "10.0.0.9", PUMP_IP)),
+            "variant": chance.choice("vw"),
+            "sname": chance.choice("xy"),
+        }
+        target = chance.choice((PUMP, "", "ff:ff:ff:ff:ff:ff", "t", "\u00fc", "\U0001f4a1"))
+        rank, weight = chance.randint(0, 1), chance.randint(-1, 1)
+        sign(ward, mac=chance.choice("ab"), target=target, rank=rank, weight=weight, **row)
+    return ward
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_few_signs_and_many_are_gathered_alike(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    ward, hazard = at_random(seed), bool(seed % 2)
+    few = gathered(ward, hazard=hazard)
+    monkeypatch.setattr(gathering, "FEW", 0)
+    assert gathered(ward, hazard=hazard) == few

@@ -199,7 +199,7 @@ def _present(tables: Tables, bystanders: frozenset[str]) -> tuple[dict[str, Stat
     if not tables.rows("presence"):
         return {}, 0
     by_segment = stations_heard(tables)
-    crowded = _is_crowded(tables, by_segment)
+    crowded = is_crowded(tables)
     # Lists take ten times as long to fetch as texts, and most stations stand in one segment.
     heard = f"""
         SELECT mac, min(first_ts) AS first_ts, max(last_ts) AS last_ts,
@@ -222,12 +222,12 @@ def _present(tables: Tables, bystanders: frozenset[str]) -> tuple[dict[str, Stat
     return found, rows[0].every - len(rows) if rows and crowded else 0
 
 
-def _is_crowded(tables: Tables, by_segment: str) -> bool:
+def is_crowded(tables: Tables) -> bool:
     """Whether more stations may have spoken than are kept."""
     spells = tables.rows("presence")
     if not MAX_STATIONS < spells <= HEARD_ROWS:
         return spells > MAX_STATIONS
-    ((stations,),) = tables.ask(f"SELECT count(*) FROM {by_segment}")
+    ((stations,),) = tables.ask(f"SELECT count(*) FROM {stations_heard(tables)}")
     return bool(stations > MAX_STATIONS)
 
 

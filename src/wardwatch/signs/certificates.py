@@ -134,7 +134,9 @@ def _offers(scene: Scene, devices: Sequence[Device]) -> list[Offer]:
         [r.conversation for r in rows if r.conversation is not None],
         signed=any(line.pem for line in lines),
     )
-    names = _resolved(scene, devices)
+    # A client that names its server has said what it knows it by.
+    nameless = any(not row.server_name and row.conversation in chains for row in rows)
+    names = _resolved(scene, devices) if nameless else {}
     pumps = {device.id for device in devices if device.is_pump}
     first: dict[tuple[str, str, int, str], Certificate] = {}
     found = []

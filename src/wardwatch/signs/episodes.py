@@ -1,10 +1,14 @@
 """Episodes: single signs gathered by who sent them and where; a day of silence ends one.
 
-Everything is counted where the rows lie, so a flood of a million signs comes back as one row.
+A flood is counted where its rows lie, and comes back as one row; a few signs are gathered here.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
+from heapq import nsmallest
+from itertools import pairwise
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,12 +19,15 @@ from wardwatch.signs.cited import values
 from wardwatch.signs.who import Who, actor_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from wardwatch.inventory.scene import Scene
 
 CONFIRMED, SUSPECT, NOTICE = 0, 1, 2
 """Ranks as the questions spell them: the smaller is the surer."""
+
+FEW = 1_000
+"""Signs that are gathered here: DuckDB takes as long as for a hundred to plan the question alone."""
 
 MAX_EVIDENCE = 20
 MAX_TARGETS = 100
@@ -83,14 +90,61 @@ def episodes(
     name, rows = settled(scene, found, parameters, of=of)
     if not rows:
         return []
+    gathered = _few if rows <= FEW else _many
     return scene.once(
-        ("episodes", name, hazard, silence_ns), lambda: _gathered(scene, name, hazard, silence_ns)
+        ("episodes", name, hazard, silence_ns), lambda: gathered(scene, name, hazard, silence_ns)
     )
 
 
-def _gathered(scene: Scene, name: str, hazard: bool, silence_ns: int) -> list[Episode]:
+def _few(scene: Scene, name: str, hazard: bool, silence_ns: int) -> list[Episode]:
+    """What :func:`_many` says, of rows that are fetched one by one."""
+    pumps, known = _targets(scene)
+    by_actor: defaultdict[tuple[str, str, str], list[Any]] = defaultdict(list)
+    for row in scene.tables.ask(
+        f"""SELECT actor_mac, actor_ip, segment, ts, capture, packet, target_mac, target_ip,
+            strength, weight, variant, detail FROM {name} ORDER BY ts, capture, packet"""
+    ):
+        by_actor[row[:3]].append(row[3:])
+    gathered = []
+    for (mac, ip, segment), signs in by_actor.items():
+        for told in _parts(signs, silence_ns):
+            best = []
+            targets: defaultdict[str, set[tuple[int, int]]] = defaultdict(set)
+            met: set[str] = set()
+            for ts, capture, packet, target_mac, target_ip, strength, *words in told:
+                met |= {target_mac, target_ip}
+                target = target_ip if target_mac in ("", "ff:ff:ff:ff:ff:ff") else target_mac
+                targets[target].add((capture, packet))
+                notice = hazard and target_mac not in pumps and target_ip not in pumps
+                weight, variant, detail = words
+                rank = NOTICE if notice else strength
+                best.append((rank, -weight, ts, capture, packet, variant, detail))
+            gathered.append(
+                _episode(
+                    Who.of(scene),
+                    (mac, ip, segment),
+                    (sum(map(len, targets.values())), told[0][0], told[-1][0]),
+                    nsmallest(MAX_EVIDENCE, best),
+                    nsmallest(MAX_TARGETS, targets),
+                    (not met.isdisjoint(pumps), not met.isdisjoint(known)),
+                )
+            )
+    return sorted(gathered, key=attrgetter("first_ts", "segment", "mac", "ip"))
+
+
+def _parts(signs: list[Any], silence_ns: int) -> list[list[Any]]:
+    """Signs of one actor, in order, cut where it was silent for longer; the stamp comes first."""
+    parts = [signs[:1]]
+    for before, sign in pairwise(signs):
+        if before[0] != UNKNOWN_TIME and sign[0] - before[0] > silence_ns:
+            parts.append([])
+        parts[-1].append(sign)
+    return parts
+
+
+def _many(scene: Scene, name: str, hazard: bool, silence_ns: int) -> list[Episode]:
     who = Who.of(scene)
-    laid = scene.once("targets laid", lambda: _laid(scene, who))
+    laid = scene.once("targets laid", lambda: _laid(scene))
     (span,) = scene.tables.ask(
         f"SELECT max(ts)::HUGEINT - min(ts) AS ns FROM {name} WHERE ts <> {UNKNOWN_TIME}"
     )
@@ -123,28 +177,42 @@ def _gathered(scene: Scene, name: str, hazard: bool, silence_ns: int) -> list[Ep
         FROM by_target GROUP BY ALL ORDER BY first_ts, segment, actor_mac, actor_ip
         """
     )
-    gathered = []
-    for row in rows:
-        best = [values(cell) for cell in row.best]
-        rank, _, _, _, _, variant, detail = best[0]
-        gathered.append(
-            Episode(
-                mac=row.actor_mac,
-                ip=row.actor_ip,
-                segment=row.segment,
-                rank=rank,
-                variant=variant,
-                detail=detail,
-                first_ts=row.first_ts,
-                last_ts=row.last_ts,
-                packets=int(row.packets),
-                evidence=tuple(sorted({Evidence(b[3], b[4]) for b in best})),
-                targets=tuple(sorted({who.named(t) for t in row.targets if t})),
-                pump=bool(row.pump),
-                known=bool(row.known),
-            )
+    return [
+        _episode(
+            who,
+            (row.actor_mac, row.actor_ip, row.segment),
+            (int(row.packets), row.first_ts, row.last_ts),
+            [values(cell) for cell in row.best],
+            row.targets,
+            (bool(row.pump), bool(row.known)),
         )
-    return gathered
+        for row in rows
+    ]
+
+
+def _episode(
+    who: Who,
+    actor: tuple[str, str, str],
+    extent: tuple[int, int, int],
+    best: Sequence[tuple[Any, ...]],
+    targets: Iterable[str],
+    met: tuple[bool, bool],
+) -> Episode:
+    """One episode: MAC, IP and segment; packets, first and last stamp; what the best signs say."""
+    rank, _, _, _, _, variant, detail = best[0]
+    return Episode(
+        *actor,
+        rank=rank,
+        variant=variant,
+        detail=detail,
+        first_ts=extent[1],
+        last_ts=extent[2],
+        packets=extent[0],
+        evidence=tuple(sorted({Evidence(sign[3], sign[4]) for sign in best})),
+        targets=tuple(sorted({who.named(target) for target in targets if target})),
+        pump=met[0],
+        known=met[1],
+    )
 
 
 def _parted(silence_ns: int) -> str:
@@ -160,13 +228,25 @@ def _parted(silence_ns: int) -> str:
                 ROWS UNBOUNDED PRECEDING) AS episode FROM marked)"""
 
 
-def _laid(scene: Scene, who: Who) -> str:
+def _laid(scene: Scene) -> str:
     """The addresses of pumps and of known devices as a table, each with the words that fit it."""
-    pumps = {*who.pump_macs, *who.pump_ips}
-    known = {*who.known_macs, *who.known_ips}
+    pumps, known = _targets(scene)
     addresses = sorted(pumps | known)
     return scene.tables.lay(
         address=addresses,
         pump=["pump" if address in pumps else "" for address in addresses],
         known=["known" if address in known else "" for address in addresses],
     )
+
+
+def _targets(scene: Scene) -> tuple[frozenset[str], frozenset[str]]:
+    """The addresses of pumps, and those of known devices."""
+
+    def told() -> tuple[frozenset[str], frozenset[str]]:
+        who = Who.of(scene)
+        return (
+            frozenset((*who.pump_macs, *who.pump_ips)),
+            frozenset((*who.known_macs, *who.known_ips)),
+        )
+
+    return scene.once("targets", told)

@@ -110,7 +110,10 @@ def wrong(scene: Scene) -> tuple[str, list[Any]]:
     filled = [table for table in TABLES if scene.tables.rows(table)]
     if not filled:
         return "", []
-    segments = scene.once("routers.segments", lambda: _segments(scene, filled))
+    # A segment matters by the servers that are confirmed for it.
+    segments: list[str] = []
+    if scene.site.servers("router") or scene.site.servers("dhcpv6"):
+        segments = scene.once("routers.segments", lambda: _segments(scene, filled))
     listed: list[tuple[str, str]] = []
     legacy: list[str] = []
     named = sorted(

@@ -37,18 +37,7 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
     devices = [device for device in scene.medical if device.seen]
     standing = homes(scene, devices)
     accepted = accepted_secrets(scene)
-    tried = {
-        row.device: row.n
-        for row in about(
-            scene,
-            devices,
-            """
-            SELECT coalesce(m.device, i.device) AS device, count(*) AS n FROM logins
-            LEFT JOIN owners m ON m.address = server_mac LEFT JOIN owners i ON i.address = server
-            WHERE coalesce(m.device, i.device) IS NOT NULL GROUP BY ALL""",
-            of=("logins",),
-        )
-    }
+    tried = _tried(scene)
     encrypted = {
         row.device
         for row in about(
@@ -112,7 +101,27 @@ def accepted_secrets(scene: Scene) -> dict[str, Any]:
     return scene.once("accepted secrets", lambda: _accepted(scene))
 
 
+def _tried(scene: Scene) -> dict[str, int]:
+    """By device: how many logins to it were seen."""
+
+    def ask() -> dict[str, int]:
+        rows = about(
+            scene,
+            [device for device in scene.medical if device.seen],
+            """
+            SELECT coalesce(m.device, i.device) AS device, count(*) AS n FROM logins
+            LEFT JOIN owners m ON m.address = server_mac LEFT JOIN owners i ON i.address = server
+            WHERE coalesce(m.device, i.device) IS NOT NULL GROUP BY ALL""",
+            of=("logins",),
+        )
+        return {row.device: row.n for row in rows}
+
+    return scene.once("logins tried", ask)
+
+
 def _accepted(scene: Scene) -> dict[str, Any]:
+    if not _tried(scene) and not scene.tables.rows("snmp"):
+        return {}
     devices = [device for device in scene.medical if device.seen]
     rows = about(
         scene,

@@ -13,14 +13,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wardwatch.inventory.stations import evidence, stations_heard
+from wardwatch.inventory.stations import evidence, is_crowded, stations_heard
 from wardwatch.model.device import LEFT_OUT, Confidence
 from wardwatch.model.evidence import Evidence
 from wardwatch.model.judgement import Reason
-from wardwatch.signs.cited import values
 from wardwatch.signs.owners import about
 from wardwatch.signs.policy import base, names_of, outer_vlan, said_by, vlan_of, zone_of
 from wardwatch.signs.vantage import device_segments, vantages
+from wardwatch.signs.who import Who
 from wardwatch.verify.answer import Need, Subject, span_need
 
 if TYPE_CHECKING:
@@ -118,20 +118,24 @@ def _stations(scene: Scene) -> dict[str, list[tuple[Device, Evidence]]]:
 
 
 def _asked_stations(scene: Scene) -> dict[str, list[tuple[Device, Evidence]]]:
-    by_id = {device.id: device for device in scene.devices}
-    rows = about(
-        scene,
-        scene.devices,
-        f"""
-        SELECT segment, device, min(first) AS first
-        FROM {stations_heard(scene.tables)} JOIN owners ON mac = address GROUP BY ALL ORDER BY segment, first""",
-        of=("presence",),
-    )
-    found: dict[str, list[tuple[Device, Evidence]]] = {}
-    for row in rows:
-        _, packet = values(row.first)
-        found.setdefault(row.segment, []).append((by_id[row.device], evidence(packet)))
-    return found
+    heard = stations_heard(scene.tables)
+    question = f"SELECT segment, mac, struct_extract(first, 2) AS packet FROM {heard}"
+    # Mostly every station is a device; of a flood those that are kept.
+    if is_crowded(scene.tables):
+        rows = about(
+            scene,
+            scene.devices,
+            f" {question} JOIN owners ON mac = address ORDER BY segment, first",
+        )
+    else:
+        rows = scene.tables.ask(f"{question} ORDER BY segment, first", of=("presence",))
+    who = Who.of(scene)
+    found: dict[str, dict[str, tuple[Device, Evidence]]] = {}
+    for segment, mac, packet in rows:
+        device = who.device(mac)
+        if device is not None:
+            found.setdefault(segment, {}).setdefault(device.id, (device, evidence(packet)))
+    return {segment: list(stations.values()) for segment, stations in found.items()}
 
 
 def _is_stranger(scene: Scene, device: Device, allowed: tuple[str, ...]) -> bool:
