@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from wardwatch.compiled import helper, kernel
+from wardwatch.compiled import helper, kernel, prefetch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,6 +51,10 @@ SHB, IDB, PB, SPB, ISB, EPB = 0x0A0D0D0A, 1, 2, 3, 5, 6
 _NONE = np.int64(-(2**63))
 """UNKNOWN_TIME, as a constant the compiler sees."""
 _LAST = 2**63 - 1
+
+SOON, LINES = 1536, 7
+"""Where the record header after the next ones may stand: so many octets further, and in one of so
+many cache lines. Where a record ends only its header tells, and to wait for each is most of a walk."""
 
 
 @helper
@@ -94,6 +98,8 @@ def walk_pcap(
         if at + header > stop:
             status = MORE
             break
+        for line in range(LINES):
+            prefetch(arena, at, SOON + 64 * line)
         caplen = _u32(arena, at + 8, big)
         claim = _u32(arena, at + 12, big)
         if swapped == 2 or (swapped == 1 and caplen > claim):
@@ -188,6 +194,8 @@ def walk_pcapng(
         if at + 12 > stop:
             status = MORE
             break
+        for line in range(LINES):
+            prefetch(arena, at, SOON + 64 * line)
         kind = _u32(arena, at, big)
         size = _u32(arena, at + 4, big)
         if kind in (SHB, IDB, ISB):
