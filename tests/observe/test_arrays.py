@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from wardwatch.observe.arrays import numbers, strings, taken, words
+from wardwatch.observe.arrays import alike, numbers, strings, taken, words
 
 
 @pytest.mark.parametrize(
@@ -84,3 +84,26 @@ def test_what_is_taken_is_what_arrow_takes(values, to):
     made = taken(values, at, to)
     made.validate(full=True)
     assert made.equals(pa.array([values[k] for k in at], to))
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        ("", pa.string()),
+        (-1, pa.int64()),
+        (0, pa.int32()),
+        (False, pa.bool_()),
+        ((), pa.list_(pa.string())),
+        ((), pa.list_(pa.int64())),
+    ],
+)
+def test_one_value_again_and_again(value, kind):
+    for size in (0, 1, 9):
+        made = alike(value, kind, size)
+        made.validate(full=True)
+        assert made.equals(pa.array([list(value) if value == () else value] * size, kind))
+
+
+def test_no_list_but_the_empty_one_is_repeated():
+    with pytest.raises(ValueError, match="empty"):
+        alike((1,), pa.list_(pa.int64()), 2)

@@ -31,10 +31,23 @@ def numbers(values: NDArray[Any], to: pa.DataType) -> pa.Array:
     if pa.types.is_boolean(to):
         own: NDArray[Any] = np.packbits(values.astype(np.bool_, copy=False), bitorder="little")
     else:
+        values = np.ascontiguousarray(values)  # a column of a table is gone through once
         own = values.astype(to.to_pandas_dtype())
         if own.dtype != values.dtype and not np.array_equal(own, values):
             raise OverflowError(f"a number is no {to}")
     return pa.Array.from_buffers(to, len(values), [None, pa.py_buffer(own)])
+
+
+def alike(value: object, kind: pa.DataType, size: int) -> pa.Array:
+    """(size,) one value of ``kind``, again and again; of lists it is the empty one."""
+    import pyarrow as pa
+
+    if not pa.types.is_list(kind):
+        return pa.repeat(pa.scalar(value, kind), size)
+    if value:
+        raise ValueError("only the empty list is repeated")
+    ends = pa.py_buffer(np.zeros(size + 1, np.int32))
+    return pa.Array.from_buffers(kind, size, [None, ends], children=[pa.array([], kind.value_type)])
 
 
 def strings(ends: NDArray[np.int32], octets: NDArray[np.uint8]) -> pa.Array:

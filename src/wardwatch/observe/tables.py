@@ -189,6 +189,8 @@ class Spool:
         self._kept_alive: list[object] = []
         self._none = {t.name: {c.name: EMPTY[c.type] for c in t.columns} for t in TABLES}
         self._schemas = {t.name: arrow_schema(t) for t in TABLES}
+        self._nothings: dict[tuple[object, str], pa.Array] = {}
+        """Columns that say nothing, by what they say and their type."""
         self.counts: dict[str, int] = {t.name: 0 for t in TABLES}
 
     def add(self, table: str, row: Mapping[str, Any]) -> None:
@@ -225,9 +227,7 @@ class Spool:
         for field in schema:
             given = columns.get(field.name)
             if given is None:
-                none = self._none[table][field.name]
-                none = list(none) if isinstance(none, tuple) else none
-                arrays.append(pa.repeat(pa.scalar(none, field.type), size))
+                arrays.append(self._nothing(self._none[table][field.name], field.type, size))
             elif isinstance(given, pa.Array):
                 arrays.append(given if given.type == field.type else given.cast(field.type))
             elif isinstance(given, np.ndarray) and given.dtype.kind in "iufb":
@@ -237,6 +237,18 @@ class Spool:
         self._gather(table)
         self.counts[table] += size
         self._hold(table, pa.Table.from_arrays(arrays, schema=schema))
+
+    def _nothing(self, none: object, kind: pa.DataType, size: int) -> pa.Array:
+        """A column of a table's "none": the first of a longer one that is kept."""
+        from wardwatch.observe.arrays import alike
+
+        if size > FLUSH_ROWS:
+            return alike(none, kind, size)
+        key = none, str(kind)
+        kept = self._nothings.get(key)
+        if kept is None:
+            kept = self._nothings[key] = alike(none, kind, FLUSH_ROWS)
+        return kept.slice(0, size)
 
     def seal(self, table: str) -> None:
         """Take no more rows of one table: what never left memory stays there, to be asked there."""
