@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -311,13 +311,13 @@ def _of_rules(ids: tuple[str, ...]) -> tuple[Weighed, bool]:
 def _notes(found: Stations) -> dict[str, list[str]]:
     """What a person should know of an address, by station."""
     notes: dict[str, list[str]] = defaultdict(list)
-    users: dict[str, list[tuple[str, int]]] = defaultdict(list)
-    for mac, held in found.bindings.items():
+    used = Counter([binding.ip for held in found.bindings.values() for binding in held])
+    users: dict[str, list[tuple[str, int]]] = {ip: [] for ip, times in used.items() if times > 1}
+    for mac, held in found.bindings.items() if users else ():
         for binding in held:
-            users[binding.ip].append((mac, binding.first_ts))
+            if binding.ip in users:
+                users[binding.ip].append((mac, binding.first_ts))
     for ip, all_of in users.items():
-        if len(all_of) < 2:
-            continue
         for mac, _ in all_of:
             others = [f"{m} (from {utc_text(ts)})" for m, ts in all_of if m != mac][:3]
             if (mac, ip) in found.contested:

@@ -129,9 +129,12 @@ class Rulebook(msgspec.Struct, frozen=True, dict=True):
     def speaking(self, sign: str, value: str) -> tuple[Rule, ...]:
         """The rules that speak for a sign's value."""
         rules, any_of = self._readers(sign)
-        if any_of is not None and not any_of.search(value[:TEXT_LIMIT]):
+        if any_of is None:
+            return tuple([rule for rule in rules if rule.speaks(value)])
+        text = value[:TEXT_LIMIT]
+        if not any_of.search(text):
             return ()
-        return tuple(rule for rule in rules if rule.speaks(value))
+        return tuple([rule for rule in rules if _compiled(rule.match or "").search(text)])
 
     def _readers(self, sign: str) -> tuple[tuple[Rule, ...], re.Pattern[str] | None]:
         """The rules that read a sign; and where all are expressions, what finds when any does."""

@@ -468,6 +468,9 @@ def _owners(
     owner: dict[str, str] = {}
     contested: dict[tuple[str, str], str] = {}
     for ip, users in by_ip.items():
+        if len(users) == 1:
+            owner[ip] = users[0].mac
+            continue
         # A claim (ARP, DHCP) outweighs a mere source address: the source of a forwarded packet
         # may be seen before its owner's first ARP.
         users.sort(key=lambda b: (not b.bound, b.first_ts, b.mac))

@@ -460,11 +460,11 @@ class Vantage:
 
 _OF_CONVERSATIONS = """
     SELECT capture, segment,
-        count(*) FILTER (proto = 'tcp' AND orig_pkts > 0 AND resp_pkts > 0) AS tcp_both,
-        count(*) FILTER (proto = 'tcp' AND (orig_pkts = 0 OR resp_pkts = 0)
+        count(*) FILTER (orig_pkts > 0 AND resp_pkts > 0) AS tcp_both,
+        count(*) FILTER ((orig_pkts = 0 OR resp_pkts = 0)
             AND (orig_bytes + resp_bytes > 0 OR regexp_matches(history, '[ahdHAD]'))) AS tcp_one_way,
-        count(*) FILTER (proto = 'tcp' AND missed_bytes > 0) AS tcp_gaps
-    FROM conversations GROUP BY 1, 2
+        count(*) FILTER (missed_bytes > 0) AS tcp_gaps
+    FROM conversations WHERE proto = 'tcp' GROUP BY 1, 2
 """
 _OF_DHCP = """
     SELECT capture, segment,

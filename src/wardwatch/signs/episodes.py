@@ -16,12 +16,13 @@ import msgspec
 from wardwatch.model.evidence import Evidence
 from wardwatch.model.values import DAY_NS, UNKNOWN_TIME
 from wardwatch.signs.cited import values
-from wardwatch.signs.who import Who, actor_text
+from wardwatch.signs.who import Who, actor_text, is_known
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from wardwatch.inventory.scene import Scene
+    from wardwatch.model.device import Device
 
 CONFIRMED, SUSPECT, NOTICE = 0, 1, 2
 """Ranks as the questions spell them: the smaller is the surer."""
@@ -98,12 +99,20 @@ def episodes(
 
 def _few(scene: Scene, name: str, hazard: bool, silence_ns: int) -> list[Episode]:
     """What :func:`_many` says, of rows that are fetched one by one."""
-    pumps, known = _targets(scene)
-    by_actor: defaultdict[tuple[str, str, str], list[Any]] = defaultdict(list)
-    for row in scene.tables.ask(
+    rows = scene.tables.ask(
         f"""SELECT actor_mac, actor_ip, segment, ts, capture, packet, target_mac, target_ip,
             strength, weight, variant, detail FROM {name} ORDER BY ts, capture, packet"""
-    ):
+    )
+    meant = {address for row in rows for address in (row.target_mac, row.target_ip)}
+    near = [
+        device
+        for device in scene.devices
+        if not (meant.isdisjoint(device.macs) and meant.isdisjoint(device.ips))
+    ]
+    pumps = _addresses(device for device in near if device.is_pump)
+    known = _addresses(device for device in near if is_known(device))
+    by_actor: defaultdict[tuple[str, str, str], list[Any]] = defaultdict(list)
+    for row in rows:
         by_actor[row[:3]].append(row[3:])
     gathered = []
     for (mac, ip, segment), signs in by_actor.items():
@@ -230,7 +239,8 @@ def _parted(silence_ns: int) -> str:
 
 def _laid(scene: Scene) -> str:
     """The addresses of pumps and of known devices as a table, each with the words that fit it."""
-    pumps, known = _targets(scene)
+    pumps = _addresses(scene.pumps)
+    known = _addresses(device for device in scene.devices if is_known(device))
     addresses = sorted(pumps | known)
     return scene.tables.lay(
         address=addresses,
@@ -239,14 +249,5 @@ def _laid(scene: Scene) -> str:
     )
 
 
-def _targets(scene: Scene) -> tuple[frozenset[str], frozenset[str]]:
-    """The addresses of pumps, and those of known devices."""
-
-    def told() -> tuple[frozenset[str], frozenset[str]]:
-        who = Who.of(scene)
-        return (
-            frozenset((*who.pump_macs, *who.pump_ips)),
-            frozenset((*who.known_macs, *who.known_ips)),
-        )
-
-    return scene.once("targets", told)
+def _addresses(devices: Iterable[Device]) -> set[str]:
+    return {address for device in devices for address in (*device.macs, *device.ips)}

@@ -10,6 +10,7 @@ import msgspec
 
 from wardwatch.model.evidence import Evidence
 from wardwatch.model.site import PermittedPeer, Zone
+from wardwatch.signs.cited import values
 from wardwatch.signs.owners import about, owned
 from wardwatch.signs.policy import in_subnets, permitted, scanner_ips, zone_of
 
@@ -70,73 +71,101 @@ def contacts(scene: Scene, devices: Sequence[Device]) -> list[Contact]:
 
 def _contacts(scene: Scene, devices: Sequence[Device]) -> Iterator[Contact]:
     known = owned(devices)
+    # Each conversation is looked at once; one of two devices is a contact of both.
     rows = about(
         scene,
         devices,
         f""",
-        turned AS (
+        near AS (
             -- picked up in the middle, the answer may have been seen first: the service is then
             -- at the port of the one who seems to have begun
-            SELECT *, (proto = 'udp' AND orig_p BETWEEN 0 AND 1023 AND resp_p > 1023)
-                OR (proto = 'tcp' AND NOT contains(history, 'S') AND orig_p < resp_p) AS reversed
-            FROM conversations),
-        ways AS (
-            SELECT device, c.segment, orig_h AS device_ip, resp_h AS peer, reversed AS inbound,
-                proto, CASE WHEN reversed THEN orig_p ELSE resp_p END AS port,
-                reversed OR resp_pkts > 0 AS answered, orig_l2_addr AS l2, orig_p AS kind,
+            SELECT o.device AS orig, r.device AS resp, s.device AS silent, segment, orig_h, resp_h,
+                orig_l2_addr, resp_l2_addr, proto, orig_p, resp_p, resp_pkts > 0 AS answered,
+                (proto = 'udp' AND orig_p BETWEEN 0 AND 1023 AND resp_p > 1023)
+                    OR (proto = 'tcp' AND NOT contains(history, 'S') AND orig_p < resp_p) AS reversed,
                 first_ts, last_ts, orig_pkts + resp_pkts AS packets, capture, first_packet
-            FROM turned c JOIN owners ON orig_h = address
-            UNION ALL
-            SELECT device, c.segment, resp_h, orig_h, NOT reversed, proto,
-                CASE WHEN reversed THEN orig_p ELSE resp_p END,
-                reversed OR resp_pkts > 0, resp_l2_addr, orig_p, first_ts, last_ts,
-                orig_pkts + resp_pkts, capture, first_packet
-            FROM turned c JOIN owners ON resp_h = address
-            UNION ALL
-            -- at an address that nobody is known to hold, but to the device's own MAC: the end that
-            -- never spoke is the device, since what is for one behind a router bears the router's
-            SELECT device, c.segment, CASE WHEN resp_pkts = 0 THEN resp_h ELSE orig_h END AS own,
-                CASE WHEN resp_pkts = 0 THEN orig_h ELSE resp_h END,
-                CASE WHEN resp_pkts = 0 THEN NOT reversed ELSE reversed END,
-                proto, CASE WHEN reversed THEN orig_p ELSE resp_p END,
-                reversed OR resp_pkts > 0, '', orig_p, first_ts, last_ts,
-                orig_pkts + resp_pkts, capture, first_packet
-            FROM turned c JOIN owners ON silent_l2_addr = address
-            WHERE device IN (SELECT unnest(?::VARCHAR[])) AND own NOT IN (SELECT address FROM owners))
-        SELECT device, segment, device_ip, peer, inbound, proto, port,
-            bool_or(answered) AS answered, bool_or(l2 IN (SELECT address FROM owners)) AS own_mac,
-            min(first_ts) AS first_ts, max(last_ts) AS last_ts, sum(packets) AS packets,
+            FROM conversations LEFT JOIN owners o ON o.address = orig_h
+            LEFT JOIN owners r ON r.address = resp_h
+            LEFT JOIN owners s ON s.address = silent_l2_addr
+            WHERE coalesce(o.device, r.device, s.device) IS NOT NULL
+                AND NOT (proto = 'icmp6' AND orig_p BETWEEN {ND_TYPES.start} AND {ND_TYPES.stop - 1}))
+        SELECT orig, resp, silent, segment, orig_h, resp_h, orig_l2_addr, resp_l2_addr, proto,
+            CASE WHEN reversed THEN orig_p ELSE resp_p END AS port, answered, reversed,
+            min(first_ts) AS first_ts, max(last_ts) AS last_ts, sum(packets)::BIGINT AS packets,
             min((first_ts, capture, first_packet)) AS first
-        FROM ways
-        WHERE NOT (proto = 'icmp6' AND kind BETWEEN {ND_TYPES.start} AND {ND_TYPES.stop - 1})
-            AND NOT (proto = 'icmp6' AND starts_with(peer, 'fe80:'))
-        GROUP BY ALL ORDER BY device, first_ts, peer""",
-        ([device.id for device in devices if not _forwards(device)],),
+        FROM near GROUP BY ALL""",
         of=("conversations",),
     )
-    for row in rows:
-        # An access point may hand on a group's frames to one station's MAC (directed multicast, IEEE 802.11).
-        if _is_group(row.peer) or (row.device_ip not in known and _is_group(row.device_ip)):
-            continue
-        # DHCP servers are judged by their own measure, and speak before there is an address.
-        if row.proto == "udp" and row.port in (67, 68):
-            continue
-        first = tuple(row.first.values()) if isinstance(row.first, dict) else row.first
+    forwards = {device.id for device in devices if _forwards(device)}
+    found: dict[_Key, _Seen] = {}
+    for (
+        orig, resp, silent, segment, orig_h, resp_h, orig_l2, resp_l2, proto, port, answered,
+        reversed_, first_ts, last_ts, packets, first,
+    ) in rows:  # fmt: skip
+        ways = []
+        if orig is not None:
+            ways.append((orig, True, orig_l2))
+        if resp is not None:
+            ways.append((resp, False, resp_l2))
+        # At an address that nobody is known to hold, but to the device's own MAC: the end that
+        # never spoke is the device, since what is for one behind a router bears the router's.
+        if (
+            silent is not None
+            and silent not in forwards
+            and (orig_h if answered else resp_h) not in known
+        ):
+            ways.append((silent, answered, ""))
+        for device, begins, l2 in ways:
+            own, peer = (orig_h, resp_h) if begins else (resp_h, orig_h)
+            if proto == "icmp6" and peer.startswith("fe80:"):
+                continue
+            # An access point may hand on a group's frames to one station's MAC (directed
+            # multicast, IEEE 802.11).
+            if _is_group(peer) or (own not in known and _is_group(own)):
+                continue
+            # DHCP servers are judged by their own measure, and speak before there is an address.
+            if proto == "udp" and port in (67, 68):
+                continue
+            key = (device, segment, own, peer, begins == reversed_, proto, port)
+            seen = (reversed_ or answered, l2 in known, first_ts, last_ts, packets, values(first))
+            before = found.get(key)
+            found[key] = seen if before is None else _both(before, seen)
+    for key, (answered, own_mac, first_ts, last_ts, packets, first) in sorted(
+        found.items(), key=_in_order
+    ):
         yield Contact(
-            device=row.device,
-            segment=row.segment,
-            device_ip=row.device_ip,
-            peer=row.peer,
-            inbound=row.inbound,
-            proto=row.proto,
-            port=row.port,
-            answered=row.answered,
-            device_mac_seen=row.own_mac,
-            first_ts=row.first_ts,
-            last_ts=row.last_ts,
-            packets=int(row.packets),
+            *key,
+            answered=answered,
+            device_mac_seen=own_mac,
+            first_ts=first_ts,
+            last_ts=last_ts,
+            packets=packets,
             evidence=Evidence(first[1], first[2]),
         )
+
+
+_Key = tuple[str, str, str, str, bool, str, int]
+"""What makes a contact one: device, segment, its address, the peer's, inbound, protocol, port."""
+_Seen = tuple[bool, bool, int, int, int, tuple[int, int, int]]
+"""Whether it was answered, whether the device's own MAC was seen; first and last stamp, packets,
+the first of them."""
+
+
+def _both(one: _Seen, other: _Seen) -> _Seen:
+    """What two groups of conversations of one contact tell together."""
+    return (
+        one[0] or other[0],
+        one[1] or other[1],
+        min(one[2], other[2]),
+        max(one[3], other[3]),
+        one[4] + other[4],
+        min(one[5], other[5]),
+    )
+
+
+def _in_order(contact: tuple[_Key, _Seen]) -> tuple[str, int, str, tuple[int, int, int]]:
+    (device, _, _, peer, *_), (_, _, first_ts, _, _, first) = contact
+    return device, first_ts, peer, first
 
 
 def _forwards(device: Device) -> bool:

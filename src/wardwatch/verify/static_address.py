@@ -162,6 +162,15 @@ def _startups(scene: Scene, minimums: Minimums, devices: list[Device]) -> dict[s
 
     A bare ARP request is none: an idle device whose ARP cache ran out sends one too.
     """
+    announced = "target_ip <> '' AND (sender_ip = target_ip OR sender_ip IN ('', '0.0.0.0'))"
+    # Mostly no device announces itself, and when they fell silent matters to nobody.
+    if not scene.tables.rows("wifi") and not about(
+        scene,
+        devices,
+        f" SELECT device FROM arp JOIN owners ON sender_mac = address WHERE {announced} LIMIT 1",
+        of=("arp",),
+    ):
+        return {}
     rows = about(
         scene,
         devices,
@@ -179,8 +188,7 @@ def _startups(scene: Scene, minimums: Minimums, devices: list[Device]) -> dict[s
             SELECT device, w.ts, w.capture, w.packet FROM arp w JOIN fresh f
                 ON w.sender_mac = f.mac AND w.segment = f.segment
                 AND w.ts BETWEEN f.first_ts AND f.first_ts + ?
-            WHERE w.target_ip <> ''
-                AND (w.sender_ip = w.target_ip OR w.sender_ip IN ('', '0.0.0.0'))
+            WHERE {announced}
             UNION ALL
             SELECT device, first_ts, capture, first_packet
             FROM wifi JOIN owners ON transmitter = address WHERE subtype IN (0, 2))

@@ -200,6 +200,8 @@ def _double_tagged(
 
 def _dtp(scene: Scene, segment: str) -> list[Evidence]:
     """DTP from a station of this segment that is no network equipment."""
+    if not scene.tables.rows("control"):
+        return []
     network = [mac for d in scene.devices if d.identity.kind in EVERYWHERE for mac in d.macs]
     rows = scene.tables.ask(
         """SELECT capture, first_packet FROM control c
