@@ -1,4 +1,5 @@
 import ipaddress
+import random
 
 import pytest
 from tests.inventory.seen import NOBODY, PLAIN, PUMP, Evidence
@@ -51,6 +52,33 @@ def test_an_internet_address_beside_another_makes_a_router():
     assert stations(seen.tables).routing == {}
     seen.binding(PLAIN, "10.1.2.1", source="ip")
     assert stations(seen.tables).routing == {PLAIN: True}
+
+
+NETS = ("10.1.2.", "10.1.3.", "10.2.2.", "169.254.1.", "8.8.8.", "172.31.0.", "100.64.9.")
+PREFIXES = ("fe80::", "2001:db8:1::", "2002:db8:1::", "2003:db8:1:4::", "FE80::", "fd00:1:", "::")
+
+
+def senders(seed):
+    """A few stations, some of them routers by name, that bound or used addresses at random."""
+    chance = random.Random(seed)
+    seen = Evidence()
+    for mac in (PLAIN, NOBODY, PUMP, "00:00:5e:00:01:07", "00:07:b4:00:01:02"):
+        seen.station(mac)
+        four, six = chance.choice(((0, 4), (2, 0), (7, 0), (1, 1), (7, 7)))
+        for _ in range(chance.choice((0, 1, 2, 2, 3, 4, 12))):
+            net = chance.choice(NETS[:four] + PREFIXES[:six])
+            source = chance.choice(("ip", "ip", "arp"))
+            seen.binding(mac, f"{net}{chance.randint(1, 4)}", source=source)
+    return seen.tables, frozenset(chance.sample((PLAIN, NOBODY, PUMP), chance.randint(0, 2)))
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_who_routes_is_told_alike_of_few_addresses_and_of_many(seed, monkeypatch):
+    tables, claimed = senders(seed)
+    used = module._used(tables)
+    few = module._routing(tables, used, claimed) if used else {}
+    monkeypatch.setattr(module, "FEW", 0)
+    assert (module._routing(tables, used, claimed) if used else {}) == few
 
 
 def test_one_foreign_address_beside_its_own_is_only_a_hint():

@@ -59,6 +59,8 @@ _IS_STATION = """length(mac) = 17 AND mac <> '00:00:00:00:00:00'
 
 PACKETS = 5
 """Packets kept of a sign."""
+FEW = 4_096
+"""Addresses counted here: a question of nets and networks costs as much before its first row."""
 
 VIRTUAL_MACS = (
     "00:00:5e:00:01:",
@@ -363,36 +365,33 @@ def _crowded(tables: Tables, used: str) -> tuple[int, bool]:
     return row.most, row.loose
 
 
+class _Sent(msgspec.Struct, frozen=True, gc=False):
+    """What one MAC, some of whose addresses nobody bound to it, sent for; link-local ones left out."""
+
+    mac: str
+    four: int
+    """IPv4 addresses that it never bound."""
+    networks: int
+    """Their /16 networks."""
+    six: int
+    prefixes: int
+    """The same of IPv6, in /48 networks."""
+    public: int
+    """Those of IPv4 that are nobody's private ones."""
+    every: int
+    """All its addresses, bound or not."""
+    abroad: bool
+    """It claims IPv4 addresses of its own /24 networks by ARP, and sends from another besides."""
+
+
 def _routing(tables: Tables, used: str, claimed: frozenset[str]) -> dict[str, bool]:
     """MACs that send for addresses which are not theirs, and whether that is plain.
 
     None does that has but one address.
     """
-    counted = tables.ask(
-        rf"""
-        WITH loose AS (
-            SELECT mac, ip, bound, NOT contains(ip, ':') AS four,
-                   regexp_extract(ip, '^\d+\.\d+\.\d+') AS net
-            FROM {used}
-            WHERE mac IN (SELECT mac FROM {used} GROUP BY mac HAVING count(*) > 1 AND NOT bool_and(bound))
-              AND NOT starts_with(ip, '169.254.') AND NOT starts_with(lower(ip), 'fe80:')),
-        counted AS (
-            SELECT mac, count(*) FILTER (NOT bound AND four) AS four,
-                   count(DISTINCT regexp_extract(ip, '^\d+\.\d+')) FILTER (NOT bound AND four) AS networks,
-                   count(*) FILTER (NOT bound AND NOT four) AS six,
-                   count(DISTINCT regexp_extract(ip, '^([0-9a-f]*:){{3}}')) FILTER (NOT bound AND NOT four) AS prefixes,
-                   count(*) FILTER (NOT bound AND four AND NOT regexp_matches(ip,
-                       '^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.)')) AS public,
-                   count(*) AS every,
-                   list(DISTINCT net) FILTER (bound AND four) AS own,
-                   list(DISTINCT net) FILTER (NOT bound AND four) AS sent
-            FROM loose GROUP BY mac HAVING four > 0 OR six > 0)
-        -- It claims addresses of its own net by ARP, and sends from another net besides.
-        SELECT * EXCLUDE (own, sent),
-               own IS NOT NULL AND coalesce(len(list_intersect(sent, own)) < len(sent), false) AS abroad
-        FROM counted
-    """
-    )
+    counted = _few_sent(tables, used, claimed)
+    if counted is None:
+        counted = _many_sent(tables, used)
     plain = {
         row.mac: True
         for row in counted
@@ -403,6 +402,84 @@ def _routing(tables: Tables, used: str, claimed: frozenset[str]) -> dict[str, bo
         or ((row.mac in claimed or row.mac.startswith(VIRTUAL_MACS)) and row.every > 1)
     }
     return {row.mac: False for row in counted if row.abroad} | plain
+
+
+_OWN_LINK = "(starts_with(ip, '169.254.') OR starts_with(lower(ip), 'fe80:'))"
+_NET = re.compile(r"(\d+\.\d+)\.\d+", re.ASCII)
+_PREFIX = re.compile("([0-9a-f]*:){3}")
+_PRIVATE = r"^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.)"
+_IS_PRIVATE = re.compile(_PRIVATE, re.ASCII)
+
+
+def _few_sent(tables: Tables, used: str, claimed: frozenset[str]) -> list[_Sent] | None:
+    """What :func:`_many_sent` says of those that may route, where they have few addresses; else None.
+
+    Most have an IPv4 address that they bound and one of IPv6 that they merely used.
+    """
+    rows = tables.ask(
+        f"""
+        SELECT mac, ip, bound FROM {used}
+        WHERE NOT {_OWN_LINK} AND mac IN (
+            SELECT mac FROM {used} GROUP BY mac HAVING count(*) > 1 AND NOT bool_and(bound)
+                AND (bool_or(NOT bound AND NOT contains(ip, ':'))
+                    OR count(*) FILTER (NOT bound) >= {ROUTED_NETWORKS}
+                    OR mac IN (SELECT unnest(?::VARCHAR[]))
+                    OR regexp_matches(mac, '^({"|".join(VIRTUAL_MACS)})')))
+        LIMIT {FEW + 1}""",
+        [sorted(claimed)],
+    )
+    if len(rows) > FEW:
+        return None
+    held: defaultdict[str, list[str]] = defaultdict(list)
+    sent: defaultdict[str, list[str]] = defaultdict(list)
+    for mac, ip, bound in rows:
+        (held if bound else sent)[mac].append(ip)
+    found = []
+    for mac, ips in sent.items():
+        four = [ip for ip in ips if ":" not in ip]
+        nets = [_NET.match(ip) for ip in four]
+        own = {net[0] for ip in held[mac] if ":" not in ip and (net := _NET.match(ip))}
+        found.append(
+            _Sent(
+                mac,
+                four=len(four),
+                networks=len({net[1] for net in nets if net}),
+                six=len(ips) - len(four),
+                prefixes=len({net[0] for ip in ips if ":" in ip and (net := _PREFIX.match(ip))}),
+                public=sum(not _IS_PRIVATE.match(ip) for ip in four),
+                every=len(ips) + len(held[mac]),
+                abroad=bool(own) and not {net[0] for net in nets if net} <= own,
+            )
+        )
+    return found
+
+
+def _many_sent(tables: Tables, used: str) -> list[_Sent]:
+    """Every MAC that used addresses which it never bound, counted where its rows lie."""
+    rows = tables.ask(
+        rf"""
+        WITH loose AS (
+            SELECT mac, ip, bound, NOT contains(ip, ':') AS four,
+                   regexp_extract(ip, '^\d+\.\d+\.\d+') AS net
+            FROM {used}
+            WHERE mac IN (SELECT mac FROM {used} GROUP BY mac HAVING count(*) > 1 AND NOT bool_and(bound))
+              AND NOT {_OWN_LINK}),
+        counted AS (
+            SELECT mac, count(*) FILTER (NOT bound AND four) AS four,
+                   count(DISTINCT regexp_extract(ip, '^\d+\.\d+')) FILTER (NOT bound AND four) AS networks,
+                   count(*) FILTER (NOT bound AND NOT four) AS six,
+                   count(DISTINCT regexp_extract(ip, '^([0-9a-f]*:){{3}}')) FILTER (NOT bound AND NOT four) AS prefixes,
+                   count(*) FILTER (NOT bound AND four AND NOT regexp_matches(ip, '{_PRIVATE}')) AS public,
+                   count(*) AS every,
+                   list(DISTINCT net) FILTER (bound AND four) AS own,
+                   list(DISTINCT net) FILTER (NOT bound AND four) AS sent
+            FROM loose GROUP BY mac HAVING four > 0 OR six > 0)
+        SELECT * EXCLUDE (own, sent),
+               own IS NOT NULL AND coalesce(len(list_intersect(sent, own)) < len(sent), false) AS abroad
+        FROM counted
+    """
+    )
+    return [_Sent(*row) for row in rows]
 
 
 def _bystanders(tables: Tables) -> frozenset[str]:
