@@ -309,27 +309,29 @@ def _picture(audit: Audit) -> tuple[tuple[form.Group, ...], tuple[form.Link, ...
         for ip in device.ips:
             group_of.setdefault(ip, key)
     forbidden = _forbidden_pairs(audit)
-    links: dict[tuple[str, str], tuple[int, int, bool]] = {}
+    links: dict[tuple[str, str], list[int]] = {}
+    outside = "elsewhere · other addresses"
     rows = audit.tables.ask(
         "SELECT orig_h, resp_h, count(*) AS n, sum(orig_bytes + resp_bytes)::BIGINT AS bytes "
         "FROM conversations WHERE proto IN ('tcp', 'udp') GROUP BY ALL ORDER BY bytes DESC, orig_h, resp_h LIMIT 20000"
     )
-    for row in rows:
-        source, target = group_of.get(row.orig_h), group_of.get(row.resp_h)
-        if source is None or target is None:
-            outside = "elsewhere · other addresses"
-            source, target = source or outside, target or outside
-            groups.setdefault(outside, ("elsewhere", "other addresses", 0))
-        n, size, bad = links.get((source, target), (0, 0, False))
-        bad = bad or (row.orig_h, row.resp_h) in forbidden or (row.resp_h, row.orig_h) in forbidden
-        links[source, target] = (n + row.n, size + row.bytes, bad)
+    for orig, resp, n, size in rows:
+        ends = group_of.get(orig, outside), group_of.get(resp, outside)
+        link = links.get(ends)
+        if link is None:
+            link = links[ends] = [0, 0, False]
+        link[0] += n
+        link[1] += size
+        if forbidden and ((orig, resp) in forbidden or (resp, orig) in forbidden):
+            link[2] = True
+    groups.setdefault(outside, ("elsewhere", "other addresses", 0))
     ranked = sorted(links.items(), key=lambda item: (-item[1][2], -item[1][1], item[0]))[
         :MOST_LINKS
     ]
     shown = {name for pair, _ in ranked for name in pair}
     return (
         tuple(form.Group(key, *value) for key, value in sorted(groups.items()) if key in shown),
-        tuple(form.Link(a, b, n, size, bad) for (a, b), (n, size, bad) in ranked),
+        tuple(form.Link(a, b, n, size, bool(bad)) for (a, b), (n, size, bad) in ranked),
     )
 
 
