@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from wardwatch.model.judgement import Finding
 
 TECHNIQUE = "configuration_in_clear"
-FOUND = """
+READ = """
     SELECT capture, CASE WHEN end_packet >= 0 THEN end_packet ELSE packet END AS packet, ts, segment,
         client_mac AS actor_mac, client AS actor_ip, server_mac AS target_mac, server AS target_ip,
         0 AS strength, 0 AS weight, 'file' AS variant,
@@ -29,11 +29,13 @@ FOUND = """
     FROM transfers
     WHERE protocol = 'ftp' AND command = 'RETR' AND end_code IN (226, 250)
         AND regexp_matches(upper(path), '(^|[/\\\\])CONFIG[.]XML$')
-    UNION ALL
+"""
+SENT = """
     SELECT d.capture, d.packet, d.ts, d.segment,
-        coalesce(CASE WHEN c.orig_h = d.src THEN c.resp_l2_addr ELSE c.orig_l2_addr END, ''),
-        d.dst, d.src_mac, d.src, 0, 1, 'secret',
-        'its configuration, with a secret in it, was sent in clear'
+        coalesce(CASE WHEN c.orig_h = d.src THEN c.resp_l2_addr ELSE c.orig_l2_addr END, '')
+            AS actor_mac,
+        d.dst AS actor_ip, d.src_mac AS target_mac, d.src AS target_ip, 0 AS strength, 1 AS weight,
+        'secret' AS variant, 'its configuration, with a secret in it, was sent in clear' AS detail
     FROM device_messages d LEFT JOIN conversations c USING (conversation)
     WHERE d.kind = 'configuration' AND d.has_secret AND d.at_stream_start
 """
@@ -41,12 +43,13 @@ FOUND = """
 
 def detect(scene: Scene, thresholds: Thresholds) -> Iterator[Finding]:
     """One finding for each reader and segment."""
+    asked = [
+        question
+        for table, question in (("transfers", READ), ("device_messages", SENT))
+        if scene.tables.rows(table)
+    ]
     for episode in episodes(
-        scene,
-        FOUND,
-        of=("transfers", "device_messages"),
-        hazard=True,
-        silence_ns=int(thresholds.silence_s * NS),
+        scene, " UNION ALL ".join(asked), hazard=True, silence_ns=int(thresholds.silence_s * NS)
     ):
         yield finding(
             scene,

@@ -268,12 +268,12 @@ def _pump_servers(
     macs = [key for key in pumps if not key.startswith("ip:")]
     ips = [ip for key in pumps for ip in found.by_key[key].ips]
     asked = (
-        ("pump-server-soap", f"""
+        ("pump-server-soap", "device_messages", f"""
             SELECT src_mac AS mac, src AS ip, '' AS server_mac, dst AS server, count(*) AS times,
                    min({PACKET} packet, {PACKETS}) AS codes
             FROM device_messages WHERE kind = 'soap' AND (src_mac IN (SELECT unnest(?)) OR src IN (SELECT unnest(?)))
             GROUP BY ALL"""),
-        ("pump-server-tls", f"""
+        ("pump-server-tls", "tls", f"""
             SELECT client_mac AS mac, client AS ip, server_mac, server, count(*) AS times,
                    min(capture::BIGINT * 1099511627776 + server_hello_packet, {PACKETS}) AS codes
             FROM tls WHERE server_hello_packet > 0
@@ -281,8 +281,8 @@ def _pump_servers(
             GROUP BY ALL"""),
     )  # fmt: skip
     servers: dict[str, None] = {}
-    for rule, question in asked:
-        for row in tables.ask(f"SELECT * FROM ({question}) ORDER BY ALL", (macs, ips)):
+    for rule, table, question in asked:
+        for row in tables.ask(f"FROM ({question}) ORDER BY ALL", (macs, ips), of=(table,)):
             server = found.holder(row.server_mac, row.server)
             if server and found.holder(row.mac, row.ip) in pumps and server not in pumps:
                 shown[server].add(rules[rule], row.times, tuple(row.codes))
