@@ -8,6 +8,7 @@ from tests.walk import Seen
 
 from wardwatch.decode import columns as kinds
 from wardwatch.decode.columns import PacketColumns
+from wardwatch.decode.kernels import select
 from wardwatch.model.block import PacketBlock
 from wardwatch.model.columns import BY_NAME, EMPTY, TABLES
 from wardwatch.observe.datagrams import Datagrams
@@ -121,6 +122,15 @@ def block_of(seen: list[Seen], poison: bytes = b"") -> tuple[PacketBlock, Packet
     return block, columns
 
 
+def listed(what: str, rows: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Packets as select chooses them: all lists, of which one has ``n`` of ``rows``, and how many."""
+    found = np.zeros((select.LISTS, len(rows)), np.int64)
+    counts = np.zeros(select.LISTS + 1, np.int64)
+    which = {"dns": select.DNS, "dhcp": select.DHCP, "arp": select.ARP}[what]
+    found[which], counts[which] = rows, n
+    return found, counts
+
+
 def compare(
     what: str, seen: list[Seen], devices: list[int] | None = None
 ) -> tuple[list, list, int]:
@@ -133,7 +143,7 @@ def compare(
     left = np.ones(len(seen), np.uint8)
     rows = np.arange(len(seen), dtype=np.int64)
     segment = (rows % 2).astype(np.int32)
-    getattr(fast, what)(block, columns, rows, rows.size, segment, SEGMENTS, left)
+    fast.take(block, columns, *listed(what, rows, rows.size), segment, SEGMENTS, left)
     fast.finish()
     slow = Datagrams(slow_spool, PlainSecrets())
     for i in np.flatnonzero(left == 0).tolist():

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.datagram_rows import SEGMENTS, Kept, block_of, compare, seen_of
+from tests.datagram_rows import SEGMENTS, Kept, block_of, compare, listed, seen_of
 from tests.wire_messages import ARP, ARP_REPLY, DISCOVER, DNS, OFFER, QUERY, dhcp, option
 
 from wardwatch.observe import fast_rows
@@ -27,7 +27,7 @@ def take(fast, what, seen, rows=None, names=SEGMENTS):
     block, columns = block_of(seen)
     rows = np.arange(len(seen), dtype=np.int64) if rows is None else np.array(rows, np.int64)
     segment, left = (np.arange(len(seen)) % 2).astype(np.int32), np.ones(len(seen), np.uint8)
-    getattr(fast, what)(block, columns, rows, rows.size, segment, names, left)
+    fast.take(block, columns, *listed(what, rows, rows.size), segment, names, left)
     return left
 
 
@@ -40,7 +40,7 @@ def test_of_a_longer_list_only_as_many_rows_are_taken_as_were_told():
     block, columns = block_of(seen_of("dns", [QUERY] * 4))
     left, none = np.ones(4, np.uint8), np.zeros(4, np.int32)
     rows = np.array([0, 2, 3, 3], np.int64)
-    FastRows(Kept()).dns(block, columns, rows, 2, none, SEGMENTS, left)
+    FastRows(Kept()).take(block, columns, *listed("dns", rows, 2), none, SEGMENTS, left)
     assert left.tolist() == [0, 1, 0, 1]
 
 
@@ -110,6 +110,34 @@ def test_rows_reach_the_tables_on_disk(tmp_path):
         ("OFFER", "10.0.0.2")
     ]
     assert tables.ask("SELECT DISTINCT sender_ip FROM arp") == [("10.0.0.1",)]
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_all_kinds_at_once_are_taken_as_one_after_the_other(monkeypatch, plain):
+    if plain:
+        kernel = fast_rows.rows_place.bulk_rows.py_func
+        monkeypatch.setattr(fast_rows.rows_place, "bulk_rows", kernel)
+    monkeypatch.setattr(fast_rows, "ROOM", 16)
+    sent = {"dns": [QUERY, *DNS, QUERY] * 3, "dhcp": [OFFER, DISCOVER] * 20, "arp": [*ARP] * 15}
+    seen = [one for what, payloads in sent.items() for one in seen_of(what, payloads)]
+    order = np.random.default_rng(1).permutation(len(seen))
+    of = np.repeat(list(sent), [len(payloads) for payloads in sent.values()])[order]
+    block, columns = block_of([seen[i] for i in order])
+    segment = np.zeros(len(seen), np.int32)
+    lists = {what: listed(what, np.flatnonzero(of == what), (of == what).sum()) for what in sent}
+    room = max(found.shape[1] for found, _ in lists.values())
+    padded = [np.pad(found, ((0, 0), (0, room - found.shape[1]))) for found, _ in lists.values()]
+    once = sum(padded), sum(counts for _, counts in lists.values())
+    told = []
+    for calls in ([once], lists.values()):
+        kept, left = Kept(), np.ones(len(seen), np.uint8)
+        fast = FastRows(kept, np.array([0x0003B1], np.uint32))
+        for found, counts in calls:
+            fast.take(block, columns, found, counts, segment, SEGMENTS, left)
+        fast.finish()
+        told.append((kept.rows, left.tolist()))
+    assert told[0] == told[1]
+    assert all(len(told[0][0][what]) > 16 for what in sent)
 
 
 def test_nothing_to_take_leaves_all_as_it_was():

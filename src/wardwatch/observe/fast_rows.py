@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wardwatch.decode.kernels import rows_arp, rows_dhcp, rows_dns, rows_place
+from wardwatch.decode.kernels import rows_arp, rows_dhcp, rows_dns, rows_place, select
 from wardwatch.decode.wire import dhcp
 from wardwatch.observe.arrays import numbers as array
 from wardwatch.observe.arrays import strings, words
@@ -19,7 +19,7 @@ from wardwatch.observe.datagrams import DNS_PORTS
 from wardwatch.observe.spelled import ip4s, ips, macs, spelled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     import pyarrow as pa
     from numpy.typing import NDArray
@@ -56,186 +56,89 @@ class FastRows:
         self._names: Sequence[str] = ()
         self._plain = np.zeros(0, np.int64)
         self._status = np.zeros(0, np.uint8)
-        self._dns = _Buffer(ROOM, len(rows_dns.NUMBERS), 4, self._flush_dns)
+        self._control = np.zeros(3, np.int64)
+        self._dns = _Buffer(ROOM, len(rows_dns.NUMBERS), 4)
         self._dns_query = np.zeros(DNS_QUERY_BYTES, np.uint8)
         self._dns_answers = np.zeros((4 * ROOM, len(rows_dns.ANSWERS)), np.int64)
         self._dns_text = np.zeros(DNS_TEXT_BYTES, np.uint8)
-        self._dhcp = _Buffer(ROOM, 0, 1, self._flush_dhcp)
+        self._dhcp = _Buffer(ROOM, 0, 1)
         self._dhcp_numbers = np.zeros((len(rows_dhcp.NUMBERS), ROOM), np.int64)
         self._dhcp_ends = np.zeros((len(rows_dhcp.HEAPS), ROOM + 1), np.int32)
         self._dhcp_heaps = np.zeros((len(rows_dhcp.HEAPS), DHCP_HEAP_BYTES), np.uint8)
-        self._arp = _Buffer(ROOM, len(rows_arp.NUMBERS), 1, self._flush_arp)
+        self._arp = _Buffer(ROOM, len(rows_arp.NUMBERS), 1)
+        self._into = (
+            rows_place.Dns(
+                _NOWHERE,
+                self._dns.numbers,
+                self._dns_query,
+                self._dns_answers,
+                self._dns_text,
+                self._dns.used,
+                self._dns.places,
+            ),
+            rows_place.Dhcp(
+                _CHADDR,
+                self._dhcp_numbers,
+                self._dhcp_ends,
+                self._dhcp_heaps,
+                self._dhcp.used,
+                self._dhcp.places,
+            ),
+            rows_place.Arp(_SHA_THA, self._arp.numbers, self._arp.used, self._arp.places),
+        )
+        self._flushes = {
+            select.DNS: self._flush_dns,
+            select.DHCP: self._flush_dhcp,
+            select.ARP: self._flush_arp,
+        }
 
-    def dns(
+    def take(
         self,
         block: PacketBlock,
         columns: PacketColumns,
-        rows: NDArray[np.int64],  # (≥ n,) packets of the block that are DNS over UDP
-        n: int,  # how many of them
+        found: NDArray[np.int64],  # (LISTS, ≥ n) packets of the block, by the lists of select
+        counts: NDArray[np.int64],  # (≥ LISTS,) how many of each list
         segment: NDArray[np.int32],  # (packets,) segments, as indices into ``names``
         names: Sequence[str],
         left: NDArray[np.uint8],  # (packets,) out: 0 for what need not be parsed any more
     ) -> None:
-        """Take the ordinary ones; the others are left for the parser."""
-        buffer = self._dns
+        """Take the ordinary DNS over UDP, DHCP and ARP; the others are left for the parsers.
 
-        def call(own: NDArray[np.int64], n: int, first: int, status: NDArray[np.uint8]) -> int:
-            return int(
-                rows_dns.dns_rows(
-                    block.arena,
-                    columns.payload,
-                    columns.payload_len,
-                    columns.payload_claimed,
-                    own,
-                    n,
-                    first,
-                    status,
-                    buffer.numbers,
-                    self._dns_query,
-                    self._dns_answers,
-                    self._dns_text,
-                    buffer.used,
-                )
+        What DHCP's chaddr and ARP's ar$sha and ar$tha say counts like a MAC of the frame.
+        """
+        if names is not self._names:  # the caller's numbers may start anew with each capture
+            self.finish()
+            self._names = names
+        if found.shape[1] > len(self._plain):
+            self._plain = np.zeros(found.shape[1], np.int64)
+            self._status = np.zeros(found.shape[1], np.uint8)
+        self._control[:] = 0, -1, 0
+        while True:
+            full = rows_place.bulk_rows(
+                found,
+                counts,
+                block.arena,
+                block.first,
+                block.capture,
+                block.time,
+                segment,
+                columns.arrays,
+                self.devices,
+                *self._into,
+                self._plain,
+                self._status,
+                left,
+                self._control,
             )
-
-        self._take(buffer, call, block, columns, rows, n, _NOWHERE, segment, names, left)
-
-    def dhcp(
-        self,
-        block: PacketBlock,
-        columns: PacketColumns,
-        rows: NDArray[np.int64],
-        n: int,
-        segment: NDArray[np.int32],
-        names: Sequence[str],
-        left: NDArray[np.uint8],
-    ) -> None:
-        """As :meth:`dns`, for DHCP; a device's chaddr counts like its MAC."""
-        buffer = self._dhcp
-
-        def call(own: NDArray[np.int64], n: int, first: int, status: NDArray[np.uint8]) -> int:
-            return int(
-                rows_dhcp.dhcp_rows(
-                    block.arena,
-                    columns.payload,
-                    columns.payload_len,
-                    columns.payload_claimed,
-                    own,
-                    n,
-                    first,
-                    status,
-                    self._dhcp_numbers,
-                    self._dhcp_ends,
-                    self._dhcp_heaps,
-                    buffer.used,
-                )
-            )
-
-        self._take(buffer, call, block, columns, rows, n, _CHADDR, segment, names, left)
-
-    def arp(
-        self,
-        block: PacketBlock,
-        columns: PacketColumns,
-        rows: NDArray[np.int64],
-        n: int,
-        segment: NDArray[np.int32],
-        names: Sequence[str],
-        left: NDArray[np.uint8],
-    ) -> None:
-        """As :meth:`dns`, for ARP; a device's ar$sha and ar$tha count like its MAC."""
-        buffer = self._arp
-
-        def call(own: NDArray[np.int64], n: int, first: int, status: NDArray[np.uint8]) -> int:
-            return int(
-                rows_arp.arp_rows(
-                    block.arena,
-                    columns.payload,
-                    columns.payload_len,
-                    columns.payload_claimed,
-                    own,
-                    n,
-                    first,
-                    status,
-                    buffer.numbers,
-                    buffer.used,
-                )
-            )
-
-        self._take(buffer, call, block, columns, rows, n, _SHA_THA, segment, names, left)
+            if full == rows_place.KINDS:
+                return
+            self._flushes[full]()
 
     def finish(self) -> None:
         """Hand every buffered row to the spool."""
         self._flush_dns()
         self._flush_dhcp()
         self._flush_arp()
-
-    def _take(
-        self,
-        buffer: _Buffer,
-        call: Callable[[NDArray[np.int64], int, int, NDArray[np.uint8]], int],
-        block: PacketBlock,
-        columns: PacketColumns,
-        rows: NDArray[np.int64],
-        n: int,
-        inside: NDArray[np.int64],
-        segment: NDArray[np.int32],
-        names: Sequence[str],
-        left: NDArray[np.uint8],
-    ) -> None:
-        """Run a kernel over the plain rows, flushing when its buffers are full."""
-        c = columns
-        if names is not self._names:  # the caller's numbers may start anew with each capture
-            self.finish()
-            self._names = names
-        if n > len(self._plain):  # kept, as an array that kernels know is handed on sooner
-            self._plain = np.zeros(len(rows), np.int64)
-            self._status = np.zeros(len(rows), np.uint8)
-        own, status = self._plain, self._status
-        plain = rows_place.plain_rows(
-            block.arena,
-            c.payload,
-            c.payload_len,
-            c.src_mac,
-            c.dst_mac,
-            rows,
-            n,
-            self.devices,
-            inside,
-            own,
-        )
-        first = 0
-        while first < plain:
-            before = int(buffer.used[0])
-            stopped = call(own, plain, first, status)
-            rows_place.place_rows(
-                first,
-                stopped,
-                own,
-                status,
-                block.first,
-                block.capture,
-                block.time,
-                segment,
-                c.conversation,
-                c.has_mac,
-                c.src_mac,
-                c.dst_mac,
-                c.net,
-                c.src_hi,
-                c.src_lo,
-                c.dst_hi,
-                c.dst_lo,
-                c.src_port,
-                c.dst_port,
-                c.ttl,
-                before,
-                buffer.places,
-                left,
-            )
-            first = stopped
-            if first < plain:
-                buffer.flush()
 
     def _flush_dns(self) -> None:
         import pyarrow as pa
@@ -366,8 +269,7 @@ class FastRows:
 class _Buffer:
     """Numbers of ordinary rows, and the packets they came in."""
 
-    def __init__(self, room: int, width: int, counters: int, flush: Callable[[], None]) -> None:
-        self.flush = flush
+    def __init__(self, room: int, width: int, counters: int) -> None:
         self.numbers = np.zeros((room, width), np.int64)
         # a cache line more: rows that lie a power of two apart push each other out of the cache
         self.places = np.zeros((len(rows_place.PLACE), room + 8), np.int64)

@@ -60,11 +60,6 @@ class Messages(Side):
         self._discovery = discovery.Discovery(spool)
         self._radio = Radio(self._datagrams)
         self._fast = FastRows(spool, np.array(DEVICE_PREFIXES, np.uint32))
-        self._bulk = (
-            (select.DNS, self._fast.dns),
-            (select.DHCP, self._fast.dhcp),
-            (select.ARP, self._fast.arp),
-        )
         self._chosen = select.Chosen()
         self._room = np.zeros((0, TOLD), np.int64)
         self._rows = np.zeros(0, np.int64)
@@ -86,10 +81,11 @@ class Messages(Side):
         places, chosen = self._places, self._chosen
         chosen.take(block.n, columns)
         self._converse(block, columns, chosen.asked)
-        for which, bulk in self._bulk:
-            rows, count = chosen.rows(which)
-            if count:
-                bulk(block, columns, rows, count, places.segment, places.names, chosen.asked)
+        if chosen.in_bulk:
+            segment, names = places.segment, places.names
+            self._fast.take(
+                block, columns, chosen.found, chosen.counts, segment, names, chosen.asked
+            )
         octets = block.arena.data
         for told in self._told(block, columns, np.flatnonzero(chosen.asked[: block.n])):
             i, start = told[ROW], told[START]

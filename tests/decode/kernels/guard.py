@@ -198,13 +198,8 @@ class Stages:
             self.table.drain()
         self.chosen.take(n, c)
         self.seat(n, c)
-        for which, bulk in (
-            (select.DNS, self.fast.dns),
-            (select.DHCP, self.fast.dhcp),
-            (select.ARP, self.fast.arp),
-        ):
-            own, count = self.chosen.rows(which)
-            bulk(block, c, own, count, segment, self.vantage.names, self.chosen.asked)
+        chosen, names = self.chosen, self.vantage.names
+        self.fast.take(block, c, chosen.found, chosen.counts, segment, names, chosen.asked)
         asked = np.flatnonzero(self.chosen.asked[:n])
         told_rows(asked, asked.size, block.first, 1, block.time, self.seen, segment, self.told)
         own = np.flatnonzero((c.kind[:n] == KIND_TCP) & (c.payload_len[:n] > 0))

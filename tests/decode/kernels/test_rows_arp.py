@@ -10,7 +10,11 @@ from tests.shared import CAPTURES, needs_shared
 from tests.walk import walk
 from tests.wire_messages import ARP
 
+from wardwatch.compiled import kernel
 from wardwatch.decode.kernels import rows_arp
+
+COMPILED = kernel(rows_arp.arp_rows)
+"""By itself; it is part of the kernel that makes rows of all kinds."""
 
 honest = st.builds(
     lambda op, addresses: bytes.fromhex("000108000604") + op + addresses,
@@ -53,8 +57,8 @@ def test_captured_messages_become_the_rows_of_the_parser(name):
 
 def test_wounded_messages_are_read_alike_compiled_and_plain_and_within_their_span():
     payloads = list(mutate(5, ARP, 300))
-    compiled = run(rows_arp.arp_rows, payloads, b"\xff" * 64, 400)
-    assert compiled == run(rows_arp.arp_rows.py_func, payloads, b"\0\1\x08\0\6\4" * 8, 400)
+    compiled = run(COMPILED, payloads, b"\xff" * 64, 400)
+    assert compiled == run(rows_arp.arp_rows, payloads, b"\0\1\x08\0\6\4" * 8, 400)
     fast, slow, taken = compare("arp", seen_of("arp", payloads, cut=1))
     assert fast == slow
     assert taken == compiled[1].count(rows_arp.ORDINARY) > 50
@@ -70,9 +74,9 @@ def test_wounded_messages_are_read_alike_compiled_and_plain_and_within_their_spa
     ],
 )
 def test_what_is_not_plain_is_left(payload):
-    assert run(rows_arp.arp_rows, [ARP[1], payload])[1] == [1, 1]  # the first one is cut
-    assert run(rows_arp.arp_rows, [payload, ARP[1]])[1] == [1, 0]
+    assert run(COMPILED, [ARP[1], payload])[1] == [1, 1]  # the first one is cut
+    assert run(COMPILED, [payload, ARP[1]])[1] == [1, 0]
 
 
 def test_a_full_table_stops_where_it_is_full():
-    assert run(rows_arp.arp_rows, [b"", *ARP, *ARP], room=3)[:2] == (4, [1, 0, 0, 0, 9])
+    assert run(COMPILED, [b"", *ARP, *ARP], room=3)[:2] == (4, [1, 0, 0, 0, 9])

@@ -12,7 +12,11 @@ from tests.shared import CAPTURES, needs_shared
 from tests.walk import walk
 from tests.wire_messages import DHCP, DISCOVER, END, OFFER, dhcp, option
 
+from wardwatch.compiled import kernel
 from wardwatch.decode.kernels import rows_dhcp
+
+COMPILED = kernel(rows_dhcp.dhcp_rows)
+"""By itself; it is part of the kernel that makes rows of all kinds."""
 
 four = st.binary(min_size=4, max_size=4)
 plain = st.text(st.characters(codec="ascii", exclude_categories=["C"]), max_size=40).map(str.encode)
@@ -105,8 +109,8 @@ def test_captured_messages_become_the_rows_of_the_parser(name):
 
 def test_wounded_messages_are_read_alike_compiled_and_plain_and_within_their_span():
     payloads = list(mutate(6, DHCP, 400))
-    compiled = run(rows_dhcp.dhcp_rows, payloads, b"\xff" * 64, 500, 1 << 16)
-    plainly = run(rows_dhcp.dhcp_rows.py_func, payloads, b"\0\x0c\4ward" * 9, 500, 1 << 16)
+    compiled = run(COMPILED, payloads, b"\xff" * 64, 500, 1 << 16)
+    plainly = run(rows_dhcp.dhcp_rows, payloads, b"\0\x0c\4ward" * 9, 500, 1 << 16)
     assert compiled == plainly
     fast, slow, taken = compare("dhcp", seen_of("dhcp", payloads, cut=1))
     assert fast == slow
@@ -147,14 +151,14 @@ KIND = option(53, b"\2")
     ],
 )
 def test_what_is_not_plain_is_left(payload):
-    assert run(rows_dhcp.dhcp_rows, [DISCOVER, payload, DISCOVER])[1] == [1, 1, 0]
+    assert run(COMPILED, [DISCOVER, payload, DISCOVER])[1] == [1, 1, 0]
 
 
 def test_full_tables_stop_where_they_are_full():
     payloads = [b"", *[DISCOVER] * 4]
-    assert run(rows_dhcp.dhcp_rows, payloads, room=3)[:2] == (4, [1, 0, 0, 0, 9])
+    assert run(COMPILED, payloads, room=3)[:2] == (4, [1, 0, 0, 0, 9])
     heap = rows_dhcp.ROOM_HEAP + 3
-    stopped, status, _, _ = run(rows_dhcp.dhcp_rows, payloads, heap=heap)
+    stopped, status, _, _ = run(COMPILED, payloads, heap=heap)
     assert 1 < stopped < 5
     assert status[stopped] == 9
 
@@ -162,8 +166,8 @@ def test_full_tables_stop_where_they_are_full():
 def test_what_is_left_leaves_nothing_behind():
     lost = [dhcp(option(12, b"lost" * 9) + KIND, sname=b"lost"), dhcp(option(61, b"lost") + END)]
     assert (
-        run(rows_dhcp.dhcp_rows, [b"", lost[0], OFFER, lost[1], DISCOVER])[2:]
-        == (run(rows_dhcp.dhcp_rows, [b"", OFFER, b"", DISCOVER])[2:])
+        run(COMPILED, [b"", lost[0], OFFER, lost[1], DISCOVER])[2:]
+        == (run(COMPILED, [b"", OFFER, b"", DISCOVER])[2:])
     )
 
 
@@ -178,8 +182,6 @@ def test_no_message_needs_more_of_a_heap_than_is_kept_for_it():
         dhcp(KIND + option(81, b"\0" * 3 + b"n" * 252) + END),
     ]
     for payload in most:
-        stopped, status, _, texts = run(
-            rows_dhcp.dhcp_rows, [b"", payload], room=1, heap=rows_dhcp.ROOM_HEAP
-        )
+        stopped, status, _, texts = run(COMPILED, [b"", payload], room=1, heap=rows_dhcp.ROOM_HEAP)
         assert (stopped, status) == (2, [1, 0])
         assert max(len(text) for (text,) in texts) > 180

@@ -10,8 +10,12 @@ from tests.shared import CAPTURES, needs_shared
 from tests.walk import walk
 from tests.wire_messages import ANSWER, DNS, OPT, QUERY, dns, name, pointer, question, record, u16
 
+from wardwatch.compiled import kernel
 from wardwatch.decode.kernels import rows_dns
 from wardwatch.decode.wire.dns import parse
+
+COMPILED = kernel(rows_dns.dns_rows)
+"""By itself; it is part of the kernel that makes rows of all kinds."""
 
 four = st.binary(min_size=4, max_size=4)
 sixteen = st.binary(min_size=16, max_size=16) | st.lists(
@@ -105,8 +109,8 @@ def test_captured_messages_become_the_rows_of_the_parser(capture):
 def test_wounded_messages_are_read_alike_compiled_and_plain_and_within_their_span():
     payloads = list(mutate(7, DNS, 500))
     room = {"room": 600, "query": 1 << 18, "answers": 4096, "text": 1 << 20}
-    compiled = run(rows_dns.dns_rows, payloads, b"\xff" * 64, **room)
-    plainly = run(rows_dns.dns_rows.py_func, payloads, b"\xc0\x0c\4ward" * 9, **room)
+    compiled = run(COMPILED, payloads, b"\xff" * 64, **room)
+    plainly = run(rows_dns.dns_rows, payloads, b"\xc0\x0c\4ward" * 9, **room)
     assert compiled == plainly
     fast, slow, taken = compare("dns", seen_of("dns", payloads, cut=1))
     assert fast == slow
@@ -151,7 +155,7 @@ A = record(pointer(12), 1, bytes(4))
     ],
 )
 def test_what_is_not_plain_is_left(payload):
-    assert run(rows_dns.dns_rows, [QUERY, payload, ANSWER])[1] == [1, 1, 0]  # the first is cut
+    assert run(COMPILED, [QUERY, payload, ANSWER])[1] == [1, 1, 0]  # the first is cut
 
 
 def test_chains_of_pointers_are_left_to_the_parser_which_names_them():
@@ -163,7 +167,7 @@ def test_chains_of_pointers_are_left_to_the_parser_which_names_them():
 
     for pointers, loop in ((0, None), (1, False), (126, False), (127, True)):
         payload = chained(pointers) if pointers else ANSWER
-        assert run(rows_dns.dns_rows, [b"", payload])[1] == [1, 0 if loop is None else 1]
+        assert run(COMPILED, [b"", payload])[1] == [1, 0 if loop is None else 1]
         message, anomalies = parse(payload)
         assert message is not None
         assert message.pointer_loop == bool(loop)
@@ -175,7 +179,7 @@ def test_chains_of_pointers_are_left_to_the_parser_which_names_them():
     "room", [{"room": 3}, {"query": 256 + 60}, {"answers": 24 + 5}, {"text": 24 * 256 + 80}]
 )
 def test_full_tables_stop_where_they_are_full(room):
-    stopped, status, *_ = run(rows_dns.dns_rows, [b"", *[ANSWER] * 6], **room)
+    stopped, status, *_ = run(COMPILED, [b"", *[ANSWER] * 6], **room)
     assert 1 < stopped < 7
     assert status[stopped:] == [9] * (7 - stopped)
     assert status[1:stopped] == [0] * (min(stopped, 5) - 1) + [1] * (stopped > 5)

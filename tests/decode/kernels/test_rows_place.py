@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from wardwatch.compiled import kernel
 from wardwatch.decode.columns import PacketColumns
 from wardwatch.decode.kernels import rows_place as k
 
@@ -51,11 +52,21 @@ def test_what_concerns_a_device_is_left_out(inside, plain):
     arena, c = packets(len(inside))
     rows = np.arange(0, 60, 2)
     chosen = np.full(rows.size, -1, np.int64)
-    function = k.plain_rows.py_func if plain else k.plain_rows
+    function = k.plain_rows if plain else kernel(k.plain_rows)
     devices, inside = np.array([0x0003B1, DEVICE], np.uint32), np.array(inside, np.int64)
     n = rows.size - 2  # the last two are not asked about
     count = function(
-        arena, c.payload, c.payload_len, c.src_mac, c.dst_mac, rows, n, devices, inside, chosen
+        arena,
+        c.payload,
+        c.payload_len,
+        c.src_mac,
+        c.dst_mac,
+        np.stack([rows[::-1], rows]),
+        1,
+        n,
+        devices,
+        inside,
+        chosen,
     )
     expected = naive_plain(arena, c, rows[:n], inside)
     assert chosen[:count].tolist() == expected
@@ -70,11 +81,10 @@ def test_rows_that_were_taken_cite_their_packets(plain):
     time, segment = np.arange(60) * 1000, np.arange(60, dtype=np.int32) + 40
     c.conversation[:] = np.arange(60) + 900
     place, left = np.zeros((len(k.PLACE), 9), np.int64), np.ones(60, np.uint8)
-    function = k.place_rows.py_func if plain else k.place_rows
+    function = k.place_rows if plain else kernel(k.place_rows)
     names = k.PLACE[4:15]
     stop = function(
-        1, 5, rows, status, 100, 3, time, segment, c.conversation,
-        *(getattr(c, name) for name in names), 4, place, left,
+        1, 5, rows, status, 100, 3, time, segment, c.arrays, 4, place, left,
     )  # fmt: skip
     assert stop == 6
     assert np.flatnonzero(left == 0).tolist() == [7, 16]

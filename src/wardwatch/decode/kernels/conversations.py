@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wardwatch.compiled import helper, hot, kernel
-from wardwatch.decode.columns import MALFORMED
+from wardwatch.decode.columns import KIND_TCP, MALFORMED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -214,6 +214,8 @@ def _own(
     for i in range(begin, stop):
         at = np.uint64(i)
         row_of[at] = -1
+        if only == OTHERS and c.kind[at] == KIND_TCP:
+            continue  # most packets; none of them is in a tunnel that counts
         if only != TCP:
             turns[np.uint64(count)] = 2 * i
             near[np.uint64(count)] = -1
@@ -304,7 +306,8 @@ def _goes_on(
     due = (letters << (UPPER * from_orig)) | (np.int64(1) << (MAC_SHIFT + side))
     state = rows[r, STATE]
     reached = rows[r, np.uint64(ORIG_NEXT + side)]  # negative where nothing was said yet
-    missing = _after(np.int64(c.ack[at]), rows[r, np.uint64(RESP_NEXT - side)])
+    said = rows[r, np.uint64(RESP_NEXT - side)]  # by the other side, the same
+    missing = _after(np.int64(c.ack[at]), said)
     odd = (
         (rows[r, KEY] ^ _key(c, at, by_tunnel))
         | ((np.int64(c.flags[at]) & (_FIN | _SYN | _RST | _ACK)) ^ _ACK)
@@ -315,7 +318,7 @@ def _goes_on(
         | np.int64(c.window[at] == 0)
         | np.int64(c.outcome[at] == MALFORMED)
         | np.int64(c.fragment[at] >= 0)
-        | np.int64(missing > 0)
+        | (np.int64(missing > 0) & ~(said >> 63))
         | (np.int64(backwards != 0) & side)
     )
     if odd != 0:

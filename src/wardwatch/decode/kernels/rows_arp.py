@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from wardwatch.compiled import helper, kernel
+from wardwatch.compiled import helper
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,7 +30,7 @@ def _big(arena: NDArray[np.uint8], at: Int, size: Int) -> Int:
     return value
 
 
-@kernel
+@helper
 def arp_rows(
     arena: NDArray[np.uint8],  # (bytes,)    every packet of the block
     payload: NDArray[np.int64],  # (packets,) first byte behind the link header, -1 none

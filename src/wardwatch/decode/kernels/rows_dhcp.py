@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from wardwatch.compiled import helper, kernel
+from wardwatch.compiled import helper
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -187,7 +187,7 @@ def _options(
         at = stop
 
 
-@kernel
+@helper
 def dhcp_rows(
     arena: NDArray[np.uint8],  # (bytes,)    every packet of the block
     payload: NDArray[np.int64],  # (packets,) first byte of the UDP payload, -1 none

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from wardwatch.compiled import helper, kernel
+from wardwatch.compiled import helper
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -259,7 +259,7 @@ def _records(
     return True
 
 
-@kernel
+@helper
 def dns_rows(
     arena: NDArray[np.uint8],  # (bytes,)    every packet of the block
     payload: NDArray[np.int64],  # (packets,) first byte of the UDP payload, -1 none

@@ -40,14 +40,15 @@ class Chosen:
         """(n,) 1: a message that a parser is to read, unless it becomes a row in bulk."""
         self.counts = np.zeros(LISTS + 1, np.int64)
         self._rows: list[NDArray[np.int64]] = []
-        self._found = np.zeros((LISTS, 0), np.int64)
+        self.found = np.zeros((LISTS, 0), np.int64)
+        """(LISTS, ≥ n) the rows of each list, of which ``counts`` are good."""
 
     def take(self, n: int, columns: PacketColumns) -> None:
         """Choose from the first ``n`` rows of a block."""
         if len(self.asked) < n:
             self.asked = np.zeros(n, np.uint8)
-            self._found = np.zeros((LISTS, n), np.int64)
-            self._rows = list(self._found)
+            self.found = np.zeros((LISTS, n), np.int64)
+            self._rows = list(self.found)
         c = columns
         messages(
             n,
@@ -59,13 +60,18 @@ class Chosen:
             c.payload_len,
             c.wlan_subtype,
             self.asked,
-            self._found,
+            self.found,
             self.counts,
         )
 
     def rows(self, which: int) -> tuple[NDArray[np.int64], int]:
         """The rows of a list, and how many of the array they are."""
         return self._rows[which], int(self.counts[which])
+
+    @property
+    def in_bulk(self) -> bool:
+        """Whether any row is of a kind that becomes rows in bulk."""
+        return bool(self.counts[DNS] or self.counts[DHCP] or self.counts[ARP])
 
     @property
     def on_air(self) -> bool:
