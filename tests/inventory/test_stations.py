@@ -81,6 +81,16 @@ def test_who_routes_is_told_alike_of_few_addresses_and_of_many(seed, monkeypatch
     assert (module._routing(tables, used, claimed) if used else {}) == few
 
 
+def test_an_address_of_no_prefix_counts_as_one_however_it_is_counted(monkeypatch):
+    seen = Evidence().station(PLAIN)
+    for number, prefix in enumerate(["2000::", *(f"20{n:02}:db8:1::" for n in range(50))]):
+        if number < module.ROUTED_NETWORKS:
+            seen.binding(PLAIN, f"{prefix}1", source="ip")
+    assert stations(seen.tables).routing == {PLAIN: True}
+    monkeypatch.setattr(module, "FEW", 0)
+    assert stations(seen.tables).routing == {PLAIN: True}
+
+
 def test_one_foreign_address_beside_its_own_is_only_a_hint():
     seen = Evidence().station(PLAIN, "10.1.2.1").binding(PLAIN, "10.9.0.9", source="ip")
     assert stations(seen.tables).routing == {PLAIN: False}

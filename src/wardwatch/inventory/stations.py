@@ -405,7 +405,8 @@ def _routing(tables: Tables, used: str, claimed: frozenset[str]) -> dict[str, bo
 
 
 _OWN_LINK = "(starts_with(ip, '169.254.') OR starts_with(lower(ip), 'fe80:'))"
-_NET = re.compile(r"(\d+\.\d+)\.\d+", re.ASCII)
+_NETWORK = re.compile(r"\d+\.\d+", re.ASCII)
+_NET = re.compile(r"\d+\.\d+\.\d+", re.ASCII)
 _PREFIX = re.compile("([0-9a-f]*:){3}")
 _PRIVATE = r"^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.)"
 _IS_PRIVATE = re.compile(_PRIVATE, re.ASCII)
@@ -437,21 +438,26 @@ def _few_sent(tables: Tables, used: str, claimed: frozenset[str]) -> list[_Sent]
     found = []
     for mac, ips in sent.items():
         four = [ip for ip in ips if ":" not in ip]
-        nets = [_NET.match(ip) for ip in four]
-        own = {net[0] for ip in held[mac] if ":" not in ip and (net := _NET.match(ip))}
+        own = {_begins(_NET, ip) for ip in held[mac] if ":" not in ip}
         found.append(
             _Sent(
                 mac,
                 four=len(four),
-                networks=len({net[1] for net in nets if net}),
+                networks=len({_begins(_NETWORK, ip) for ip in four}),
                 six=len(ips) - len(four),
-                prefixes=len({net[0] for ip in ips if ":" in ip and (net := _PREFIX.match(ip))}),
+                prefixes=len({_begins(_PREFIX, ip) for ip in ips if ":" in ip}),
                 public=sum(not _IS_PRIVATE.match(ip) for ip in four),
                 every=len(ips) + len(held[mac]),
-                abroad=bool(own) and not {net[0] for net in nets if net} <= own,
+                abroad=bool(own) and not {_begins(_NET, ip) for ip in four} <= own,
             )
         )
     return found
+
+
+def _begins(pattern: re.Pattern[str], ip: str) -> str:
+    """What an address begins with; "" where it does not, as ``regexp_extract`` has it."""
+    found = pattern.match(ip)
+    return found[0] if found else ""
 
 
 def _many_sent(tables: Tables, used: str) -> list[_Sent]:
