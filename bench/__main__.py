@@ -390,6 +390,8 @@ def _streaming(by: dict[str, Figure], packets: float) -> list[str]:
 
 def _stages(profile: Mapping[str, float]) -> list[str]:
     """Where the time goes."""
+    if not profile:
+        return ["Not known: `python -m bench.stages profile` failed."]
     total = sum(profile.values()) or 1.0
     return [
         "| stage of evidence | CPU s | share |",
@@ -679,7 +681,8 @@ def main() -> None:
         stages = Case(
             "profile", (sys.executable, "-m", "bench.stages", "profile", str(capture)), ""
         )
-        profile = rounds([stages], 1, tell=False)[0].told
+        (profiled,) = rounds([stages], 1, tell=False)
+        profile = {} if profiled.failed else profiled.told
         mix |= {"seed": asked.seed, "bytes": capture.stat().st_size, "small": few}
     text = page(figures, bad, profile, mix, missing, count, further, start)
     if not asked.quick:

@@ -82,11 +82,10 @@ class Watch:
 
 def profile(path: str) -> dict[str, float]:
     """Where the time goes, by stage, once everything is loaded."""
-    from wardwatch import detect, verify
     from wardwatch.capture import source
     from wardwatch.decode.conversations import ConversationTable
     from wardwatch.decode.kernels import duplicates, headers, select, stations, young
-    from wardwatch.inventory import identify
+    from wardwatch.inventory import identify, together
     from wardwatch.observe import (
         datagrams,
         engine,
@@ -108,7 +107,7 @@ def profile(path: str) -> dict[str, float]:
         (stations, "assign_segments", "segments, stations"),
         (stations, "note_packets", "segments, stations"),
         (duplicates, "mark_copies", "copies of mirror and router"),
-        (ConversationTable, "update", "conversations"),
+        (ConversationTable, "advance", "conversations"),
         (select.Chosen, "take", "selection of messages"),
         (young, "next_rows", "young conversations (TLS, HTTP by kernel)"),
         (observe_young.Young, "settle", "TLS in rows"),
@@ -116,20 +115,18 @@ def profile(path: str) -> dict[str, float]:
         (sessions.Sessions, "go_on", "messages one by one (TCP, rare datagrams)"),
         (streams.Streams, "_segment", "messages one by one (TCP, rare datagrams)"),
         (datagrams.Datagrams, "read", "messages one by one (TCP, rare datagrams)"),
-        (fast_rows.FastRows, "dns", "DNS, DHCP, ARP in bulk"),
-        (fast_rows.FastRows, "dhcp", "DNS, DHCP, ARP in bulk"),
-        (fast_rows.FastRows, "arp", "DNS, DHCP, ARP in bulk"),
+        (fast_rows.FastRows, "take", "DNS, DHCP, ARP in bulk"),
         (streams.Streams, "_write", "conversations in words"),
         (messages.Messages, "_write", "conversations in words"),
         (tables.Spool, "_flush", "Parquet"),
         (identify, "inventory", "inventory"),
-        (verify, "verify", "verdicts"),
-        (detect, "detect", "findings"),
+        (together, "together", "verdicts, findings, advisories"),
         (report, "build", "report"),
     ):
         watch.around(owner, name, stage)
     # In one thread: of the time that two take at once nobody could say whose it is.
     engine.observe = partial(engine.observe, threads=1)
+    together.is_worth_it = lambda _scene: False
     report.build(audit([path]))  # loads every kernel
     watch.switch()
     watch.spent.clear()
