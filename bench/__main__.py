@@ -89,7 +89,7 @@ class Figure(msgspec.Struct):
     def failed(self) -> str:
         """What to say where it did not do its work; wardwatch's 1 and 3 are answers."""
         status = self._ended[-1].status
-        fine = (0, 1, 3) if self.case.name.startswith("wardwatch") else (0,)
+        fine = (0, 1, 3) if "wardwatch" in " ".join(self.case.command) else (0,)
         return "" if status in fine else f" (ended with {status})"
 
     @property
@@ -424,7 +424,8 @@ def _worst(figures: list[Figure]) -> list[str]:
         cost = max(f.cpu - tiny.cpu, 0.001) / f.case.packets
         slow = "" if cost <= usual * 10 else " **under a tenth**"
         lines.append(
-            f"| {f.case.name} | {cost * 1e6:.1f} | 1/{cost / usual:.1f}{slow} | {f.peak:,.0f} |"
+            f"| {f.case.name}{f.failed} | {cost * 1e6:.1f} | 1/{cost / usual:.1f}{slow} "
+            f"| {f.peak:,.0f} |"
         )
     return lines
 
