@@ -5,10 +5,14 @@ from __future__ import annotations
 import resource
 import sys
 import threading
+from typing import TYPE_CHECKING
 
 import pytest
 
 from wardwatch.ui.frames import roomy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CALLS = 200
 
@@ -40,10 +44,10 @@ def _without(found: list[int]) -> None:
     found += _faults_at_each_depth(250)
 
 
-def _most(function: object) -> int:
+def _most(function: Callable[[list[int]], None]) -> int:
     """The most faults of one depth, in a thread of its own: its frames begin anew."""
     found: list[int] = []
-    thread = threading.Thread(target=function, args=(found,))  # type: ignore[arg-type]
+    thread = threading.Thread(target=function, args=(found,))
     thread.start()
     thread.join()
     assert len(found) == 250

@@ -169,8 +169,7 @@ class Spool:
         # Arrow's own allocator keeps what is freed: 20 MB of the peak of a long capture.
         pa.set_memory_pool(pa.system_memory_pool())
         self._temporary = None if folder else Temporary()
-        self._scratch = folder is None
-        self.lasting = not self._scratch if lasting is None else lasting
+        self.lasting = folder is not None if lasting is None else lasting
         self._suffix = ARROW if passed_on else ".parquet"
         self.folder = folder or self._temporary.path  # type: ignore[union-attr]
         try:
@@ -258,7 +257,7 @@ class Spool:
         behind = table in self._behind
         if table not in self._writers and not behind:
             self._kept[table] = self._joined(table)
-        if not self._scratch or table in self._writers or (behind and self._pending[table]):
+        if self._temporary is None or table in self._writers or (behind and self._pending[table]):
             self._flush(table, even_empty=True)
             self._writers.pop(table).close()
             self._files[table] = [self._path(table)]
@@ -336,11 +335,11 @@ class Spool:
         for table, data in memory.items():
             self._add_piece(table, data)
         for table, path in files.items():
-            if not self._scratch and not self.counts[table] and table not in self._writers:
+            if self._temporary is None and not self.counts[table] and table not in self._writers:
                 self.counts[table] += pq.read_metadata(path).num_rows
                 self._moved(table, path)
                 continue
-            if self._scratch:
+            if self._temporary is not None:
                 self.counts[table] += pq.read_metadata(path).num_rows
                 self._behind[table] = path
                 continue
