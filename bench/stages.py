@@ -28,10 +28,12 @@ def digest(path: str) -> dict[str, int]:
     import hashlib
     from pathlib import Path
 
-    scratch, total, digest = bytearray(1 << 20), 0, hashlib.sha256()
+    from wardwatch.capture.digest import PIECE, whole_pages
+
+    scratch, total, digest = whole_pages(PIECE), 0, hashlib.sha256()
     with Path(path).open("rb", buffering=0) as file:
         while n := file.readinto(scratch):
-            digest.update(memoryview(scratch)[:n])
+            digest.update(scratch[:n])
             total += n
     return {"bytes": total}
 

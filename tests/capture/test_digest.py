@@ -1,13 +1,15 @@
 """wardwatch.capture.digest: what is hashed, and what tells a file from what it was."""
 
 import hashlib
+import mmap
 import os
 import time
 
+import numpy as np
 import pytest
 
 from wardwatch.capture import digest, open_capture
-from wardwatch.capture.digest import Stamp, digest_of
+from wardwatch.capture.digest import Stamp, digest_of, whole_pages
 
 
 @pytest.fixture
@@ -111,3 +113,13 @@ def test_a_reader_tells_the_same_stamp_unless_the_file_changes_while_it_is_open(
     capture.unlink()
     assert reader.stamp != expected
     assert reader.stamp.inode == expected.inode
+
+
+@pytest.mark.parametrize("size", [1, 4_096, 1 << 20])
+def test_room_to_read_into_begins_with_a_page(size):
+    room = whole_pages(size)
+    assert len(room) == size
+    assert not any(room)
+    assert np.frombuffer(room, np.uint8).ctypes.data % mmap.PAGESIZE == 0
+    room[-1:] = b"\1"
+    assert room[-1] == 1

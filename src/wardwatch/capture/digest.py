@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import mmap
 import os
 import stat
 import time
@@ -62,7 +63,7 @@ def digest_of(path: str, between: Callable[[], object] = lambda: None) -> Digest
             if before is None or not _settled(before):
                 return None
             digest, count = hashlib.sha256(), 0
-            buffer = memoryview(bytearray(PIECE))
+            buffer = whole_pages(PIECE)
             while count <= before.size and (n := file.readinto(buffer)):
                 digest.update(buffer[:n])
                 count += n
@@ -72,6 +73,16 @@ def digest_of(path: str, between: Callable[[], object] = lambda: None) -> Digest
             return Digest(before, digest.hexdigest())
     except (OSError, ValueError):
         return None  # whoever reads it says what is wrong
+
+
+def whole_pages(size: int) -> memoryview:
+    """Room for ``size`` octets from the beginning of a page on, to read a file into piece by piece.
+
+    Some processors (Zen 3) copy at a quarter of the speed to a place that stands 1 to 31 octets
+    further in its page than what is copied stands in its own: Python's arrays and the system's
+    pages are 16 or 32 apart.
+    """
+    return memoryview(mmap.mmap(-1, size))
 
 
 def _settled(stamp: Stamp) -> bool:
