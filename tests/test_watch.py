@@ -18,9 +18,9 @@ from tests.ui import audits
 from tests.ui.test_cli import arp_capture
 
 import wardwatch
+from wardwatch import advise
 from wardwatch.capture import digest, reader
 from wardwatch.errors import CaptureError, OutputError, SiteError
-from wardwatch.inventory import together
 from wardwatch.model.judgement import State
 from wardwatch.model.site import Site
 from wardwatch.observe import digests, forks, later
@@ -119,39 +119,6 @@ def test_a_folder_others_use_is_not_closed_to_them(tmp_path: Path) -> None:
     assert stat.S_IMODE(shared.stat().st_mode) == 0o755
 
 
-@pytest.mark.parametrize("attacked", [False, True], ids=["clean", "attacked"])
-def test_two_threads_judge_as_one(attacked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    days = demo_audits.days()
-    capture, site = (days.attacked, days.site_attacked) if attacked else (days.clean, days.site)
-
-    def told() -> tuple[bytes, str]:
-        report = build(wardwatch.audit([capture], site=site, inventory=days.listed))
-        return report_json(report), page(report)
-
-    monkeypatch.setattr(together, "is_worth_it", lambda scene: False)
-    expected = told()
-    began = []
-    monkeypatch.setattr(together, "is_worth_it", lambda scene: began.append(scene) or True)
-    for _ in range(3):
-        assert told() == expected
-    assert len(began) == 3
-
-
-@needs_shared
-def test_two_threads_judge_shared_captures_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    known = (".pcap", ".pcapng", ".cap")
-    paths = sorted(p for p in CAPTURES.iterdir() if p.suffix in known)
-    for path in random.Random(23).sample(paths, 12):
-        told = []
-        for both in (False, True):
-            monkeypatch.setattr(together, "is_worth_it", lambda scene, both=both: both)
-            try:
-                told.append(report_json(build(wardwatch.audit([path]))))
-            except CaptureError as error:
-                told.append(str(error))
-        assert told[0] == told[1]
-
-
 def halves(monkeypatch: pytest.MonkeyPatch, path: Path) -> list[str]:
     """From now on two processes share this capture, cut in its middle ⇒ what will be refused."""
     refused = []
@@ -201,22 +168,22 @@ def test_a_file_that_changes_while_it_is_judged_is_audited_again(
             same = found is not None and digest.Stamp.of(file.fileno()) == found.stamp
         return found if same else None
 
-    asked, real = [], together.together
+    asked, real = [], advise.advise
 
-    def changing(*given: Any) -> list[Any]:
+    def changing(*given: Any) -> advise.Advised:
         asked.append(given)
-        if len(asked) == 2:  # the devices are made out
+        if len(asked) == 1:  # the devices are made out
             with path.open("r+b") as file:
                 file.truncate(path.stat().st_size - 1_000)
             judged.touch()
         return real(*given)
 
     monkeypatch.setattr(digests, "digest_of", late)
-    monkeypatch.setattr(together, "together", changing)
+    monkeypatch.setattr(advise, "advise", changing)
     begun = digests.Digests([str(path)])
     found = wardwatch.audit([path], out=tmp_path / "out", digests=begun)
     begun.close()
-    assert len(asked) == 4
+    assert len(asked) == 2
     (row,) = pq.read_table(tmp_path / "out/evidence/captures.parquet").to_pylist()
     assert row["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     (listed,) = build(found).captures

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,8 +18,6 @@ from wardwatch.observe.tables import Tables
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from wardwatch.inventory.scene import Scene
-    from wardwatch.inventory.signs import Told
     from wardwatch.observe.digests import Digests
     from wardwatch.observe.engine import Observed
 
@@ -143,27 +140,15 @@ def _judged(
     """
     # Not needed before, and loaded already where that was of use.
     from wardwatch.advise import advise
-    from wardwatch.detect import questions as techniques
+    from wardwatch.detect import detect
     from wardwatch.inventory.identify import inventory as identify
     from wardwatch.inventory.scene import Scene
-    from wardwatch.inventory.together import is_worth_it, together
-    from wardwatch.signs.ahead import AHEAD
-    from wardwatch.verify import questions as measures
+    from wardwatch.verify import verify
 
-    scene = Scene(tables=seen.tables, devices=(), site=site, now=seen.end)
-    # One thread asks nothing ahead: what nobody needs would not have been asked.
-    threads, ahead = (2, (_shown, *AHEAD)) if is_worth_it(scene) else (1, ())
-    devices, *_ = together(
-        scene,
-        [lambda scene: identify(scene.tables, listed, lambda: _shown(scene)), *ahead],
-        threads,
-    )
-    scene.forget(_shown)
-    scene = scene.with_devices(devices)
-    measured, sought = measures(), techniques()
-    advised, *judged = together(
-        scene, [lambda scene: advise(scene.devices, shelf), *measured, *sought], threads
-    )
+    devices = identify(seen.tables, listed)
+    scene = Scene(tables=seen.tables, devices=devices, site=site, now=seen.end)
+    advised = advise(devices, shelf)
+    verdicts, findings = verify(scene), detect(scene)
     seen.complete()
     return Audit(
         tables=seen.tables,
@@ -171,8 +156,8 @@ def _judged(
         advisories=advised.advisories,
         matches=advised.matches,
         shelved=advised.documents,
-        verdicts=tuple(chain.from_iterable(judged[: len(measured)])),
-        findings=tuple(chain.from_iterable(judged[len(measured) :])),
+        verdicts=verdicts,
+        findings=findings,
         site=site,
         assumed=(*assumed, *advised.remarks, *(str(refusal) for refusal in seen.refused)),
         key_note=seen.key_note,
@@ -183,14 +168,6 @@ def _judged(
         damaged=seen.damaged or bool(seen.refused),
         parser_calls=seen.parser_calls,
     )
-
-
-def _shown(scene: Scene) -> Told:
-    """What devices are made out by, asked by whoever comes first."""
-    from wardwatch.inventory.rulebook import rulebook
-    from wardwatch.inventory.signs import told
-
-    return scene.once(_shown, lambda: told(scene.tables, rulebook()))
 
 
 def _load() -> None:

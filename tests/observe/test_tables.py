@@ -1,7 +1,6 @@
 """The spool and the tables: rows in, questions out, and nothing in between but Parquet."""
 
 import tempfile
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -214,13 +213,13 @@ def test_an_answer_larger_than_the_memory_for_questions_comes_from_disk(tmp_path
     assert any(Path(folder).iterdir())
 
 
-def test_what_was_settled_is_asked_once_also_by_another_thread() -> None:
+def test_what_was_settled_is_asked_once() -> None:
     tables = Tables.of(bindings=[{"ip": "10.0.0.3"}, {"ip": "10.0.0.4"}])
     question = "SELECT ip FROM bindings ORDER BY ip"
     name = tables.settled(question)
-    assert tables.beside().settled(question) == name
+    assert tables.settled(question) == name
     assert tables.settled(f"{question} DESC") != name
-    assert [row.ip for row in tables.beside().ask(f"FROM {name}")] == ["10.0.0.3", "10.0.0.4"]
+    assert [row.ip for row in tables.ask(f"FROM {name}")] == ["10.0.0.3", "10.0.0.4"]
 
 
 def test_a_connection_made_ahead_is_asked_once(monkeypatch):
@@ -233,27 +232,6 @@ def test_a_connection_made_ahead_is_asked_once(monkeypatch):
     assert second.connection() is made[1]
     assert [one.ask("SELECT packet FROM arp")[0].packet for one in (first, second)] == [7, 8]
     assert len(made) == 2
-
-
-def test_files_are_known_to_all_connections_at_once(tmp_path) -> None:
-    spool = Spool(tmp_path)
-    spool.add("dns", {"query": "pump.example"})
-    spool.close()
-    tables = Tables(tmp_path)
-    made: list[str] = []
-
-    def asked(own: Tables) -> None:
-        made.extend(row.query for row in own.ask("SELECT query FROM dns"))
-
-    threads = [threading.Thread(target=asked, args=(tables.beside(),)) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    asked(tables)
-    assert made == ["pump.example"] * 5
-    (row,) = tables.ask("SELECT count(*) AS n FROM duckdb_views() WHERE view_name = 'dns'")
-    assert row.n == 1
 
 
 def test_rows_are_passed_on_as_arrow_has_them(tmp_path, monkeypatch) -> None:

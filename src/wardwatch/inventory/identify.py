@@ -12,7 +12,7 @@ import msgspec
 
 from wardwatch.inventory.register import DISAGREES, join
 from wardwatch.inventory.rulebook import STRONG, Rule, Rulebook, rulebook
-from wardwatch.inventory.signs import Sign, Told, signs, told
+from wardwatch.inventory.signs import Sign, signs, told
 from wardwatch.inventory.stations import (
     MAX_LEARNED,
     MAX_STATIONS,
@@ -40,7 +40,7 @@ from wardwatch.model.device import (
 from wardwatch.model.values import is_locally_administered, utc_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from wardwatch.observe.tables import Tables
 
@@ -77,20 +77,12 @@ class _Shown(msgspec.Struct, gc=False):
         return tuple(rule for rule, _, _ in self.reasons.values())
 
 
-def inventory(
-    tables: Tables,
-    listed: Sequence[Listed] = (),
-    told_ahead: Callable[[], Told] | None = None,
-) -> tuple[Device, ...]:
-    """Every device the evidence shows or the hospital lists, medical ones first, then by id.
-
-    ``told_ahead`` gives what :func:`~wardwatch.inventory.signs.told` says, where somebody else asks.
-    """
+def inventory(tables: Tables, listed: Sequence[Listed] = ()) -> tuple[Device, ...]:
+    """Every device the evidence shows or the hospital lists, medical ones first, then by id."""
     book = rulebook()
     found = stations(tables)
     _listed_behind_routers(tables, found, listed)
-    answer = told_ahead() if told_ahead else told(tables, book)
-    shown = _gather(tables, book, found, signs(tables, answer, found))
+    shown = _gather(tables, book, found, signs(tables, told(tables, book), found))
     groups = _groups(found, shown, tables)
     groups += _pump_servers(tables, book, found, shown, groups)
     notes = _notes(found)

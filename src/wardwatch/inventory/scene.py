@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -46,36 +45,11 @@ class Scene(msgspec.Struct, frozen=True, dict=True):
         return tuple(d for d in self.devices if d.is_medical)
 
     def once(self, key: Hashable, answer: Callable[[], T]) -> T:
-        """What ``answer`` says, asked the first time only: checks and techniques share questions.
-
-        Of two threads that ask for the same, one waits for the other.
-        """
+        """What ``answer`` says, asked the first time only: checks and techniques share questions."""
         if key not in self._told:
-            with self._asking.setdefault(key, threading.Lock()):
-                if key not in self._told:
-                    self._told[key] = answer()
+            self._told[key] = answer()
         return cast("T", self._told[key])
-
-    def forget(self, key: Hashable) -> None:
-        """Give up what :meth:`once` was told, for its memory."""
-        self._told.pop(key, None)
-
-    def with_devices(self, devices: tuple[Device, ...]) -> Scene:
-        """The same evidence once its devices are known; what was told of it before stays told."""
-        return self._sharing(msgspec.structs.replace(self, devices=devices))
-
-    def beside(self) -> Scene:
-        """The same scene for another thread; what one was told, the other need not ask."""
-        return self._sharing(msgspec.structs.replace(self, tables=self.tables.beside()))
-
-    def _sharing(self, other: Scene) -> Scene:
-        other.__dict__.update(_told=self._told, _asking=self._asking)
-        return other
 
     @cached_property
     def _told(self) -> dict[Hashable, object]:
-        return {}
-
-    @cached_property
-    def _asking(self) -> dict[Hashable, threading.Lock]:
         return {}

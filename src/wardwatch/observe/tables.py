@@ -12,7 +12,6 @@ import itertools
 import re
 import shutil
 import tempfile
-import threading
 import weakref
 from collections import deque
 from functools import lru_cache
@@ -486,12 +485,8 @@ class Tables:
         self._counts = {} if counts is None else counts
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._opened: set[str] = set()
-        self._viewed: set[str] = set()
-        """Tables in files that are known to all connections."""
-        self._viewing = threading.Lock()
         self._numbers = itertools.count(1)
         self._settled: dict[str, str] = {}
-        self._settling = threading.Lock()
 
     @classmethod
     def of(cls, **rows: Iterable[Mapping[str, Any]]) -> Tables:
@@ -514,18 +509,6 @@ class Tables:
         if unknown := rows.keys() - BY_NAME.keys():
             raise KeyError(sorted(unknown))
         return cls(memory=memory)
-
-    def beside(self) -> Tables:
-        """The same evidence for another thread to ask; what either lays or settles both may join.
-
-        A connection of DuckDB answers one question at a time.
-        """
-        other = Tables(self.folder, self._memory, self, self._counts, self._files)
-        other._connection = self._asked().cursor()
-        other._numbers = self._numbers
-        other._viewed, other._viewing = self._viewed, self._viewing
-        other._settled, other._settling = self._settled, self._settling
-        return other
 
     def rows(self, table: str) -> int:
         """How many rows a table has."""
@@ -598,10 +581,9 @@ class Tables:
 
     def settled(self, sql: str) -> str:
         """The name of a table that keeps the answer to a question, asked the first time only."""
-        with self._settling:
-            if sql not in self._settled:
-                self._settled[sql], _ = self.settle(sql)
-            return self._settled[sql]
+        if sql not in self._settled:
+            self._settled[sql], _ = self.settle(sql)
+        return self._settled[sql]
 
     def forget(self, name: str) -> None:
         """Give up a table that was laid or settled."""
@@ -635,11 +617,7 @@ class Tables:
                 self._view(name)
 
     def _view(self, name: str) -> None:
-        """Make a table in files known, to whoever asks first: it takes a millisecond."""
-        with self._viewing:
-            if name in self._viewed:
-                return
-            paths = (str(path).replace("'", "''") for path in self._paths(name))
-            listed = ", ".join(f"'{path}'" for path in paths)
-            self._asked().execute(f'CREATE VIEW "{name}" AS FROM read_parquet([{listed}])')
-            self._viewed.add(name)
+        """Make a table in files known: it takes a millisecond."""
+        paths = (str(path).replace("'", "''") for path in self._paths(name))
+        listed = ", ".join(f"'{path}'" for path in paths)
+        self._asked().execute(f'CREATE VIEW "{name}" AS FROM read_parquet([{listed}])')
