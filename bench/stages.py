@@ -84,10 +84,11 @@ class Watch:
 
 def profile(path: str) -> dict[str, float]:
     """Where the time goes, by stage, once everything is loaded."""
+    from wardwatch import advise, detect, verify
     from wardwatch.capture import source
     from wardwatch.decode.conversations import ConversationTable
     from wardwatch.decode.kernels import duplicates, headers, select, stations, young
-    from wardwatch.inventory import identify, together
+    from wardwatch.inventory import identify
     from wardwatch.observe import (
         datagrams,
         engine,
@@ -122,13 +123,14 @@ def profile(path: str) -> dict[str, float]:
         (messages.Messages, "_write", "conversations in words"),
         (tables.Spool, "_flush", "Parquet"),
         (identify, "inventory", "inventory"),
-        (together, "together", "verdicts, findings, advisories"),
+        (advise, "advise", "verdicts, findings, advisories"),
+        (verify, "verify", "verdicts, findings, advisories"),
+        (detect, "detect", "verdicts, findings, advisories"),
         (report, "build", "report"),
     ):
         watch.around(owner, name, stage)
-    # In one thread: of the time that two take at once nobody could say whose it is.
+    # One process in one thread: of the time that two take at once nobody could say whose it is.
     engine.observe = partial(engine.observe, threads=1)
-    together.is_worth_it = lambda _scene: False
     report.build(audit([path]))  # loads every kernel
     watch.switch()
     watch.spent.clear()
