@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from bench import __main__ as bench
+
 SECTIONS = ("## Streaming", "## Against the floors", "## Where the time goes", "## Worst cases")
 
 
@@ -22,3 +24,33 @@ def test_the_short_form_measures_everything_of_ours() -> None:
     assert len(cases) == 8
     assert not any("ended with" in line for line in (*ours, *cases))
     assert "| TLS in rows |" in page
+
+
+def test_what_grows_with_the_capture_is_told_by_pairs() -> None:
+    def figure(name: str, packets: int, *costs: float) -> bench.Figure:
+        runs = [bench.Run(cpu, cpu, 1.0, "", 0) for cpu in costs]
+        return bench.Figure(bench.Case(name, ("x",), "", packets), runs)
+
+    pairs = [
+        *(figure(bench.DIGEST, 100, 0.1, 0.2, 0.1), figure(bench.DIGEST, 300, 0.3, 0.4, 0.9)),
+        *(figure(bench.AUDIT, 100, 1.0, 1.0, 1.5), figure(bench.AUDIT, 300, 2.0, 1.9, 2.5)),
+        *(figure("argus", 100, 0.5, 0.5, 0.5), figure("argus", 300, 2.5, 2.5, 2.5)),
+    ]
+    lines = bench._sizes(pairs)
+    assert "What 300 packets cost more than the first 100 of them, median of 3 pairs" in lines[3]
+    assert lines[-3:] == [
+        f"| {bench.DIGEST} | 0.20 | 1,000,000 | 0.20 | 0.25 |",
+        f"| {bench.AUDIT} | 1.00 | 5,000,000 | 1.00 | 1.25 |",
+        "| argus | 2.00 | 10,000,000 | 2.00 | 2.50 |",
+    ]
+
+
+def test_what_failed_has_no_difference() -> None:
+    def figure(name: str, packets: int, status: int) -> bench.Figure:
+        run = bench.Run(float(packets), 1.0, 1.0, "", status)
+        return bench.Figure(bench.Case(name, ("x",), "", packets), [run])
+
+    pairs = [figure(bench.AUDIT, 1, 0), figure(bench.AUDIT, 2, 0)]
+    pairs += [figure("argus", 1, 0), figure("argus", 2, 7)]
+    assert bench._sizes(pairs)[-1].startswith(f"| {bench.AUDIT} | 1.00 |")
+    assert not any("argus" in line for line in bench._sizes(pairs))
