@@ -141,7 +141,7 @@ class Sessions:
         if flow.follower.interest == IGNORE or (flow.closed[0] and flow.closed[1]):
             self._finish(flow)
             return None
-        self._account(flow)
+        self._account(flow, flow.buffered)
         return flow
 
     def go_on(
@@ -176,8 +176,10 @@ class Sessions:
         interest = follower.interest
         if interest == IGNORE:
             self._finish(flow)
-        elif stream.buffered + other.buffered + follower.buffered != flow.accounted:
-            self._account(flow)
+        else:
+            size = stream.buffered + other.buffered + follower.buffered
+            if size != flow.accounted:
+                self._account(flow, size)
         return interest
 
     def begin(self, conversation: int, orig: int, resp: int, where: Where) -> None:
@@ -208,7 +210,7 @@ class Sessions:
         flow.become(Http.midway(flow, [side.left for side in talk.sides], talk.asked, talk.shown))
         flow.closed = [side.fin >= 0 for side in talk.sides]
         flow.last = last
-        self._account(flow)
+        self._account(flow, flow.buffered)
 
     def close(self, conversation: int) -> None:
         """The conversation is over: write what it still holds, forget it."""
@@ -305,8 +307,8 @@ class Sessions:
         flow.part()
         self._over.add(number)
 
-    def _account(self, flow: Flow) -> None:
-        size = flow.buffered
+    def _account(self, flow: Flow, size: int) -> None:
+        """``size``: bytes that the flow keeps now."""
         before = flow.accounted
         if size != before:
             flow.accounted = size

@@ -106,14 +106,17 @@ class Streams(Side):
             if any_asked and asked[i]:
                 self._fragment(block, columns, i, cited(names, told))
                 return
-            flow, near = sessions.flow(number), int(table.row[i])
-            if not self._is_wanted(told, flow, near):
+            flow, size = sessions.flow(number), told[young.LENGTH]
+            side = 1 - told[young.FROM_ORIG]
+            stream = None if flow is None else flow.streams[side]
+            # By far the most are wanted: nothing was said to the kernel since it told this.
+            plain = stream is not None and size and not stream.skips
+            if not plain and not self._is_wanted(told, flow, int(table.row[i])):
                 return
             start = told[young.START]
-            payload = bytes(octets[start : start + told[young.LENGTH]])
+            payload = bytes(octets[start : start + size])
             where = cited(names, told)
-            if flow is not None:
-                side = 1 - told[young.FROM_ORIG]
+            if flow is not None and stream is not None:
                 before = known.get(number)
                 interest = sessions.go_on(
                     flow,
@@ -126,10 +129,10 @@ class Streams(Side):
                     told[young.CLAIMED],
                 )
                 if interest >= 0:
-                    if interest != before or flow.streams[side].skips:
-                        self._learn(number, flow, interest, side, near)
+                    if interest != before or stream.skips:
+                        self._learn(number, flow, interest, side, int(table.row[i]))
                     return
-            self._segment(told, payload, where, near)
+            self._segment(told, payload, where, int(table.row[i]))
 
         whole = self._whole(block, columns, asked) if any_asked else ()
         at = 0
@@ -248,9 +251,6 @@ class Streams(Side):
 
         What is read does not depend on what was told at once. ``row``: that of the conversation.
         """
-        stream = None if flow is None else flow.streams[1 - told[young.FROM_ORIG]]
-        if stream is not None and told[young.LENGTH] and not stream.skips:
-            return True  # by far the most; nothing was said to the kernel since it told this
         interest = self._interest.get(told[young.CONVERSATION], UNDECIDED)
         if flow is None:
             return interest != IGNORE
