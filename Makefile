@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 export NUMBA_CACHE_DIR ?= $(CURDIR)/.cache/kernels
 
-.PHONY: demo test lint bench kernels docs fuzz clean setup setup-dev
+.PHONY: demo test lint bench kernels packs docs fuzz clean setup setup-dev
 demo: setup
 	$(BIN)/wardwatch demo --out out/demo
 
@@ -23,6 +23,10 @@ lint: setup-dev
 # after an edit of a kernel: what is shipped so that a first run need not compile
 kernels: setup-dev
 	$(BIN)/python -m tools.kernels
+
+# after an edit of a shipped table, of our own records or of what reads them: the same, ready to be read
+packs: setup-dev
+	$(BIN)/python -m tools.packs
 
 bench: setup-dev
 	$(BIN)/python -m bench

@@ -8,9 +8,7 @@ stand side by side, each with its vector.
 
 from __future__ import annotations
 
-import tomllib
 from functools import cache, lru_cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -21,6 +19,7 @@ from wardwatch.advise.makers import answers as makers_answer
 from wardwatch.advise.makers import makers_of
 from wardwatch.advise.match import assets_of
 from wardwatch.model.judgement import State, Verdict
+from wardwatch.packs import read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -195,9 +194,8 @@ class Rubric(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 @cache
 def rubric() -> dict[str, Rubric]:
     """The answers that ship with wardwatch, by family."""
-    raw = (files("wardwatch.advise") / "knowledge" / "rubric.toml").read_text(encoding="utf-8")
-    rows = msgspec.convert(tomllib.loads(raw)["answer"], list[Rubric])
-    return {family: row for row in rows for family in row.families}
+    rows = read("advise/knowledge/rubric.toml", dict[str, tuple[Rubric, ...]])
+    return {family: row for row in rows["answer"] for family in row.families}
 
 
 GRAVEST = ("yes", "H", "M", "", "no", "L")

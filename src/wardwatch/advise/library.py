@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 
 import msgspec
@@ -23,12 +22,8 @@ CATEGORIES = ("vendor_fix", "mitigation", "workaround", "no_fix_planned", "none_
 @cache
 def shelf() -> tuple[Advisory, ...]:
     """The records that ship with wardwatch, by id."""
-    folder = files("wardwatch.advise") / "shelf"
-    records = [
-        _decoded(entry.name, entry.read_bytes())
-        for entry in folder.iterdir()
-        if entry.name.endswith(".json")
-    ]
+    folder = Path(__file__).parent / "shelf"
+    records = [_decoded(entry.name, entry.read_bytes()) for entry in folder.glob("*.json")]
     return tuple(sorted(records, key=lambda advisory: advisory.id))
 
 

@@ -8,15 +8,14 @@ known is taken as the worst, and said to be assumed.
 from __future__ import annotations
 
 import re
-import tomllib
 from enum import IntEnum
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
 
 from wardwatch.model.judgement import Certainty
+from wardwatch.packs import read
 from wardwatch.signs.policy import SCANNER
 
 if TYPE_CHECKING:
@@ -238,6 +237,5 @@ def consequence(cve: str, advisory: str) -> Consequence | None:
 @cache
 def consequences() -> dict[str, Consequence]:
     """The clinical consequences that ship with wardwatch, by weakness."""
-    raw = (files("wardwatch.advise") / "knowledge" / "clinical.toml").read_text(encoding="utf-8")
-    rows = msgspec.convert(tomllib.loads(raw)["consequence"], list[Consequence])
-    return {row.cve: row for row in rows}
+    rows = read("advise/knowledge/clinical.toml", dict[str, tuple[Consequence, ...]])
+    return {row.cve: row for row in rows["consequence"]}

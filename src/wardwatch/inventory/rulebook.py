@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from functools import cache, cached_property, lru_cache
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import msgspec
+
+from wardwatch.packs import read
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -170,14 +170,11 @@ class Rulebook(msgspec.Struct, frozen=True, dict=True):
 @cache
 def rulebook() -> Rulebook:
     """The rules that ship with wardwatch."""
-    folder = files("wardwatch.inventory") / "rules"
     rules: list[Rule] = []
     for name in RULE_FILES:
-        text = (folder / f"{name}.toml").read_text(encoding="utf-8")
-        rules += msgspec.convert(tomllib.loads(text)["rule"], list[Rule])
-    text = (folder / "models.toml").read_text(encoding="utf-8")
-    models = msgspec.convert(tomllib.loads(text)["model"], list[Model])
-    return Rulebook(tuple(rules), tuple(models))
+        rules += read(f"inventory/rules/{name}.toml", dict[str, list[Rule]])["rule"]
+    models = read("inventory/rules/models.toml", dict[str, tuple[Model, ...]])["model"]
+    return Rulebook(tuple(rules), models)
 
 
 def _any_of(rules: Sequence[Rule]) -> re.Pattern[str] | None:

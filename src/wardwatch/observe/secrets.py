@@ -12,7 +12,6 @@ import hmac
 import os
 import re
 import secrets
-import tomllib
 from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from wardwatch.errors import OutputError, UsageError
+from wardwatch.packs import read
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -181,8 +181,7 @@ def hashed(name: str, text: str, protocols: tuple[str, ...] = ()) -> Hashed:
 
 
 def _shipped() -> tuple[tuple[_Plain, ...], list[Hashed]]:
-    text = (Path(__file__).parent / "defaults.toml").read_text("utf-8")
-    shipped = msgspec.convert(tomllib.loads(text), _Defaults)
+    shipped = read("observe/defaults.toml", _Defaults)
     return shipped.plain, [hashed(h.name, h.scrypt, h.protocols) for h in shipped.hashed]
 
 

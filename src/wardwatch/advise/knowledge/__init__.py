@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from functools import cache
-from importlib.resources import files
 
 import msgspec
+
+from wardwatch.packs import read
 
 
 class Owns(msgspec.Struct, frozen=True):
@@ -109,24 +109,18 @@ class Reading(msgspec.Struct, frozen=True):
 @cache
 def makers() -> tuple[Maker, ...]:
     """Manufacturers, in the order of the pack."""
-    return msgspec.convert(_table("makers.toml", "maker"), tuple[Maker, ...])
+    return read("advise/knowledge/makers.toml", dict[str, tuple[Maker, ...]])["maker"]
 
 
 @cache
 def families() -> dict[str, Family]:
     """Product families by id."""
-    rows = msgspec.convert(_table("families.toml", "family"), tuple[Family, ...])
-    return {row.id: row for row in rows}
+    rows = read("advise/knowledge/families.toml", dict[str, tuple[Family, ...]])
+    return {row.id: row for row in rows["family"]}
 
 
 @cache
 def readings() -> dict[str, Reading]:
     """Our readings of documents, by advisory."""
-    rows = msgspec.convert(_table("readings.toml", "reading"), tuple[Reading, ...])
-    return {row.advisory: row for row in rows}
-
-
-def _table(name: str, key: str) -> list[object]:
-    raw = (files("wardwatch.advise.knowledge") / name).read_text(encoding="utf-8")
-    rows: list[object] = tomllib.loads(raw)[key]
-    return rows
+    rows = read("advise/knowledge/readings.toml", dict[str, tuple[Reading, ...]])
+    return {row.advisory: row for row in rows["reading"]}
