@@ -1,7 +1,8 @@
-"""``make packs``: keep the tables of the package ready to be read.
+"""``make packs``: keep the tables of the package, and the names of our own records, ready to be read.
 
-``src/wardwatch/packs.json`` holds every TOML file of the product (the twin reads its own).
-``tests/test_packs.py`` fails when it is not what this would write.
+``src/wardwatch/packs.json`` holds every TOML file of the product (the twin reads its own),
+``src/wardwatch/advise/records/names.msgpack`` the names and statements of our own records.
+``tests/test_packs.py`` and ``tests/advise/test_names.py`` fail when they are not what this would write.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import sys
 import msgspec
 
 from wardwatch import packs
+from wardwatch.advise import names
 
 
 def tables() -> bytes:
@@ -24,10 +26,10 @@ def tables() -> bytes:
 
 
 def main() -> int:
-    """Write the file."""
-    raw = tables()
-    packs.FILE.write_bytes(raw)
-    sys.stdout.write(f"{packs.FILE.relative_to(packs.ROOT)}: {len(raw):,} octets\n")
+    """Write both files."""
+    for path, raw in ((packs.FILE, tables()), (names.OWN, names.packed_own())):
+        path.write_bytes(raw)
+        sys.stdout.write(f"{path.relative_to(packs.ROOT)}: {len(raw):,} octets\n")
     return 0
 
 

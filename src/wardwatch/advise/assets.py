@@ -34,7 +34,7 @@ from wardwatch.model.advisory import Exposure
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from wardwatch.advise.statements import Statement
+    from wardwatch.advise.said import Statement
 
 ITS_VERSION = "its version"
 """The condition of what only the version would settle."""

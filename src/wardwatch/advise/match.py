@@ -18,8 +18,8 @@ from wardwatch.advise.families import families_of
 from wardwatch.advise.library import shelf as records
 from wardwatch.advise.makers import answers as answers_for
 from wardwatch.advise.makers import makers_of
-from wardwatch.advise.names import concerning, named, refresh, shelved
-from wardwatch.advise.own import own_records
+from wardwatch.advise.names import concerning, own_names, refresh, shelved
+from wardwatch.advise.own import own_ids, own_records
 from wardwatch.advise.paper import advisory_of
 from wardwatch.advise.versions import concerns
 from wardwatch.model.advisory import Advisory, CveMatch, Exposure, Match
@@ -63,14 +63,13 @@ def advise(devices: Sequence[Device], shelf: Path | None = None) -> Advised:
     wanted = [asset for assets in asked.values() for asset in assets]
     makers_only = [device for device in devices if not asked[device.id] and _only_its_maker(device)]
     imported, refused = _names(shelf)
-    own = {d.id: d for d in own_records()} if wanted or makers_only or not imported else {}
     taken = {name.id for name in imported}
-    count = len(taken) + sum(record.id not in taken for record in own_records())
+    count = len(taken | own_ids())
     if not wanted and not makers_only:
         return Advised(documents=count, remarks=tuple(f"advisory left out: {name}: {why}" for name, why in refused))  # fmt: skip
     met = [met_by(asset) for asset in dict.fromkeys(wanted)]
     met += [met_by(_maker_alone(device)) for device in makers_only]
-    names = (*imported, *(named(d) for d in own.values() if d.id not in taken))
+    names = (*imported, *(name for name in own_names() if name.id not in taken))
     near = concerning(names, met)
     library = Library(statement for name in near for statement in name.statements)
     found: list[tuple[Device, Answer]] = []
@@ -78,9 +77,9 @@ def advise(devices: Sequence[Device], shelf: Path | None = None) -> Advised:
         if asked[device.id]:
             found += [(device, answer) for answer in _answers(device, asked[device.id], library)]
     for device in makers_only:
-        found += [(device, answer) for answer in _by_maker(device, near, own)]
-    documents, gone = _documents(shelf, {answer.advisory for _, answer in found}, taken, own)
-    advisories = _advisories(documents)
+        found += [(device, answer) for answer in _by_maker(device, near)]
+    documents, gone = _documents(shelf, {answer.advisory for _, answer in found}, taken)
+    advisories = _advisories(documents, near)
     matches = [
         _match(device, answer, advisories[answer.advisory])
         for device, answer in found
@@ -155,9 +154,7 @@ def _answers(device: Device, assets: Sequence[Asset], library: Library) -> Itera
             )
 
 
-def _by_maker(
-    device: Device, near: Iterable[Named], pumps: dict[str, Document]
-) -> Iterator[Answer]:
+def _by_maker(device: Device, near: Iterable[Named]) -> Iterator[Answer]:
     """The pump advisories of a maker, for a pump of which nothing else is known."""
     from wardwatch.advise.assets import Answer, CveAnswer
 
@@ -165,7 +162,7 @@ def _by_maker(
     reason = f"Its maker is {device.identity.manufacturer}; which model it is, nothing says."
     for name in near:
         said = [s for s in name.statements if answers_for(makers, s.makers)]
-        if name.id not in pumps or not said:
+        if name.id not in own_ids() or not said:
             continue
         cves = dict.fromkeys(cve for s in said for cve in s.cves)
         yield Answer(
@@ -195,19 +192,21 @@ def _unsure(answer: Answer, reason: str) -> Answer:
 
 
 def _documents(
-    shelf: Path | None, ids: set[str], taken: set[str], own: dict[str, Document]
+    shelf: Path | None, ids: set[str], taken: set[str]
 ) -> tuple[list[Document], tuple[tuple[str, str], ...]]:
     found: dict[str, Document] = {}
     gone: tuple[tuple[str, str], ...] = ()
     if shelf is not None and ids & taken:
         found, gone = shelved(shelf, sorted(ids & taken))
-    found |= {id_: own[id_] for id_ in ids - taken if id_ in own}
+    if ids - taken:
+        found |= {record.id: record for record in own_records() if record.id in ids - taken}
     return [found[id_] for id_ in sorted(found)], gone
 
 
-def _advisories(documents: Iterable[Document]) -> dict[str, Advisory]:
+def _advisories(documents: Iterable[Document], near: Iterable[Named]) -> dict[str, Advisory]:
     ours = {record.id: record for record in records()}
-    return {d.id: advisory_of(d, ours.get(d.id)) for d in documents}
+    said = {name.id: name.statements for name in near}
+    return {d.id: advisory_of(d, ours.get(d.id), said.get(d.id)) for d in documents}
 
 
 def _match(device: Device, answer: Answer, advisory: Advisory) -> Match:

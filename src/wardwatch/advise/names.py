@@ -1,7 +1,7 @@
 """What the documents of a shelf can be met by, kept beside them: an audit reads only what may concern it.
 
 The file ``names.msgpack`` is made from the documents and our knowledge, and made anew whenever one
-of the two has changed; nothing is lost with it.
+of the two has changed; nothing is lost with it. That of our own records comes with wardwatch.
 """
 
 from __future__ import annotations
@@ -9,24 +9,27 @@ from __future__ import annotations
 import hashlib
 from contextlib import suppress
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from wardwatch.advise.statements import Statement, statements
+from wardwatch.advise import own
+from wardwatch.advise.said import Statement
 from wardwatch.advise.store import cards, shelved_document, write_whole
 from wardwatch.errors import AdvisoryError
+from wardwatch.packs import seal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
     from wardwatch.advise.assets import Met
     from wardwatch.advise.csaf import Document
     from wardwatch.advise.store import Card, Refused
 
 FILE = "names.msgpack"
+OWN = own.FILE.with_name(FILE)
+"""The names of our own records, as ``make packs`` ships them."""
 MAX_BYTES = 256 * 1024 * 1024
 """Some 6 kB a document; a shelf of 40,000 is beyond any provider."""
 
@@ -65,8 +68,16 @@ class _File(msgspec.Struct, frozen=True):
     documents: tuple[Named, ...]
 
 
+class _Own(msgspec.Struct, frozen=True):
+    seal: str
+    """Over what the names were made of, and the names."""
+    documents: msgspec.Raw
+
+
 def named(document: Document) -> Named:
     """A document by its names."""
+    from wardwatch.advise.statements import statements  # most were made before
+
     said = statements(document)
     return Named(
         id=document.id,
@@ -80,8 +91,27 @@ def named(document: Document) -> Named:
             for atom in (*name.core, *name.full, *name.codes, name.tight)
         )
         | frozenset(atom for s in said for atom in s.context),
-        said=msgspec.Raw(msgspec.msgpack.encode(said)),
+        said=msgspec.Raw(msgspec.msgpack.encode(said, order="deterministic")),
     )
+
+
+@cache
+def own_names() -> tuple[Named, ...]:
+    """The names of our own records, by id: as they came, or made anew where those do not fit."""
+    try:
+        kept = msgspec.msgpack.decode(OWN.read_bytes(), type=_Own)
+        if kept.seal == seal(_own_made_of(), kept.documents):
+            return msgspec.msgpack.decode(kept.documents, type=tuple[Named, ...])
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass  # absent or damaged
+    return _own_made()
+
+
+def packed_own() -> bytes:
+    """The file of the names of our own records."""
+    documents = msgspec.msgpack.encode(_own_made(), order="deterministic")
+    kept = _Own(seal(_own_made_of(), documents), msgspec.Raw(documents))
+    return msgspec.msgpack.encode(kept)
 
 
 def refresh(
@@ -152,11 +182,35 @@ def _kept(folder: Path) -> tuple[Named, ...]:
 @cache
 def _made_of() -> str:
     """A digest of our knowledge and of the rules that read names and versions."""
-    folder = files("wardwatch.advise")
+    folder = Path(__file__).parent
     digest = hashlib.sha256()
     for name in ("makers", "families", "readings"):
         digest.update((folder / "knowledge" / f"{name}.toml").read_bytes())
-    for name in ("csaf", "families", "makers", "names", "naming", "ranges", "repair", "statements"):
+    for name in _RULES:
         source = folder / f"{name}.py"
         digest.update(source.read_bytes() if source.is_file() else name.encode())
     return digest.hexdigest()
+
+
+_RULES = (
+    "csaf",
+    "families",
+    "knowledge/__init__",
+    "makers",
+    "names",
+    "naming",
+    "ranges",
+    "repair",
+    "said",
+    "statements",
+)
+
+
+def _own_made() -> tuple[Named, ...]:
+    return tuple(named(document) for document in own.own_records())
+
+
+def _own_made_of() -> bytes:
+    source = Path(own.__file__)
+    rules = source.read_bytes() if source.is_file() else b""
+    return b"\0".join((_made_of().encode(), rules, own.FILE.read_bytes()))

@@ -7,7 +7,7 @@ same id takes a record's place.
 from __future__ import annotations
 
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 import msgspec
 
@@ -37,14 +37,24 @@ class _Record(msgspec.Struct, frozen=True):
 
 
 SOURCE = "wardwatch's own record"
+FILE = Path(__file__).parent / "records" / "pumps.json"
 
 
 @cache
 def own_records() -> tuple[Document, ...]:
     """The records that ship with wardwatch, as documents, by id."""
-    raw = (files("wardwatch.advise") / "records" / "pumps.json").read_bytes()
-    rows = msgspec.json.decode(raw, type=tuple[_Record, ...])
-    return tuple(_document(row) for row in rows)
+    return tuple(_document(row) for row in _rows())
+
+
+@cache
+def own_ids() -> frozenset[str]:
+    """Their ids alone."""
+    return frozenset(row.id for row in _rows())
+
+
+@cache
+def _rows() -> tuple[_Record, ...]:
+    return msgspec.json.decode(FILE.read_bytes(), type=tuple[_Record, ...])
 
 
 def _document(row: _Record) -> Document:

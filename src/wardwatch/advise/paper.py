@@ -8,14 +8,15 @@ import msgspec
 
 from wardwatch.advise.library import CATEGORIES
 from wardwatch.advise.own import SOURCE
-from wardwatch.advise.repair import scores
 from wardwatch.advise.ssvc import consequence
-from wardwatch.advise.statements import statements
 from wardwatch.model.advisory import Advisory, Remediation, Vulnerability
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from wardwatch.advise.csaf import Document, Flaw
     from wardwatch.advise.repair import Scored
+    from wardwatch.advise.said import Statement
 
 MOST_REMEDIES = 12
 """Remediations shown of a document: some repeat a page of boilerplate for every CVE."""
@@ -23,34 +24,23 @@ MAX_WORDS = 600
 """Characters of one text shown."""
 
 
-def advisory_of(document: Document, record: Advisory | None = None) -> Advisory:
+def advisory_of(
+    document: Document, record: Advisory | None = None, said: Iterable[Statement] | None = None
+) -> Advisory:
     """A document in our words for it: scores repaired with the file's beside them.
 
     ``record`` is our own checked record of the same id: its titles, clinical words, remediations and
-    later notices stand; the scores that the file said are the file's.
+    later notices stand; the scores that the file said are the file's. ``said`` are the document's
+    statements where they are at hand; else they are read out of it.
     """
+    from wardwatch.advise.repair import scores  # most audits show no advisory
+
     scored = {one.cve: one for one in scores(document)}
     flaws = tuple(
         _vulnerability(flaw, scored.get(flaw.cve), document.id) for flaw in document.flaws
     )
-    fixes = dict.fromkeys(fix.text for s in statements(document) for fix in s.fixed)
-    plain = Advisory(
-        id=document.id,
-        title=document.title,
-        family="",
-        product=", ".join(dict.fromkeys(leaf.product or leaf.name for leaf in document.leaves))[:MAX_WORDS],
-        affected_versions=tuple(dict.fromkeys(leaf.version for leaf in document.leaves if leaf.version))[:40],
-        fixed_version=next(iter(fixes)) if len(fixes) == 1 else "",
-        source=document.url or _page(document.id),
-        published=document.initial if document.current in ("", document.initial) else f"{document.initial}, updated {document.current}",
-        vulnerabilities=flaws,
-        remediations=_remediations(document),
-        document=document.source,
-        sha512=document.sha512,
-        revision=document.revision,
-    )  # fmt: skip
     if record is None:
-        return plain
+        return _alone(document, flaws, said)
     own = {flaw.cve for flaw in record.vulnerabilities}
     imported = document.source != SOURCE
     told = tuple(
@@ -65,6 +55,32 @@ def advisory_of(document: Document, record: Advisory | None = None) -> Advisory:
         sha512=document.sha512,
         revision=document.revision,
     )
+
+
+def _alone(
+    document: Document, flaws: tuple[Vulnerability, ...], said: Iterable[Statement] | None
+) -> Advisory:
+    """A document of which we have no record."""
+    if said is None:
+        from wardwatch.advise.statements import statements
+
+        said = statements(document)
+    fixes = dict.fromkeys(fix.text for s in said for fix in s.fixed)
+    return Advisory(
+        id=document.id,
+        title=document.title,
+        family="",
+        product=", ".join(dict.fromkeys(leaf.product or leaf.name for leaf in document.leaves))[:MAX_WORDS],
+        affected_versions=tuple(dict.fromkeys(leaf.version for leaf in document.leaves if leaf.version))[:40],
+        fixed_version=next(iter(fixes)) if len(fixes) == 1 else "",
+        source=document.url or _page(document.id),
+        published=document.initial if document.current in ("", document.initial) else f"{document.initial}, updated {document.current}",
+        vulnerabilities=flaws,
+        remediations=_remediations(document),
+        document=document.source,
+        sha512=document.sha512,
+        revision=document.revision,
+    )  # fmt: skip
 
 
 def _as_the_file_says(flaw: Vulnerability, scored: Scored | None) -> Vulnerability:

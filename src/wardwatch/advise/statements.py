@@ -9,63 +9,20 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from wardwatch.advise.families import families_of
-from wardwatch.advise.knowledge import Case, Entry, Maybe, families, readings
+from wardwatch.advise.knowledge import Maybe, families, readings
 from wardwatch.advise.makers import makers_of
 from wardwatch.advise.naming import Name, name_of
-from wardwatch.advise.ranges import Range, Version, parse_range, parse_version
+from wardwatch.advise.ranges import parse_range, parse_version
 from wardwatch.advise.repair import cves_in, disagreement, impacted_by
+from wardwatch.advise.said import Statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from wardwatch.advise.csaf import Document, Leaf, Remedy
-
-
-class Statement(msgspec.Struct, frozen=True):
-    """One product of one document, and the versions and CVEs that are said of it."""
-
-    advisory: str
-    product: str
-    """In the document's words, or ours."""
-    makers: frozenset[str]
-    families: frozenset[str]
-    names: tuple[Name, ...]
-    excluded: tuple[Name, ...]
-    """Products that the same words take out: "not including EchoPAC"."""
-    excluded_versions: tuple[Range | None, ...]
-    """Versions of those products that are taken out ("Venue 40 R1-3"); None means every one."""
-    context: frozenset[str]
-    """Words of the document's title that no other product of its tree bears: "Kiestra" of "PerformA"."""
-    affected: Range | None
-    fixed: tuple[Version, ...]
-    """Fixes that our reading names."""
-    named: tuple[Version, ...]
-    """Releases that prose seems to name as fixes: they raise doubt, and never remove it."""
-    models: tuple[str, ...]
-    cves: tuple[str, ...]
-    maybe: tuple[Maybe, ...]
-    scopes: tuple[tuple[tuple[str, ...], Range], ...]
-    cases: tuple[tuple[Range, Case], ...]
-    when: str
-    """The fact on which the whole statement hangs."""
-    proviso: str
-    """The fact on which versions inside hang: "on Windows 8.1"."""
-    residual: str
-    """The sentence by which a fix leaves some of it; "" none."""
-    component: str
-    fact: str
-    doubt: str
-    """Why the versions are not certain: branch and leaf name disagree."""
-    other: Range | None
-    """What the leaf's name says, where it disagrees with the branch."""
-    text: str
-    """The words relied on."""
-    origin: str
-    """``branch``, ``leaf name`` or ``reading``."""
-    why: str = ""
+    from wardwatch.advise.knowledge import Entry
+    from wardwatch.advise.ranges import Range, Version
 
 
 _CONDITION = re.compile(
@@ -121,7 +78,7 @@ def _read(
     document: Document, entry: Entry, own: Sequence[str], marked: dict[str, list[str]]
 ) -> Statement:
     ids = frozenset((entry.family, *entry.families)) - {""}
-    vendors = {leaf.vendor for leaf in document.leaves if leaf.product_id in own}
+    vendors = sorted({leaf.vendor for leaf in document.leaves if leaf.product_id in own})
     named = frozenset(m for vendor in vendors for m in makers_of(vendor))
     named |= frozenset(entry.makers)
     pack = families()
@@ -140,7 +97,7 @@ def _read(
         product=entry.product or ", ".join(sorted(pack[family].name for family in ids)),
         makers=named,
         families=ids,
-        names=tuple(name_of(entry.product, v) for v in vendors or {""}) if entry.product else (),
+        names=tuple(name_of(entry.product, v) for v in vendors or ("",)) if entry.product else (),
         excluded=(),
         excluded_versions=(),
         context=frozenset(),
