@@ -16,7 +16,6 @@ import msgspec
 
 from wardwatch.advise import own
 from wardwatch.advise.said import Statement
-from wardwatch.advise.store import cards, shelved_document, write_whole
 from wardwatch.errors import AdvisoryError
 from wardwatch.packs import seal
 
@@ -121,6 +120,8 @@ def refresh(
 
     ``documents`` are those already at hand; others are read. One that cannot be read is refused.
     """
+    from wardwatch.advise.store import cards, shelved_document, write_whole  # few have a shelf
+
     kept = {name.sha512: name for name in _kept(folder)}
     given = {document.sha512: document for document in documents}
     found: list[Named] = []
@@ -156,6 +157,8 @@ def concerning(names: Sequence[Named], met: Sequence[Met]) -> tuple[Named, ...]:
 
 def shelved(folder: Path, ids: Iterable[str]) -> tuple[dict[str, Document], tuple[Refused, ...]]:
     """The documents of some ids."""
+    from wardwatch.advise.store import cards, shelved_document
+
     shelf: dict[str, Card] = cards(folder)
     found: dict[str, Document] = {}
     refused: list[Refused] = []

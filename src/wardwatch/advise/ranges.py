@@ -76,14 +76,15 @@ class Range(msgspec.Struct, frozen=True):
         return any(term.sign == "*" for terms in self.alternatives for term in terms)
 
 
-_PREFIX = re.compile(
+# Expressions of versions are compiled where the first version is read: most audits read none.
+_PREFIX = (
     r"(?i)^(?:all\s+|any\s+)?(?:(?:software|firmware|sw|fw|fpga|programme?)\s+)*"
     r"(?:(?:versions?|vers\.?|ver\.?|revisions?|rev\.?|releases?|rel\.?)\s*[:#]?\s*)?"
 )
-_BRAUN = re.compile(r"(?i)(?:\d{3})?([UL])0*(\d{1,6})")
-_BATTERY = re.compile(r"(\d{2})\s?([A-Z])\s?(\d{2})")
-_EDITION = re.compile(r"(?i)(\d{1,2})\s*(?:st|nd|rd|th)?\s*(?:edition|ed)\b\.?")
-_ORDINAL = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5}
+_BRAUN = r"(?i)(?:\d{3})?([UL])0*(\d{1,6})"
+_BATTERY = r"(\d{2})\s?([A-Z])\s?(\d{2})"
+_EDITION = r"(?i)(\d{1,2})\s*(?:st|nd|rd|th)?\s*(?:edition|ed)\b\.?"
+_ORDINAL = r"(?i)\b(?:(first)|(second)|(third)|(fourth)|(fifth))\b(?=\s+ed)"
 _QUALIFIER = {"sp": "sp", "servicepack": "sp", "sr": "sr", "hf": "hf", "hotfix": "hf", "gma": "gma",
               "patch": "p", "build": "build", "mr": "mr", "update": "u", "fp": "fp", "d": "d"}  # fmt: skip
 """Words that add to a release: with one is after without."""
@@ -97,12 +98,12 @@ _WORDS = frozenset(_VERSION_WORDS.split())
 """Words that may stand in a version."""
 _MONTHS = {name: i for i, name in enumerate(
     ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), 1)}  # fmt: skip
-_DATE = re.compile(
+_DATE = (
     r"(?i)^(?:(\d{1,2})[ -])?(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?\s*"
     r"(?:(\d{1,2})(?:st|nd|rd|th)?,?\s*)?(\d{4})?$"
 )
-_SLASHED = re.compile(r"^(\d{1,2})/(\d{1,2})/(\d{4})$")
-_ISO = re.compile(r"^(\d{4})-(\d{2})-(\d{2})$")
+_SLASHED = r"^(\d{1,2})/(\d{1,2})/(\d{4})$"
+_ISO = r"^(\d{4})-(\d{2})-(\d{2})$"
 NOTHING = frozenset({"", "-", "--", "---", "?", "n/a", "na", "n.a.", "n.a", "none", "null", "unknown", "unk",
                      "not known", "not recorded", "not available", "not applicable", "unbekannt", "inconnu",
                      "desconocido", "tbd", "tbc", "k.a.", "x", "xx", "xxx", "various", "multiple", "see label",
@@ -116,19 +117,18 @@ def parse_version(text: str) -> Version | None:
     raw = text.strip()[:MAX_TEXT]
     if raw.casefold() in NOTHING:
         return None
-    bare = _PREFIX.sub("", raw.strip(" ()[]\"'"), count=1).strip(" ,;:()").rstrip(".")
+    bare = re.sub(_PREFIX, "", raw.strip(" ()[]\"'"), count=1).strip(" ,;:()").rstrip(".")
     if not bare or bare.casefold() in NOTHING:
         return None
-    for word, number in _ORDINAL.items():
-        bare = re.sub(rf"(?i)\b{word}\b(?=\s+ed)", str(number), bare)
-    if found := _EDITION.fullmatch(bare):
+    bare = re.sub(_ORDINAL, lambda found: str(found.lastindex), bare)
+    if found := re.fullmatch(_EDITION, bare):
         return Version(raw, "edition", (int(found[1]),))
     if date := _date(bare):
         return Version(raw, "date", date)
     bare = re.sub(r"(?i)^v(?:ersion)?\s*\.?\s*(?=[\dA-Z]*\d)(?!m\d|f\d)", "", bare)
-    if (found := _BRAUN.fullmatch(bare)) and (found[2] != "0"):
+    if (found := re.fullmatch(_BRAUN, bare)) and (found[2] != "0"):
         return Version(raw, f"braun-{found[1].upper()}", (int(found[2]),))
-    if found := _BATTERY.fullmatch(bare.upper()):
+    if found := re.fullmatch(_BATTERY, bare.upper()):
         return Version(raw, "", (int(found[1]), found[2].lower(), int(found[3])))
     lowered = re.sub(r"(?i)service\s+pack", "sp", bare).casefold()
     if not re.search(r"\d", lowered) and not re.fullmatch(r"[a-z](\.x+)?", lowered):
@@ -261,11 +261,11 @@ def reaches(own: Version, fix: Version) -> bool | None:
 
 
 def _date(text: str) -> tuple[int, ...]:
-    if found := _SLASHED.match(text):
+    if found := re.match(_SLASHED, text):
         return int(found[3]), int(found[1]), int(found[2])
-    if found := _ISO.match(text):
+    if found := re.match(_ISO, text):
         return int(found[1]), int(found[2]), int(found[3])
-    found = _DATE.match(text)
+    found = re.match(_DATE, text)
     if not found or not found[4]:
         return ()
     day = int(found[3] or found[1] or 0)
