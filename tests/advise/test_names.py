@@ -75,7 +75,7 @@ def test_a_document_that_was_changed_on_the_shelf_is_refused_by_name(shelf):
 @pytest.fixture
 def anew():
     """Our own records and their names are read again, and once more after the test."""
-    caches = (own_names, own.own_records, own.own_ids, own._rows)
+    caches = (own_names, own.own_records, own.own_ids)
     for cached in caches:
         cached.cache_clear()
     yield

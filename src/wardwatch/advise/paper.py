@@ -33,28 +33,31 @@ def advisory_of(
     later notices stand; the scores that the file said are the file's. ``said`` are the document's
     statements where they are at hand; else they are read out of it.
     """
-    from wardwatch.advise.repair import scores  # most audits show no advisory
-
-    scored = {one.cve: one for one in scores(document)}
-    flaws = tuple(
-        _vulnerability(flaw, scored.get(flaw.cve), document.id) for flaw in document.flaws
-    )
+    known = {flaw.cve for flaw in record.vulnerabilities} if record else set()
+    # A later revision may name more: nothing of the file is lost under our record.
+    rest = [flaw for flaw in document.flaws if _called(flaw) not in known]
+    imported = document.source != SOURCE
+    scored = _scored(document) if rest or imported else {}
+    flaws = tuple(_vulnerability(flaw, scored.get(flaw.cve), document.id) for flaw in rest)
     if record is None:
         return _alone(document, flaws, said)
-    own = {flaw.cve for flaw in record.vulnerabilities}
-    imported = document.source != SOURCE
     told = tuple(
         _as_the_file_says(flaw, scored.get(flaw.cve)) if imported else flaw
         for flaw in record.vulnerabilities
     )
     return msgspec.structs.replace(
         record,
-        # A later revision may name more: nothing of the file is lost under our record.
-        vulnerabilities=(*told, *(flaw for flaw in flaws if flaw.cve not in own)),
+        vulnerabilities=(*told, *flaws),
         document=document.source,
         sha512=document.sha512,
         revision=document.revision,
     )
+
+
+def _scored(document: Document) -> dict[str, Scored]:
+    from wardwatch.advise.repair import scores  # our own records mostly say all
+
+    return {one.cve: one for one in scores(document)}
 
 
 def _alone(
@@ -97,7 +100,7 @@ def _vulnerability(flaw: Flaw, scored: Scored | None, advisory: str) -> Vulnerab
     title = flaw.title if flaw.title != flaw.cve else ""
     known = consequence(flaw.cve, advisory)
     return Vulnerability(
-        cve=flaw.cve or flaw.title or "(no CVE)",
+        cve=_called(flaw),
         title=title or (flaw.notes[0][:MAX_WORDS] if flaw.notes else ""),
         cwe=flaw.cwe,
         vector=scored.vector if scored else "",
@@ -106,6 +109,10 @@ def _vulnerability(flaw: Flaw, scored: Scored | None, advisory: str) -> Vulnerab
         clinical=f"{known.why[:1].upper()}{known.why[1:]}." if known else "",
         correction=f"The text says otherwise, and is taken: {scored.why}." if scored and scored.replaced else "",
     )  # fmt: skip
+
+
+def _called(flaw: Flaw) -> str:
+    return flaw.cve or flaw.title or "(no CVE)"
 
 
 def _remediations(document: Document) -> tuple[Remediation, ...]:

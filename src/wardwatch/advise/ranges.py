@@ -99,7 +99,7 @@ _WORDS = frozenset(_VERSION_WORDS.split())
 _MONTHS = {name: i for i, name in enumerate(
     ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), 1)}  # fmt: skip
 _DATE = (
-    r"(?i)^(?:(\d{1,2})[ -])?(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?\s*"
+    r"(?i)^(?:(\d{1,2})[ -])?([a-z]{3})[a-z]*\.?\s*"
     r"(?:(\d{1,2})(?:st|nd|rd|th)?,?\s*)?(\d{4})?$"
 )
 _SLASHED = r"^(\d{1,2})/(\d{1,2})/(\d{4})$"
@@ -266,7 +266,7 @@ def _date(text: str) -> tuple[int, ...]:
     if found := re.match(_ISO, text):
         return int(found[1]), int(found[2]), int(found[3])
     found = re.match(_DATE, text)
-    if not found or not found[4]:
+    if not found or not found[4] or found[2].casefold() not in _MONTHS:
         return ()
     day = int(found[3] or found[1] or 0)
     month = _MONTHS[found[2].casefold()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from wardwatch.model.advisory import Advisory, Exposure
 
@@ -12,6 +13,7 @@ Version = tuple[int, ...]
 _DOTTED = re.compile(r"(?i)(?:version|ver\.?|v\.?)?\s*([0-9]{1,6}(?:\.[0-9]{1,6}){1,5})")
 
 
+@lru_cache(maxsize=4096)  # a fleet has few, and each is held against every notice
 def version(text: str) -> Version | None:
     """``V1.6.0`` → (1, 6); None where it is no dotted number.
 
