@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import msgspec
@@ -12,6 +13,7 @@ from tools import packs as tool
 from wardwatch import packs
 from wardwatch.advise.environment import rubric
 from wardwatch.advise.knowledge import families, makers, readings
+from wardwatch.advise.names import OWN
 from wardwatch.advise.ssvc import consequences
 from wardwatch.inventory.rulebook import rulebook
 from wardwatch.observe import secrets
@@ -56,6 +58,21 @@ def test_what_came_is_what_the_tables_say() -> None:
     """Where this fails a table was edited: ``make packs`` ships what it says now."""
     assert packs.FILE.read_bytes() == tool.tables()
     assert len(NAMES) > 10
+
+
+def test_a_wheel_holds_what_is_read(tmp_path) -> None:
+    pytest.importorskip("hatchling", reason="builds the wheel")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path],
+        cwd=Path(tool.__file__).parents[1],
+        capture_output=True,
+        check=True,
+    )
+    (wheel,) = tmp_path.iterdir()
+    with zipfile.ZipFile(wheel) as archive:
+        for path in (packs.FILE, OWN, *(packs.ROOT / name for name in NAMES)):
+            held = archive.read(f"wardwatch/{path.relative_to(packs.ROOT).as_posix()}")
+            assert held == path.read_bytes(), path
 
 
 @pytest.mark.parametrize("name", NAMES)

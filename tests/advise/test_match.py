@@ -5,7 +5,7 @@ import pytest
 from tests.advise.papers import raw
 from tests.shared import SHARED, needs_shared
 
-from wardwatch.advise import advise
+from wardwatch.advise import advise, names
 from wardwatch.advise.match import assets_of
 from wardwatch.advise.store import import_paths
 from wardwatch.inventory.register import join
@@ -140,6 +140,22 @@ def test_each_cve_has_its_own_answer_and_a_condition_is_named():
     told = matches(pump("8.00.01", "list", identity=said, listed=with_part))["ICSMA-20-170-04"]
     assert {a.cve: a.exposure for a in told.answers}["CVE-2020-12047"] is Exposure.NOT_AFFECTED
     assert "CVE-2020-12047" not in told.cves
+
+
+def test_names_made_anew_answer_as_those_that_came(monkeypatch, tmp_path):
+    devices = [
+        pump("1.6.0", "wire"),
+        pump("12.1", "list", id="dev-2", identity={"manufacturer": "BD", "model": "Alaris PCU 8015"}),
+        pump(id="dev-3", identity={"manufacturer": "Baxter", "model": "", "family": ""}),
+    ]  # fmt: skip
+    names.own_names.cache_clear()
+    came = advise(devices)
+    monkeypatch.setattr(names, "OWN", tmp_path / "none")
+    names.own_names.cache_clear()
+    assert advise(devices) == came
+    names.own_names.cache_clear()
+    assert {m.device for m in came.matches} == {"dev-1", "dev-2", "dev-3"}
+    assert len(came.advisories) > 3
 
 
 def test_an_imported_document_takes_the_place_of_our_record_and_adds_to_the_shelf(tmp_path):

@@ -8,6 +8,7 @@ from wardwatch.advise.csaf import read_document
 from wardwatch.advise.library import shelf
 from wardwatch.advise.own import own_records
 from wardwatch.advise.paper import advisory_of
+from wardwatch.advise.statements import statements
 from wardwatch.advise.store import read_paths
 
 RECORD = next(a for a in shelf() if a.id == "ICSMA-17-250-02A")
@@ -68,6 +69,21 @@ def test_a_later_file_that_was_mended_is_not_called_wrong():
         v.base_score for v in told.vulnerabilities
     ]
     assert {v.correction for v in told.vulnerabilities} == {""}
+
+
+def test_statements_that_are_at_hand_are_not_read_again():
+    document = next(d for d in own_records() if d.id == "ICSMA-20-317-01")
+    told = advisory_of(document)
+    assert advisory_of(document, said=statements(document)) == told
+    assert told.fixed_version != advisory_of(document, said=()).fixed_version
+
+
+def test_a_weakness_without_a_number_goes_by_its_title():
+    document = next(d for d in own_records() if d.id == RECORD.id)
+    named = msgspec.structs.replace(document.flaws[0], cve="", title=document.flaws[1].cve)
+    other = msgspec.structs.replace(named, title="")
+    told = advisory_of(msgspec.structs.replace(document, flaws=(named, other)), RECORD)
+    assert [v.cve for v in told.vulnerabilities[8:]] == ["(no CVE)"]
 
 
 def test_a_weakness_that_our_record_lacks_is_not_lost():

@@ -52,6 +52,9 @@ def where(version: str, statement: str) -> Place:
         ("VM6.0", ">", "VM5.0"),
         ("VF10.1", "incomparable", "VM5.0"),
         ("2nd ed.", "=", "second edition"),
+        ("FIRST ed", "<", "Third Edition"),
+        ("fırst ed.", "=", "1st ed."),  # a dotless ı, which an expression takes for an i
+        ("fifth edition", ">", "fourth edition"),
         ("2", "incomparable", "2.3.6"),
         ("May 2018", "<", "June 2018"),
         ("A10", "incomparable", "1.0"),
