@@ -106,7 +106,7 @@ def test_names_of_our_own_records_that_are_gone_are_made_anew(anew, monkeypatch,
     [
         b"",
         b"\xff\x00",
-        b"\x91" * 100_000,
+        b"\x82\xa4seal\xa0\xa9documents" + b"\x91" * 100_000,
         b"\x82\xa4seal\xa1\xff\xa9documents\xc0",
         msgspec.msgpack.encode({"seal": "", "documents": []}),
         OWN.read_bytes()[:-1],

@@ -74,6 +74,7 @@ def test_a_later_file_that_was_mended_is_not_called_wrong():
 def test_statements_that_are_at_hand_are_not_read_again():
     document = next(d for d in own_records() if d.id == "ICSMA-20-317-01")
     told = advisory_of(document)
+    assert told.vulnerabilities[0].base_score == document.flaws[0].scores[0].base_score
     assert advisory_of(document, said=statements(document)) == told
     assert told.fixed_version != advisory_of(document, said=()).fixed_version
 
