@@ -12,10 +12,14 @@ from tools import packs as tool
 
 from wardwatch import packs
 from wardwatch.advise.environment import rubric
-from wardwatch.advise.knowledge import families, makers, readings
+from wardwatch.advise.knowledge import Family, families, makers, readings
 from wardwatch.advise.names import OWN
+from wardwatch.advise.naming import Name
+from wardwatch.advise.ranges import Version
+from wardwatch.advise.said import Statement
 from wardwatch.advise.ssvc import consequences
-from wardwatch.inventory.rulebook import rulebook
+from wardwatch.inventory.rulebook import Rule, rulebook
+from wardwatch.model.advisory import Advisory
 from wardwatch.observe import secrets
 
 READERS = (rulebook, families, makers, readings, consequences, rubric)
@@ -96,6 +100,12 @@ print("tomllib" in sys.modules)
         [sys.executable, "-c", code, tmp_path / "key"], capture_output=True, text=True, check=False
     )
     assert ran.stdout == "False\n", ran.stderr
+
+
+@pytest.mark.parametrize("kind", [packs.Pack, Rule, Family, Statement, Name, Version, Advisory])
+def test_what_is_decoded_by_many_audits_bears_its_types(kind) -> None:
+    """Deferred annotations are texts, and took a fifth of the time that advisories take."""
+    assert not [type_ for type_ in kind.__annotations__.values() if isinstance(type_, str)]
 
 
 @pytest.mark.parametrize("hostile", HOSTILE.values(), ids=HOSTILE)

@@ -5,7 +5,7 @@ seal over both. Where a seal does not fit (a table was edited, the file is old, 
 TOML is parsed: slower, and no other answer.
 """
 
-from __future__ import annotations
+# Annotations are not deferred: msgspec would compile the text of each when it first decodes one.
 
 import hashlib
 from functools import cache

@@ -4,7 +4,7 @@
 surely one. So a name is its words and its atoms: letters and digits apart.
 """
 
-from __future__ import annotations
+# Annotations are not deferred: msgspec would compile the text of each when it first decodes one.
 
 import re
 import unicodedata

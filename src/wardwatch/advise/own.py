@@ -4,7 +4,7 @@ Facts restated, scores from the text where the file was found wrong. An imported
 same id takes a record's place.
 """
 
-from __future__ import annotations
+# Annotations are not deferred: msgspec would compile the text of each when it first decodes one.
 
 from functools import cache
 from pathlib import Path

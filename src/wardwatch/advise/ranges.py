@@ -7,7 +7,7 @@ nothing is concluded. A version that is finer than a bound (``9.33.1`` against "
 inside or outside: that is told too, not guessed.
 """
 
-from __future__ import annotations
+# Annotations are not deferred: msgspec would compile the text of each when it first decodes one.
 
 import re
 from enum import Enum

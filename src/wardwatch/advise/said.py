@@ -4,7 +4,7 @@ Apart from how it is read out of a document (:mod:`wardwatch.advise.statements`)
 meets statements that were made before.
 """
 
-from __future__ import annotations
+# Annotations are not deferred: msgspec would compile the text of each when it first decodes one.
 
 import msgspec
 

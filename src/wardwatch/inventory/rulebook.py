@@ -1,17 +1,14 @@
 """The rules of recognition, read from ``rules/*.toml``: a sign in, the rules that speak out."""
 
-from __future__ import annotations
+# Annotations are not deferred: msgspec would compile the text of each when it first decodes one.
 
 import re
+from collections.abc import Sequence
 from functools import cache, cached_property, lru_cache
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from wardwatch.packs import read
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 RULE_FILES = ("medical", "makers", "modules", "general")
 """Read in this order; where two rules weigh the same, the earlier one leads."""

@@ -1,6 +1,6 @@
 """Advisories in CSAF 2.0 words: what is published, as our own checked record of it."""
 
-from __future__ import annotations
+# Annotations are not deferred: msgspec would compile the text of each when it first decodes one.
 
 from enum import Enum
 

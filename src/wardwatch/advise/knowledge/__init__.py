@@ -1,6 +1,6 @@
 """The knowledge pack: makers, product families and readings of documents, each with its source."""
 
-from __future__ import annotations
+# Annotations are not deferred: msgspec would compile the text of each when it first decodes one.
 
 from functools import cache
 
