@@ -187,7 +187,12 @@ class Policy(msgspec.Struct, frozen=True):
 
 def policy_of(scene: Scene, segment: str, ips: Iterable[str]) -> Policy:
     """The confirmed zone of a device and the confirmed peers of that zone."""
-    zone = zone_of(scene.site, segment, tuple(ips))
+    own = tuple(ips)
+    return scene.once(("policy", segment, own), lambda: _policy_of(scene, segment, own))
+
+
+def _policy_of(scene: Scene, segment: str, ips: tuple[str, ...]) -> Policy:
+    zone = zone_of(scene.site, segment, ips)
     peers = tuple(
         p for p in scene.site.peer if p.confirmed and zone is not None and p.zone == zone.name
     )
@@ -198,10 +203,10 @@ def is_permitted(scene: Scene, policy: Policy, contact: Contact) -> bool:
     """Whether a confirmed line allows a contact; scanners and confirmed servers are allowed."""
     if contact.peer in scanner_ips(scene.site):
         return True
-    for role, ports in ROLE_PORTS.items():
-        for server in permitted(scene.site, role, contact.segment):
-            if server.ip == contact.peer and (not ports or contact.port in ports):
-                return True
+    served = scene.once(("served", contact.segment), lambda: _served(scene, contact.segment))
+    for ports in served.get(contact.peer, ()):
+        if not ports or contact.port in ports:
+            return True
     for line in policy.peers:
         if (
             in_subnets(contact.peer, [line.peer])
@@ -214,12 +219,27 @@ def is_permitted(scene: Scene, policy: Policy, contact: Contact) -> bool:
     return False
 
 
+def _served(scene: Scene, segment: str) -> dict[str, list[tuple[int, ...]]]:
+    """By address of a confirmed server of a segment: :data:`ROLE_PORTS` of its roles."""
+    found: dict[str, list[tuple[int, ...]]] = {}
+    for role, ports in ROLE_PORTS.items():
+        for server in permitted(scene.site, role, segment):
+            found.setdefault(server.ip, []).append(ports)
+    return found
+
+
 def is_internet(contact: Contact) -> bool:
     """Whether a device with a private address meets a global one."""
+    return _is_global(contact.peer) is True and _is_global(contact.device_ip) is False
+
+
+@lru_cache(maxsize=65_536)
+def _is_global(ip: str) -> bool | None:
+    """Whether an address is one of the internet; None what is no address."""
     try:
-        return ip_address(contact.peer).is_global and not ip_address(contact.device_ip).is_global
+        return ip_address(ip).is_global
     except ValueError:
-        return False
+        return None
 
 
 @lru_cache(maxsize=65_536)
