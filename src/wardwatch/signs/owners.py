@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from wardwatch.inventory.stations import stations_heard
+from wardwatch.inventory.stations import is_crowded, stations_heard
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -57,17 +58,41 @@ def homes(scene: Scene, devices: Sequence[Device]) -> dict[str, list[str]]:
     The same packets seen behind a router bear the router's MAC and do not count.
     """
 
-    def ask() -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
-        for row in about(
-            scene,
-            devices,
-            f"""
-            SELECT device, segment, sum(packets) AS n FROM {stations_heard(scene.tables)} JOIN owners ON mac = address
-            GROUP BY ALL ORDER BY device, n DESC, segment""",
-            of=("presence",),
-        ):
-            found.setdefault(row.device, []).append(row.segment)
+    def count() -> dict[str, list[str]]:
+        owner = owned(devices)
+        packets: dict[str, Counter[str]] = {}
+        for segment, stations in spoke(scene).items():
+            for mac, n, *_ in stations:
+                if mac in owner:
+                    packets.setdefault(owner[mac], Counter())[segment] += n
+        return {
+            device: sorted(counts, key=lambda segment: (-counts[segment], segment))
+            for device, counts in packets.items()
+        }
+
+    return scene.once(("homes", *(device.id for device in devices)), count)
+
+
+def spoke(scene: Scene) -> dict[str, list[tuple[str, int, bool, int, int]]]:
+    """By segment: the MAC of every station, its packets, whether unicast to it was heard, its first.
+
+    The first packet is a stamp and a number as :func:`wardwatch.inventory.stations.evidence` reads
+    it. Of a flood those that are devices or were sent something.
+    """
+
+    def ask() -> dict[str, list[tuple[str, int, bool, int, int]]]:
+        question = f"""
+            SELECT segment, mac, packets, received > 0, struct_extract(first, 1),
+                struct_extract(first, 2)
+            FROM {stations_heard(scene.tables)}"""
+        if is_crowded(scene.tables):
+            some = "received > 0 OR mac IN (SELECT address FROM owners)"
+            rows = about(scene, scene.devices, f"{question} WHERE {some}")
+        else:
+            rows = scene.tables.ask(question, of=("presence",))
+        found: dict[str, list[tuple[str, int, bool, int, int]]] = {}
+        for segment, *station in rows:
+            found.setdefault(segment, []).append(tuple(station))
         return found
 
-    return scene.once(("homes", *(device.id for device in devices)), ask)
+    return scene.once("stations heard", ask)

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wardwatch.inventory.stations import stations_heard
 from wardwatch.model.judgement import Reason
 from wardwatch.signs.arp import claims
 from wardwatch.signs.episodes import CONFIRMED, episodes
-from wardwatch.signs.owners import owners
+from wardwatch.signs.owners import owners, spoke
 from wardwatch.signs.policy import is_scanner, permitted, said_by
 from wardwatch.signs.vantage import device_segments, vantages
 from wardwatch.verify.answer import Need, Subject, span_need
@@ -102,13 +101,10 @@ def _confirmed(scene: Scene, times: int) -> dict[str, set[tuple[str, str]]]:
 
 def _receiving(scene: Scene) -> dict[str, set[str]]:
     """By segment: MACs to which unicast was heard."""
-    found: dict[str, set[str]] = {}
-    for row in scene.tables.ask(
-        f"SELECT segment, mac FROM {stations_heard(scene.tables)} WHERE received > 0",
-        of=("presence",),
-    ):
-        found.setdefault(row.segment, set()).add(row.mac)
-    return found
+    return {
+        segment: {mac for mac, _, received, *_ in stations if received}
+        for segment, stations in spoke(scene).items()
+    }
 
 
 def _is_nac(scene: Scene, episode: Episode) -> bool:

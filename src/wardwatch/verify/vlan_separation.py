@@ -13,11 +13,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wardwatch.inventory.stations import evidence, is_crowded, stations_heard
+from wardwatch.inventory.stations import evidence
 from wardwatch.model.device import LEFT_OUT, Confidence
 from wardwatch.model.evidence import Evidence
 from wardwatch.model.judgement import Reason
-from wardwatch.signs.owners import about
+from wardwatch.signs.owners import spoke
 from wardwatch.signs.policy import base, names_of, outer_vlan, said_by, vlan_of, zone_of
 from wardwatch.signs.vantage import device_segments, vantages
 from wardwatch.signs.who import Who
@@ -61,10 +61,10 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
             continue
         zone = zone_of(scene.site, name)
         allowed = zone.permitted_kinds if zone else ()
-        stations = _stations(scene).get(name, [])
+        stations = _stations(scene, name)
         strangers = [
-            (device, evidence)
-            for device, evidence in stations
+            (device, evidence(first))
+            for device, first in stations
             if allowed and _is_stranger(scene, device, allowed)
         ]
         nameless = [
@@ -112,30 +112,19 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
         )
 
 
-def _stations(scene: Scene) -> dict[str, list[tuple[Device, Evidence]]]:
-    """Which devices' MACs spoke in which segment, with the first packet of each."""
-    return scene.once("stations by segment", lambda: _asked_stations(scene))
+def _stations(scene: Scene, segment: str) -> list[tuple[Device, int]]:
+    """Devices whose MACs spoke in a segment, in the order in which they were heard.
 
-
-def _asked_stations(scene: Scene) -> dict[str, list[tuple[Device, Evidence]]]:
-    heard = stations_heard(scene.tables)
-    question = f"SELECT segment, mac, struct_extract(first, 2) AS packet FROM {heard}"
-    # Mostly every station is a device; of a flood those that are kept.
-    if is_crowded(scene.tables):
-        rows = about(
-            scene,
-            scene.devices,
-            f" {question} JOIN owners ON mac = address ORDER BY segment, first",
-        )
-    else:
-        rows = scene.tables.ask(f"{question} ORDER BY segment, first", of=("presence",))
+    With the number of the first packet of each.
+    """
+    heard = sorted((ts, first, mac) for mac, *_, ts, first in spoke(scene).get(segment, ()))
     who = Who.of(scene)
-    found: dict[str, dict[str, tuple[Device, Evidence]]] = {}
-    for segment, mac, packet in rows:
+    found: dict[str, tuple[Device, int]] = {}
+    for _, first, mac in heard:
         device = who.device(mac)
         if device is not None:
-            found.setdefault(segment, {}).setdefault(device.id, (device, evidence(packet)))
-    return {segment: list(stations.values()) for segment, stations in found.items()}
+            found.setdefault(device.id, (device, first))
+    return list(found.values())
 
 
 def _is_stranger(scene: Scene, device: Device, allowed: tuple[str, ...]) -> bool:
