@@ -6,11 +6,12 @@ Misses to know: unicast renewals that never reach this place; a reservation look
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from wardwatch.model.judgement import Reason
 from wardwatch.model.values import NS, Span, duration_text
-from wardwatch.signs.cited import FIRST, cited
+from wardwatch.signs.cited import FIRST, cited, values
 from wardwatch.signs.dhcp import told
 from wardwatch.signs.owners import about, homes
 from wardwatch.signs.policy import said_by, zone_of
@@ -19,6 +20,7 @@ from wardwatch.verify.answer import Need, Subject, unseen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from wardwatch.inventory.scene import Scene
     from wardwatch.model.device import Device
@@ -41,32 +43,18 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
     longest_s = max((float(place.t1_s) for place in messages), default=0.0)
     needed_s = longest_s if longest_s > 0 else minimums.lease_span_s
     # By chaddr, not by the frame's MAC: a bridge puts its own MAC on its clients' messages.
-    asked = {
-        row.device: row
-        for row in about(
-            scene,
-            devices,
-            f"""
-            SELECT device, {FIRST} FILTER (msg_type <> '') AS packets,
-                string_agg(DISTINCT msg_type, ' and ' ORDER BY msg_type) FILTER (msg_type <> '')
-                    AS kinds, count(*) FILTER (msg_type = '') AS unread
-            FROM dhcp JOIN owners ON chaddr = address
-            WHERE op = 1 AND msg_type IN ('DISCOVER', 'REQUEST', '') GROUP BY device""",
-            of=("dhcp",),
-        )
-    }
-    fallback = {
-        row.device: row
-        for row in about(
-            scene,
-            devices,
-            """
-            SELECT device, min(ip) AS ip, min((first_ts, capture, first_packet), 20) AS packets
-            FROM bindings JOIN owners ON mac = address
-            WHERE starts_with(ip, '169.254.') GROUP BY device""",
-            of=("bindings",),
-        )
-    }
+    asked: dict[str, dict[str, list[object]]] = {}
+    for row in about(
+        scene,
+        devices,
+        f"""
+        SELECT device, msg_type, {FIRST} AS packets FROM dhcp JOIN owners ON chaddr = address
+        WHERE op = 1 AND msg_type IN ('DISCOVER', 'REQUEST', '')
+        GROUP BY device, msg_type ORDER BY device, msg_type""",
+        of=("dhcp",),
+    ):
+        asked.setdefault(row.device, {})[row.msg_type] = row.packets
+    fallback = _fallback(scene, devices)
     nameless = {place.segment for place in messages if place.nameless}
     startups = _startups(scene, minimums, devices)
     spells = _spells(scene, minimums, devices)
@@ -85,11 +73,12 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
             places[0] if places else "",
             Span(spans[0].first, spans[-1].last),
         )
-        if device.id in asked and asked[device.id].packets:
-            row = asked[device.id]
+        words = asked.get(device.id, {})
+        kinds = [kind for kind in words if kind]
+        if kinds:
             yield subject.broken(
-                f"It asked for an address by DHCP ({row.kinds}).",
-                cited(row.packets),
+                f"It asked for an address by DHCP ({' and '.join(kinds)}).",
+                cited(sorted(chain(*(words[kind] for kind in kinds)), key=values)[:20]),
                 "A static address set on the device, then a start-up without DHCP.",
             )
             continue
@@ -102,7 +91,6 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
             continue
         zone = next(filter(None, (zone_of(scene.site, s, device.ips) for s in places)), None)
         started = startups.get(device.id, ())
-        unread = asked[device.id].unread if device.id in asked else 0
         needs = (
             Need(
                 "client broadcasts of its segment reach this place",
@@ -111,7 +99,7 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
             ),
             Need(
                 "every DHCP message of its chaddr can be read",
-                not unread and nameless.isdisjoint(places),
+                "" not in words and nameless.isdisjoint(places),
                 Reason.DAMAGED,
             ),
             Need(
@@ -132,29 +120,41 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
         )
 
 
-def _spells(scene: Scene, minimums: Minimums, devices: list[Device]) -> dict[str, tuple[Span, ...]]:
-    """When each device spoke; a silence beyond the minimum breaks its span."""
+def _fallback(scene: Scene, devices: list[Device]) -> dict[str, Any]:
+    """By device: the address that it gave itself, and the first packets with one."""
+    # Mostly nobody used one.
+    if not scene.tables.ask(
+        "SELECT 1 FROM bindings WHERE starts_with(ip, '169.254.') LIMIT 1", of=("bindings",)
+    ):
+        return {}
     rows = about(
         scene,
         devices,
-        """,
-        spells AS (SELECT device, first_ts, last_ts FROM presence JOIN owners ON mac = address),
-        marked AS (
-            SELECT *, coalesce(first_ts - max(last_ts) OVER (
-                PARTITION BY device ORDER BY first_ts, last_ts
-                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) > ?, false)::INTEGER AS fresh
-            FROM spells),
-        told AS (SELECT *, sum(fresh) OVER (PARTITION BY device ORDER BY first_ts, last_ts
-            ROWS UNBOUNDED PRECEDING) AS stretch FROM marked)
-        SELECT device, stretch, min(first_ts) AS first_ts, max(last_ts) AS last_ts
-        FROM told GROUP BY ALL ORDER BY device, stretch""",
-        [int(minimums.unbroken_gap_s * NS)],
+        """
+        SELECT device, min(ip) AS ip, min((first_ts, capture, first_packet), 20) AS packets
+        FROM bindings JOIN owners ON mac = address
+        WHERE starts_with(ip, '169.254.') GROUP BY device""",
+    )
+    return {row.device: row for row in rows}
+
+
+def _spells(scene: Scene, minimums: Minimums, devices: list[Device]) -> dict[str, tuple[Span, ...]]:
+    """When each device spoke; a silence beyond the minimum breaks its span."""
+    # What begins within one minimum is one span anyway. Half of it, for the division's slot around
+    # nought is twice as long.
+    slot = int(minimums.unbroken_gap_s * NS) // 2 + 1
+    rows = about(
+        scene,
+        devices,
+        f"""
+        SELECT device, min(first_ts) AS first_ts, max(last_ts) AS last_ts
+        FROM presence JOIN owners ON mac = address GROUP BY device, first_ts // {slot}""",
         of=("presence",),
     )
     found: dict[str, list[list[int]]] = {}
-    for row in rows:
-        found.setdefault(row.device, []).append([row.first_ts, row.last_ts])
-    return {device: merged(pairs, 0) for device, pairs in found.items()}
+    for device, first_ts, last_ts in rows:
+        found.setdefault(device, []).append([first_ts, last_ts])
+    return {device: merged(pairs, minimums.unbroken_gap_s) for device, pairs in found.items()}
 
 
 def _startups(scene: Scene, minimums: Minimums, devices: list[Device]) -> dict[str, tuple]:  # type: ignore[type-arg]
