@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from wardwatch.model.values import NS, Span
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from wardwatch.inventory.scene import Scene
 
 
@@ -58,35 +60,46 @@ def vantages(scene: Scene, bridge_s: float) -> dict[str, Vantage]:
 
 
 def _vantages(scene: Scene, bridge_s: float) -> dict[str, Vantage]:
+    columns = ("segment", "vlan", "tunnel", "first_ts", "last_ts", *_OF_ALL, "longest_gap_s")
     rows = scene.tables.ask(
-        """SELECT segment, any_value(vlan) AS vlan, any_value(tunnel) AS tunnel,
-            list([first_ts, last_ts] ORDER BY first_ts, last_ts) AS spans,
-            sum(packets) AS packets, sum(broadcasts) AS broadcasts,
-            max(broadcast_sources) AS broadcast_sources, sum(multicasts) AS multicasts,
-            max(stations) AS stations, sum(tcp_both) AS tcp_both, sum(tcp_one_way) AS tcp_one_way,
-            max(unicast_pairs) AS unicast_pairs, sum(dhcp_client_messages) AS dhcp_client_messages,
-            sum(dhcp_server_messages) AS dhcp_server_messages, sum(dhcp_relayed) AS dhcp_relayed,
-            sum(cut_packets) AS cut_packets, sum(routed_duplicates) AS routed_duplicates,
-            sum(tcp_gaps) AS tcp_gaps, max(longest_gap_s) AS longest_gap_s
-        FROM segments WHERE packets > 0 GROUP BY segment ORDER BY segment""",
-        of=("segments",),
+        f"SELECT {', '.join(columns)} FROM segments WHERE packets > 0", of=("segments",)
     )
-    heard = {}
+    captures: dict[str, list[Any]] = {}
     for row in rows:
-        counts = {
-            name: max(int(getattr(row, name)), 0)  # -1 says: not counted
-            for name in Vantage.__struct_fields__
-            if name not in ("segment", "vlan", "tunnel", "spans", "longest_gap_s")
-        }
-        heard[row.segment] = Vantage(
-            segment=row.segment,
-            vlan=row.vlan,
-            tunnel=row.tunnel,
-            spans=merged(row.spans, bridge_s),
-            longest_gap_s=row.longest_gap_s,
-            **counts,
+        captures.setdefault(row.segment, []).append(row)
+    return {
+        segment: Vantage(
+            segment=segment,
+            vlan=heard[0].vlan,
+            tunnel=heard[0].tunnel,
+            spans=merged([[row.first_ts, row.last_ts] for row in heard], bridge_s),
+            longest_gap_s=max(row.longest_gap_s for row in heard),
+            **{
+                name: max(of_all(getattr(row, name) for row in heard), 0)  # -1 says: not counted
+                for name, of_all in _OF_ALL.items()
+            },
         )
-    return heard
+        for segment, heard in sorted(captures.items())
+    }
+
+
+_OF_ALL: dict[str, Callable[[Iterable[int]], int]] = {
+    "packets": sum,
+    "broadcasts": sum,
+    "broadcast_sources": max,
+    "multicasts": sum,
+    "stations": max,
+    "tcp_both": sum,
+    "tcp_one_way": sum,
+    "unicast_pairs": max,
+    "dhcp_client_messages": sum,
+    "dhcp_server_messages": sum,
+    "dhcp_relayed": sum,
+    "cut_packets": sum,
+    "routed_duplicates": sum,
+    "tcp_gaps": sum,
+}
+"""What the counts of several captures make together."""
 
 
 def merged(pairs: list[list[int]], bridge_s: float) -> tuple[Span, ...]:
