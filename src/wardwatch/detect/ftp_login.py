@@ -33,10 +33,10 @@ LOGINS = """
             WHEN secret_packet >= 0 THEN secret_packet ELSE packet END AS packet,
         ts, segment, client_mac AS actor_mac, client AS actor_ip,
         server_mac AS target_mac, server AS target_ip, 0 AS strength,
-        CASE WHEN outcome = 'success' AND known_default IN (SELECT unnest(?::VARCHAR[])) THEN 4
+        CASE WHEN outcome = 'success' AND list_contains(?::VARCHAR[], known_default) THEN 4
             WHEN outcome = 'success' AND known_default <> '' THEN 3
             WHEN outcome = 'success' THEN 2 ELSE 1 END AS weight,
-        CASE WHEN outcome = 'success' AND known_default IN (SELECT unnest(?::VARCHAR[]))
+        CASE WHEN outcome = 'success' AND list_contains(?::VARCHAR[], known_default)
                 THEN 'hard-coded'
             WHEN outcome = 'success' AND known_default <> '' THEN 'default'
             WHEN outcome = 'success' THEN 'success' ELSE 'attempt' END AS variant,
