@@ -106,3 +106,16 @@ def test_what_need_not_be_asked_has_no_answer(monkeypatch: pytest.MonkeyPatch) -
         told |= {row[10] for row in found}
     assert left_out > 5
     assert told >= {"still there", "traffic moved"}
+
+
+def test_an_address_that_nobody_shared_rules_out_the_same_as_the_longer_question(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said = set()
+    for seed in range(120):
+        short = arp.possible(quarrel(seed).scene())
+        with monkeypatch.context() as patch:
+            patch.setattr(arp, "FEW", -1)
+            assert arp.possible(quarrel(seed).scene()) == short
+        said.add((short, bool(quarrel(seed).scene().tables.ask(arp._SHARED))))
+    assert said >= {((False, False), False), ((True, False), True), ((False, True), True)}
