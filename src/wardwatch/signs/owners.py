@@ -62,9 +62,9 @@ def homes(scene: Scene, devices: Sequence[Device]) -> dict[str, list[str]]:
         owner = owned(devices)
         packets: dict[str, Counter[str]] = {}
         for segment, stations in spoke(scene).items():
-            for mac, n, *_ in stations:
-                if mac in owner:
-                    packets.setdefault(owner[mac], Counter())[segment] += n
+            for station in stations:
+                if station[1] in owner:
+                    packets.setdefault(owner[station[1]], Counter())[segment] += station[2]
         return {
             device: sorted(counts, key=lambda segment: (-counts[segment], segment))
             for device, counts in packets.items()
@@ -73,14 +73,14 @@ def homes(scene: Scene, devices: Sequence[Device]) -> dict[str, list[str]]:
     return scene.once(("homes", *(device.id for device in devices)), count)
 
 
-def spoke(scene: Scene) -> dict[str, list[tuple[str, int, bool, int, int]]]:
-    """By segment: the MAC of every station, its packets, whether unicast to it was heard, its first.
+def spoke(scene: Scene) -> dict[str, list[tuple[str, str, int, bool, int, int]]]:
+    """Stations by segment: segment, MAC, packets, whether unicast to it was heard, its first packet.
 
     The first packet is a stamp and a number as :func:`wardwatch.inventory.stations.evidence` reads
     it. Of a flood those that are devices or were sent something.
     """
 
-    def ask() -> dict[str, list[tuple[str, int, bool, int, int]]]:
+    def ask() -> dict[str, list[tuple[str, str, int, bool, int, int]]]:
         question = f"""
             SELECT segment, mac, packets, received > 0, struct_extract(first, 1),
                 struct_extract(first, 2)
@@ -90,9 +90,9 @@ def spoke(scene: Scene) -> dict[str, list[tuple[str, int, bool, int, int]]]:
             rows = about(scene, scene.devices, f"{question} WHERE {some}")
         else:
             rows = scene.tables.ask(question, of=("presence",))
-        found: dict[str, list[tuple[str, int, bool, int, int]]] = {}
-        for segment, *station in rows:
-            found.setdefault(segment, []).append(tuple(station))
+        found: dict[str, list[tuple[str, str, int, bool, int, int]]] = {}
+        for station in rows:
+            found.setdefault(station[0], []).append(station)
         return found
 
     return scene.once("stations heard", ask)

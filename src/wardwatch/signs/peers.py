@@ -16,6 +16,7 @@ from wardwatch.signs.policy import in_subnets, permitted, scanner_ips, zone_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from ipaddress import IPv4Address, IPv6Address
 
     from wardwatch.inventory.scene import Scene
     from wardwatch.model.device import Device
@@ -236,22 +237,27 @@ def is_internet(contact: Contact) -> bool:
 @lru_cache(maxsize=65_536)
 def _is_global(ip: str) -> bool | None:
     """Whether an address is one of the internet; None what is no address."""
-    try:
-        return ip_address(ip).is_global
-    except ValueError:
-        return None
+    address = _address(ip)
+    return None if address is None else address.is_global
 
 
 @lru_cache(maxsize=65_536)
 def _is_group(ip: str) -> bool:
     """Multicast, broadcast or the unspecified address; a subnet's broadcast ends in 255."""
-    try:
-        address = ip_address(ip)
-    except ValueError:
-        return True
+    address = _address(ip)
     return (
-        address.is_multicast
+        address is None
+        or address.is_multicast
         or address.is_unspecified
         or ip == "255.255.255.255"
         or (address.version == 4 and ip.endswith(".255"))
     )
+
+
+@lru_cache(maxsize=65_536)
+def _address(ip: str) -> IPv4Address | IPv6Address | None:
+    """What an address in words is; None for what is none."""
+    try:
+        return ip_address(ip)
+    except ValueError:
+        return None

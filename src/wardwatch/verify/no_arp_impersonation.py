@@ -102,7 +102,7 @@ def _confirmed(scene: Scene, times: int) -> dict[str, set[tuple[str, str]]]:
 def _receiving(scene: Scene) -> dict[str, set[str]]:
     """By segment: MACs to which unicast was heard."""
     return {
-        segment: {mac for mac, _, received, *_ in stations if received}
+        segment: {mac for _, mac, _, received, *_ in stations if received}
         for segment, stations in spoke(scene).items()
     }
 

@@ -117,7 +117,7 @@ def _stations(scene: Scene, segment: str) -> list[tuple[Device, int]]:
 
     With the number of the first packet of each.
     """
-    heard = sorted((ts, first, mac) for mac, *_, ts, first in spoke(scene).get(segment, ()))
+    heard = sorted((ts, first, mac) for _, mac, *_, ts, first in spoke(scene).get(segment, ()))
     who = Who.of(scene)
     found: dict[str, tuple[Device, int]] = {}
     for _, first, mac in heard:
