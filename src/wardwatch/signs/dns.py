@@ -134,15 +134,13 @@ def _possible(scene: Scene) -> tuple[bool, bool]:
         f"""SELECT coalesce(bool_or(other), false) AS not_asked, coalesce(bool_or(again), false) AS second
         FROM (
             SELECT min(server) <> max(server) AS other,
-                min(mac) FILTER (mac <> '') <> max(mac) FILTER (mac <> '')
-                    OR max(ip_ttl) FILTER (ip_ttl >= 0) - min(ip_ttl) FILTER (ip_ttl >= 0)
-                        >= {TTL_STEP} AS again
+                min(mac) <> max(mac) OR max(ip_ttl) - min(ip_ttl) >= {TTL_STEP} AS again
             FROM (
                 SELECT CASE WHEN is_response THEN dst ELSE src END AS client,
                     CASE WHEN is_response THEN dst_port ELSE src_port END AS port, trans_id,
                     CASE WHEN is_response THEN src ELSE dst END AS server,
-                    CASE WHEN is_response THEN src_mac ELSE '' END AS mac,
-                    CASE WHEN is_response THEN ip_ttl ELSE -1 END AS ip_ttl
+                    CASE WHEN is_response AND src_mac <> '' THEN src_mac END AS mac,
+                    CASE WHEN is_response AND ip_ttl >= 0 THEN ip_ttl END AS ip_ttl
                 FROM dns WHERE kind = 'dns')
             GROUP BY client, port, trans_id)""",
         of=("dns",),
