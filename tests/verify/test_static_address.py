@@ -1,7 +1,13 @@
 """Static address: needs, minimums, traps."""
 
+import random
+
 import pytest
-from tests.verify.ward import ALL, DESK, HOUR, PUMP, PUMP_IP, Ward, sees
+from tests.verify.ward import ALL, DAY_S, DESK, HOUR, PUMP, PUMP_IP, Ward, sees
+
+from wardwatch.signs.vantage import merged
+from wardwatch.verify.minimums import Minimums
+from wardwatch.verify.static_address import _spells
 
 MEASURE = "static_address"
 
@@ -108,3 +114,32 @@ def test_an_unconfirmed_zone_is_inert() -> None:
     ward = Ward().hears().zone(confirmed_by="").device(PUMP, PUMP_IP)
     ward.present(PUMP, 600, 25 * HOUR).arp(PUMP, PUMP_IP, target_ip=PUMP_IP, at=600)
     assert sees(ward.verdict(MEASURE)) == ("not observable", "NO_POLICY")
+
+
+def test_all_kinds_of_asking_are_named_and_the_first_twenty_packets_shown() -> None:
+    ward = started()
+    for at in range(700, 715):
+        ward.discover(PUMP, at=at, kind="REQUEST").discover(PUMP, at=at + 0.5)
+    first = ward.last_packet - 29
+    verdict = ward.discover(PUMP, at=720, kind="").verdict(MEASURE)
+    assert "(DISCOVER and REQUEST)" in verdict.statement
+    assert [e.packet for e in verdict.evidence] == list(range(first, first + 20))
+
+
+def test_spells_are_joined_as_if_each_was_looked_at() -> None:
+    """Slots of presence, from before 1970 on, against every spell by itself."""
+    parted = 0
+    for seed in range(40):
+        chance = random.Random(seed)
+        gap = chance.choice((0, 1, 7, 10))
+        ward, spells = Ward().device(PUMP), []
+        for _ in range(chance.randint(1, 9)):
+            start = chance.randint(-30, 40) - chance.choice((0, DAY_S))
+            end = start + chance.randint(0, 3)
+            spells.append([Ward.ts(start), Ward.ts(end)])
+            ward.present(PUMP, start, end)
+        scene = ward.scene()
+        found = _spells(scene, Minimums(unbroken_gap_s=gap), list(scene.devices))
+        assert found == {scene.devices[0].id: merged(spells, gap)}
+        parted += len(found[scene.devices[0].id]) > 2
+    assert parted > 10
