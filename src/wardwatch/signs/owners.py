@@ -60,6 +60,8 @@ def homes(scene: Scene, devices: Sequence[Device]) -> dict[str, list[str]]:
 
     def count() -> dict[str, list[str]]:
         owner = owned(devices)
+        if not owner:
+            return {}
         packets: dict[str, Counter[str]] = {}
         for segment, stations in spoke(scene).items():
             for station in stations:

@@ -41,7 +41,6 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
         if e.rank == CONFIRMED and not _is_nac(scene, e)
     ]
     confirmed = _confirmed(scene, minimums.arp_confirmations)
-    receiving = _receiving(scene)
     for name in device_segments(scene, heard):
         place = heard[name]
         subject = Subject(MEASURE, name, "segment", RULE, name, place.longest)
@@ -58,9 +57,9 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
         twice = confirmed.get(name, set())
         gateways = [r for r in routers if any(ip == r.ip for _, ip in twice)]
         unbound = [d for d in devices if not any(m in d.macs and ip in d.ips for m, ip in twice)]
-        received = receiving.get(name, set())
-        deaf = [d for d in devices if not received.intersection(d.macs)]
         doors = {mac for mac, ip in twice if any(ip == r.ip for r in routers)}
+        received = _receiving(scene).get(name, set()) if devices or doors else set()
+        deaf = [d for d in devices if not received.intersection(d.macs)]
         needs = (
             Need(
                 "unicast to every device and to the gateway is mirrored",
@@ -101,10 +100,13 @@ def _confirmed(scene: Scene, times: int) -> dict[str, set[tuple[str, str]]]:
 
 def _receiving(scene: Scene) -> dict[str, set[str]]:
     """By segment: MACs to which unicast was heard."""
-    return {
-        segment: {mac for _, mac, _, received, *_ in stations if received}
-        for segment, stations in spoke(scene).items()
-    }
+    return scene.once(
+        "stations receiving",
+        lambda: {
+            segment: {mac for _, mac, _, received, *_ in stations if received}
+            for segment, stations in spoke(scene).items()
+        },
+    )
 
 
 def _is_nac(scene: Scene, episode: Episode) -> bool:
