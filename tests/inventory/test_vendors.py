@@ -1,5 +1,6 @@
 import pytest
 
+from wardwatch.inventory import vendors as module
 from wardwatch.inventory.vendors import _organisation, vendor
 
 
@@ -21,11 +22,13 @@ def test_addresses_that_name_nobody(mac):
     assert vendor(mac) == ""
 
 
-def test_the_registry_is_read_as_netaddr_reads_it():
+@pytest.mark.parametrize("few", [-1, 1 << 30])
+def test_the_registry_is_read_as_netaddr_reads_it(monkeypatch, few):
+    monkeypatch.setattr(module, "FEW", few)
     from netaddr import OUI
     from netaddr.eui import ieee
 
-    for prefix in list(ieee.OUI_INDEX)[::40]:
+    for prefix in (*list(ieee.OUI_INDEX)[::40], *(min(ieee.OUI_INDEX), max(ieee.OUI_INDEX))):
         assert _organisation(prefix) == str(OUI(prefix).registration().org), hex(prefix)
     lost = next(p for p in range(1, 1 << 24) if p not in ieee.OUI_INDEX)
-    assert _organisation(lost) == ""
+    assert _organisation(lost) == _organisation((1 << 24) - 1) == ""

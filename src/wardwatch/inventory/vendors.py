@@ -14,6 +14,9 @@ from wardwatch.model.values import is_group, is_locally_administered
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+FEW = 24
+"""Prefixes looked for in the text of the index; to sort all its numbers costs as much as 50 do."""
+
 
 def vendor(mac: str) -> str:
     """Organisation that a MAC's first 24 bits are assigned to; "" unknown or not assigned.
@@ -39,31 +42,57 @@ def _organisation(oui: int) -> str:
     """Who holds a 24 bit prefix, from the registry's text that netaddr carries.
 
     Read in place: netaddr's own look-up first makes a dictionary of all 40,000 prefixes, which
-    costs more than the rest of a small inventory. Sorted numbers cost as much as to look for a
-    dozen prefixes in the text, and a flood of forged addresses has as many as it likes.
+    costs more than the rest of a small inventory. A ward has machines of a dozen makers; a flood
+    of forged addresses has as many prefixes as it likes.
     """
-    index, registry = _index()
-    at = int(np.searchsorted(index[0], oui))
-    if at == index.shape[1] or index[0, at] != oui:
+    found = _looked_for(oui) if _registered.cache_info().misses <= FEW else _sorted(oui)
+    if found is None:
         return ""
-    _, offset, size = index[:, at].tolist()
-    with registry.open("rb") as text:
+    offset, size = found
+    with (_folder() / "oui.txt").open("rb") as text:
         text.seek(offset)
         entry = text.read(size).decode("utf-8", "replace")
     head = next((text for text in entry.splitlines() if "(hex)" in text), "")
     return head.partition("(hex)")[2].strip()
 
 
-@lru_cache(maxsize=1)
-def _index() -> tuple[NDArray[np.int64], Path]:
-    """The index that netaddr has of the registry's text, and the text.
+def _looked_for(oui: int) -> tuple[int, int] | None:
+    """Offset and octets of a prefix's entry, looked for in the text of the index."""
+    lines = _lines()
+    start = lines.find(b"\n%d," % oui)
+    if start < 0:
+        return None
+    _, offset, size = lines[start + 1 : lines.index(b"\n", start + 1)].split(b",")
+    return int(offset), int(size)
 
-    (3, n): prefix, ascending, where two are alike in the index's own order; offset; octets.
-    """
+
+def _sorted(oui: int) -> tuple[int, int] | None:
+    """The same, looked up among sorted numbers."""
+    index = _index()
+    at = int(np.searchsorted(index[0], oui))
+    if at == index.shape[1] or index[0, at] != oui:
+        return None
+    _, offset, size = index[:, at].tolist()
+    return offset, size
+
+
+@lru_cache(maxsize=1)
+def _index() -> NDArray[np.int64]:
+    """(3, n): prefix, ascending, where two are alike in the index's own order; offset; octets."""
+    lines = ",".join(_lines().decode("ascii").split())
+    index = np.fromstring(lines, np.int64, sep=",").reshape(-1, 3)
+    return index[np.argsort(index[:, 0], kind="stable")].T
+
+
+@lru_cache(maxsize=1)
+def _lines() -> bytes:
+    """The index that netaddr has of the registry's text: prefix, offset and octets a line."""
+    return b"\n" + (_folder() / "oui.idx").read_bytes() + b"\n"
+
+
+@lru_cache(maxsize=1)
+def _folder() -> Path:
     spec = find_spec("netaddr")
     assert spec is not None, "netaddr is installed with us"
     assert spec.submodule_search_locations
-    folder = Path(spec.submodule_search_locations[0]) / "eui"
-    lines = (folder / "oui.idx").read_text("ascii").split()
-    index = np.fromstring(",".join(lines), np.int64, sep=",").reshape(-1, 3)
-    return index[np.argsort(index[:, 0], kind="stable")].T, folder / "oui.txt"
+    return Path(spec.submodule_search_locations[0]) / "eui"
