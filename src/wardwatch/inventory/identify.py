@@ -290,6 +290,8 @@ def _weighed(group: Sequence[str], shown: Mapping[str, _Shown]) -> Weighed:
 
 def _spoken(things: Sequence[_Shown]) -> tuple[str, ...]:
     """The ids of all rules that spoke, in order."""
+    if len(things) == 1:
+        return tuple(sorted(things[0].reasons))
     return tuple(sorted({rule for thing in things for rule in thing.reasons}))
 
 
@@ -340,7 +342,7 @@ def _device(
     members = [found.by_key[key] for key in group]
     one = members[0] if len(members) == 1 else _as_one(members)
     things = [shown[key] for key in group if key in shown]
-    weighed, by_prefix = _of_rules(_spoken(things))
+    weighed, by_prefix = _of_rules(_spoken(things) if things else ())
     identity, confidence = weighed.identity, weighed.confidence
     traits = [
         _trait(rule, times, packets)
@@ -351,9 +353,13 @@ def _device(
         traits.sort(key=_heaviest)
     macs = tuple([key for key in group if not key.startswith("ip:")])
     said = [note for key in group if key in notes for note in notes[key]]
-    if not by_prefix:
-        identity, confidence, traits = _with_vendor(identity, confidence, traits, members)
-    shows = things[0] if len(things) == 1 else _all_of(things)
+    if not by_prefix and (named := _registered_maker(members)):
+        maker, trait = named
+        traits.append(trait)
+        if not identity.manufacturer and identity.kind not in MEDICAL_KINDS:
+            identity = _made_by(identity, maker)
+            confidence = max(confidence, Confidence.POSSIBLE)
+    shows = _all_of(things) if things else _NOTHING
     if versions := shows.versions:
         latest = max(versions, key=lambda v: versions[v])
         identity = msgspec.structs.replace(identity, version=latest, version_source="wire")
@@ -388,8 +394,13 @@ def _device(
     )
 
 
+_NOTHING = _Shown()
+
+
 def _all_of(things: Sequence[_Shown]) -> _Shown:
-    """Names, serials and versions of several stations of one device together."""
+    """Names, serials and versions of the stations of one device together."""
+    if len(things) == 1:
+        return things[0]
     every = _Shown()
     for thing in things:
         every.names.update(thing.names)
@@ -432,26 +443,17 @@ def _trait(rule: Rule, times: int, packets: Sequence[int]) -> Trait:
     )
 
 
-def _with_vendor(
-    identity: Identity, confidence: Confidence, traits: list[Trait], members: Sequence[Station]
-) -> tuple[Identity, Confidence, list[Trait]]:
+def _registered_maker(members: Sequence[Station]) -> tuple[str, Trait] | None:
     """The registry's word on an address that no rule knows: of the network interface's maker."""
     for station in members:
-        name = vendor(station.mac)
-        if not name:
-            continue
-        trait = Trait(
-            rule="registry",
-            says=_belongs(name),
-            weight=0.1,
-            source="IEEE registry, as netaddr carries it",
-            evidence=(evidence(station.first_packet),) if station.first_packet > 0 else (),
-        )
-        if not identity.manufacturer and identity.kind not in MEDICAL_KINDS:
-            identity = _made_by(identity, name)
-            confidence = max(confidence, Confidence.POSSIBLE)
-        return identity, confidence, [*traits, trait]
-    return identity, confidence, traits
+        if name := vendor(station.mac):
+            packet = station.first_packet
+            seen = (evidence(packet),) if packet > 0 else ()
+            return name, Trait("registry", _belongs(name), 0.1, _REGISTRY, seen)
+    return None
+
+
+_REGISTRY = "IEEE registry, as netaddr carries it"
 
 
 @lru_cache(maxsize=1024)
