@@ -1,7 +1,10 @@
+import random
+
 import pytest
 from tests.inventory.seen import PLAIN, PUMP, Evidence
 
 from wardwatch.inventory import signs as module
+from wardwatch.inventory import stations as source
 from wardwatch.inventory.rulebook import rulebook
 from wardwatch.inventory.signs import PACKETS, VALUES, signs, told
 from wardwatch.inventory.stations import stations
@@ -101,6 +104,25 @@ def test_replies_and_what_relays_passed_on_are_counted_once_for_all_who_ask():
         ("role.dhcp_server", PLAIN): (PACKETS + 2, PACKETS),
         ("role.dhcp_relay", "ip:10.1.2.7"): (1, 1),
     }
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_replies_show_the_same_in_hand_and_where_they_lie(seed, monkeypatch):
+    chance = random.Random(seed)
+    seen = Evidence().station(PUMP, IP).station(PLAIN, "10.1.2.1").banner(PUMP, IP, "ftp", "x")
+    ips = ("10.1.2.1", "10.1.2.9", "10.1.2.4", "")
+    for _ in range(chance.randint(1, 40)):
+        named = {"server_id": chance.choice(ips), "giaddr": chance.choice((*ips, "0.0.0.0"))}
+        kind = chance.choice(("OFFER", "ACK", "NAK", "DISCOVER"))
+        named["routers"] = chance.choices(ips[:3], k=chance.randint(0, 2))
+        op = chance.choice((1, 2, 2, 2))
+        seen.dhcp_server(chance.choice((PLAIN, "")), ips[0], op=op, msg_type=kind, **named)
+    monkeypatch.setattr(module, "VALUES", chance.choice((1, 32)))
+    seen.add("dns", src=IP, kind="dns", is_response=True, src_port=53, rcode=0, packet=90)
+    in_hand = shown(seen)
+    assert {s.sign for s in in_hand} >= {"banner.ftp", "role.dns_server"}
+    monkeypatch.setattr(source, "FEW_REPLIES", -1)
+    assert shown(seen) == in_hand
 
 
 def test_the_shape_of_a_hello_is_told_in_numbers_only():

@@ -14,6 +14,7 @@ from wardwatch.inventory.stations import (
     in_order,
     is_host,
     is_station,
+    seen_otherwise,
     stations,
     stations_heard,
 )
@@ -69,16 +70,70 @@ def senders(seed):
             net = chance.choice(NETS[:four] + PREFIXES[:six])
             source = chance.choice(("ip", "ip", "arp"))
             seen.binding(mac, f"{net}{chance.randint(1, 4)}", source=source)
-    return seen.tables, frozenset(chance.sample((PLAIN, NOBODY, PUMP), chance.randint(0, 2)))
+    return seen, frozenset(chance.sample((PLAIN, NOBODY, PUMP), chance.randint(0, 2)))
+
+
+def in_full(found):
+    """All that stations are, and in which order; who routes is only looked up."""
+    listed = (found.by_key, found.owner, found.contested, found.bindings)
+    return [list(one.items()) for one in listed], found.routing, found.left_out
 
 
 @pytest.mark.parametrize("seed", range(60))
 def test_who_routes_is_told_alike_of_few_addresses_and_of_many(seed, monkeypatch):
-    tables, claimed = senders(seed)
-    used = module._used(tables)
-    few = module._routing(tables, used, claimed) if used else {}
-    monkeypatch.setattr(module, "FEW", 0)
-    assert (module._routing(tables, used, claimed) if used else {}) == few
+    seen, claimed = senders(seed)
+    tables = seen.tables
+    few = module._routing(tables, module._used(tables), claimed)
+    monkeypatch.setattr(module, "FEW", -1)
+    assert module._routing(tables, module._used(tables), claimed) == few
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 20])
+@pytest.mark.parametrize("seed", range(15))
+def test_stations_are_the_same_however_their_evidence_is_counted(seed, most, monkeypatch):
+    chance = random.Random(seed)
+    seen, _ = senders(seed)
+    macs = [row["mac"] for row in seen.rows["presence"]]
+    for mac in chance.choices(macs, k=3):
+        seen.station(mac, segment=f"vlan {chance.randint(7, 9)}", first=chance.randint(1, 99))
+    for other in range(3):
+        seen.binding(f"00:1b:21:00:00:{other:02x}", "10.1.2.1", source="ip", first=30 - other)
+    for _ in range(chance.randint(0, 3)):
+        op = chance.choice((1, 2))
+        giaddr = chance.choice(("", "0.0.0.0", "10.1.2.1"))
+        seen.dhcp_server(PLAIN, "10.1.2.2", op=op, giaddr=giaddr, routers=[f"10.1.2.{op + 1}"])
+    for host in range(chance.randint(0, 2)):
+        seen.conversation(chance.choice(("", PUMP)), f"10.7.0.{host}", "", "10.8.0.1", 80)
+    monkeypatch.setattr(module, "MAX_STATIONS", most)
+    monkeypatch.setattr(module, "MAX_ADDRESSES", 3)
+    expected = in_full(stations(seen.tables))
+    bounds = {"FEW": -1, "FEW_REPLIES": -1, "SPOKEN_ROWS": -1}
+    for bound, nothing in bounds.items():
+        with monkeypatch.context() as one:
+            one.setattr(module, bound, nothing)
+            assert in_full(stations(seen.tables)) == expected, bound
+    for bound, nothing in bounds.items():
+        monkeypatch.setattr(module, bound, nothing)
+    assert in_full(stations(seen.tables)) == expected
+
+
+@pytest.mark.parametrize("rows", [-1, 10])
+def test_whoever_sent_is_known_by_its_conversations_and_nobody_who_was_only_named(
+    rows, monkeypatch
+):
+    monkeypatch.setattr(module, "SPOKEN_ROWS", rows)
+    seen = Evidence().conversation(PLAIN, "10.9.0.1", PLAIN, "10.9.0.2", 80)
+    seen.conversation(PLAIN, "10.9.0.3", PLAIN, "10.9.0.1", 80, resp_pkts=0)
+    for row in seen.rows["conversations"]:
+        row.update(orig_pkts=3, first_ts=row["first_packet"], last_ts=70)
+    seen.rows["conversations"][0]["resp_pkts"] = 5
+    keys = ["ip:10.9.0.2", "ip:10.9.0.1", "ip:10.9.0.7"]
+    two, one = seen_otherwise(seen.tables, keys)
+    assert (two.key, two.packets, two.ips) == ("ip:10.9.0.2", 5, ("10.9.0.2",))
+    assert (one.key, one.packets, one.last_ts) == ("ip:10.9.0.1", 3, 70)
+    tables = seen.tables
+    stations(tables)
+    assert bool(tables._settled.keys() & {module._by_address()}) is (rows > 0)
 
 
 def test_an_address_of_no_prefix_counts_as_one_however_it_is_counted(monkeypatch):
@@ -87,7 +142,7 @@ def test_an_address_of_no_prefix_counts_as_one_however_it_is_counted(monkeypatch
         if number < module.ROUTED_NETWORKS:
             seen.binding(PLAIN, f"{prefix}1", source="ip")
     assert stations(seen.tables).routing == {PLAIN: True}
-    monkeypatch.setattr(module, "FEW", 0)
+    monkeypatch.setattr(module, "FEW", -1)
     assert stations(seen.tables).routing == {PLAIN: True}
 
 

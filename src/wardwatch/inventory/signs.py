@@ -5,16 +5,24 @@ One question a table; each answers with (MAC, IP, sign, value, how often, its fi
 
 from __future__ import annotations
 
+from heapq import merge
 from itertools import chain, groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from wardwatch.inventory.stations import PACKET, PACKETS, Stations, dhcp_replies, stations_heard
+from wardwatch.inventory.stations import (
+    PACKET,
+    PACKETS,
+    Stations,
+    dhcp_replies,
+    few_replies,
+    stations_heard,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     import pyarrow as pa
 
@@ -194,6 +202,14 @@ _QUESTIONS: tuple[tuple[str, str], ...] = (
 """The table that a question is asked of, and the question; DHCP's replies are counted already."""
 
 
+_Placed = tuple[int, str, str, str, str, int, list[int]]
+"""The same behind the place of the question that it answers."""
+
+
+_PORTS = ("port.tcp", "client.tcp")
+"""Signs that questions about conversations give."""
+
+
 class Told(msgspec.Struct, frozen=True):
     """What the evidence tables tell of those who speak: names of tables laid beside them."""
 
@@ -203,6 +219,8 @@ class Told(msgspec.Struct, frozen=True):
     others: str = ""
     """Signs of all others, in order; "" none."""
     others_rows: int = 0
+    replies: tuple[_Placed, ...] = ()
+    """Signs of DHCP's replies, in order, where those are not among ``others``."""
 
 
 def told(tables: Tables, book: Rulebook) -> Told:
@@ -210,18 +228,66 @@ def told(tables: Tables, book: Rulebook) -> Told:
     of_clients = ("", 0)
     if tables.rows("dhcp"):
         of_clients = tables.settle(_CLIENTS.format(heard=stations_heard(tables)))
-    return Told(*of_clients, *_of_others(tables, (*_QUESTIONS, *_named_questions(book))))
+    replies = few_replies(tables)
+    # In vain: what is told already, and what nobody can have said.
+    idle = {"dhcp"} if replies is not None else set()
+    if not _is_port_met(tables, book):
+        idle.add("conversations")
+    questions = [
+        (place, table, question)
+        for place, (table, question) in enumerate((*_QUESTIONS, *_named_questions(book)))
+        if tables.rows(table) and table not in idle
+    ]
+    return Told(*of_clients, *_of_others(tables, questions), _of_replies(replies or ()))
 
 
-def _of_others(tables: Tables, questions: Sequence[tuple[str, str]]) -> tuple[str, int]:
+def _is_port_met(tables: Tables, book: Rulebook) -> bool:
+    """Whether any conversation went to a port that rules name: read in a third of the questions' time."""
+    ports = {int(port) for sign in _PORTS for port in book.values_of(sign)}
+    return bool(
+        tables.ask(
+            f"SELECT resp_p FROM conversations WHERE resp_p IN ({', '.join(map(str, ports))}) LIMIT 1",
+            of=("conversations",),
+        )
+    )
+
+
+def _of_replies(replies: Iterable[Any]) -> tuple[_Placed, ...]:
+    """What the questions of :func:`~wardwatch.inventory.stations.dhcp_replies` answer, in their order."""
+    router, server, relay = (
+        place for place, (table, _) in enumerate(_QUESTIONS) if table == "dhcp"
+    )
+    said: dict[tuple[int, str, str, str, str], tuple[int, list[int]]] = {}
+    for row in replies:
+        granted = row.msg_type in ("OFFER", "ACK")
+        shown = []
+        if row.op == 2 and granted:
+            shown += [(router, "", ip, "role.router_named", "") for ip in row.routers]
+        if row.op == 2 and (granted or row.msg_type == "NAK") and row.server_id in (row.src, ""):
+            shown.append((server, row.src_mac, row.src, "role.dhcp_server", row.server_id[:512]))
+        if row.giaddr not in ("", "0.0.0.0") and (granted or row.op == 1):  # noqa: S104
+            shown.append((relay, "", row.giaddr, "role.dhcp_relay", ""))
+        for sign in shown:
+            times, codes = said.get(sign, (0, []))
+            said[sign] = times + row.times, sorted((*codes, *row.codes))[:PACKETS]
+    told = sorted([(*sign, *counted) for sign, counted in said.items()], key=_place_and_packets)
+    kept = [tuple(group)[:VALUES] for _, group in groupby(told, key=itemgetter(0, 1, 2, 3))]
+    return tuple(chain.from_iterable(kept))
+
+
+def _place_and_packets(row: _Placed) -> tuple[int, str, str, str, list[int], str]:
+    place, mac, ip, sign, value, _, codes = row
+    return place, mac, ip, sign, codes, value
+
+
+def _of_others(tables: Tables, questions: Iterable[tuple[int, str, str]]) -> tuple[str, int]:
     """The table of signs of all but DHCP clients, and its rows."""
     counted: list[str] = []
     shown: list[str] = []
-    for place, (table, question) in enumerate(questions):
-        if tables.rows(table):
-            of_replies = table == "dhcp"
-            asked = question.format(replies=dhcp_replies(tables)) if of_replies else question
-            (counted if of_replies else shown).append(f"SELECT {place} AS place, * FROM ({asked})")
+    for place, table, question in questions:
+        of_replies = table == "dhcp"
+        asked = question.format(replies=dhcp_replies(tables)) if of_replies else question
+        (counted if of_replies else shown).append(f"SELECT {place} AS place, * FROM ({asked})")
     told = []
     if shown:
         told.append(f"""
@@ -236,7 +302,7 @@ def _of_others(tables: Tables, questions: Sequence[tuple[str, str]]) -> tuple[st
     if not told:
         return "", 0
     return tables.settle(f"""
-        SELECT mac, ip, sign, value, times, codes FROM ({" UNION ALL ".join(told)})
+        SELECT place, mac, ip, sign, value, times, codes FROM ({" UNION ALL ".join(told)})
         QUALIFY row_number() OVER (PARTITION BY place, mac, ip, sign ORDER BY codes, value) <= {VALUES}
         ORDER BY place, mac, ip, sign, codes""")
 
@@ -289,6 +355,12 @@ def _said(piece: pa.Table, sign: str) -> Iterator[tuple[str, str, int, list[int]
 
 
 def _others_signs(tables: Tables, answer: Told) -> Iterator[_Row]:
+    """Signs of all others, in the order of the questions that they answer."""
+    placed = merge(_others_rows(tables, answer), answer.replies, key=itemgetter(0))
+    return (row[1:] for row in placed)
+
+
+def _others_rows(tables: Tables, answer: Told) -> Iterator[_Placed]:
     for piece in _pieces(tables, answer.others, answer.others_rows, "*"):
         yield from zip(*(column.to_pylist() for column in piece.columns), strict=True)
 
@@ -303,8 +375,7 @@ def _pieces(tables: Tables, name: str, rows: int, columns: str) -> Iterator[pa.T
 
 def _named_questions(book: Rulebook) -> Iterator[tuple[str, str]]:
     """Questions about values that rules name: ports, and one wireless network."""
-    served = ", ".join(str(int(p)) for p in book.values_of("port.tcp"))
-    spoken = ", ".join(str(int(p)) for p in book.values_of("client.tcp"))
+    served, spoken = (", ".join(str(int(p)) for p in book.values_of(sign)) for sign in _PORTS)
     sought = ", ".join("'" + s.replace("'", "''") + "'" for s in book.values_of("wifi.sought"))
     # An answer with data, or a finished handshake: a SYN to a port says nothing of a server.
     yield (

@@ -16,6 +16,7 @@ import ipaddress
 import re
 from collections import defaultdict
 from functools import lru_cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -25,7 +26,7 @@ from wardwatch.model.evidence import Evidence
 from wardwatch.model.values import is_group
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from wardwatch.observe.tables import Tables
 
@@ -53,14 +54,22 @@ _HEARD = f"""min(first_ts) AS first_ts, max(last_ts) AS last_ts, sum(packets)::B
 HEARD_ROWS = 200_000
 """Rows of table ``presence`` or ``dhcp`` up to which they are gathered once for all questions: 20 MB
 kept."""
+SPOKEN_ROWS = 65_536
+"""Rows of table ``conversations`` up to which they are gathered by address: of a flood of forged
+addresses that costs more than to ask for a few three times."""
 _IS_STATION = """length(mac) = 17 AND mac <> '00:00:00:00:00:00'
     AND substr(mac, 2, 1) IN ('0', '2', '4', '6', '8', 'a', 'c', 'e')"""
 """SQL for :func:`is_station`."""
 
 PACKETS = 5
 """Packets kept of a sign."""
-FEW = 4_096
-"""Addresses counted here: a question of nets and networks costs as much before its first row."""
+FEW = 32_768
+"""Rows of table ``bindings`` up to which they are taken in hand: five questions of them cost more.
+
+Some 350 octets a row; most of them are kept for as long as their stations are.
+"""
+FEW_REPLIES = 256
+"""Different replies of DHCP taken in hand: a hospital's servers say the same again and again."""
 
 VIRTUAL_MACS = (
     "00:00:5e:00:01:",
@@ -130,7 +139,7 @@ class Stations(msgspec.Struct):
 
 def evidence(code: int) -> Evidence:
     """The packet that a number made by :data:`PACKET` stands for."""
-    return Evidence(capture=code >> 40, packet=code & ((1 << 40) - 1))
+    return Evidence(code >> 40, code & 0xFF_FFFF_FFFF)
 
 
 def code(capture: int, packet: int) -> int:
@@ -138,18 +147,21 @@ def code(capture: int, packet: int) -> int:
     return capture << 40 | packet
 
 
+_Used = dict[str, list[Binding]] | str
+"""Every address that a MAC used, once: by MAC, each one's in the order of time; or, where they are
+many, the name of a table of them."""
+
+
 def stations(tables: Tables) -> Stations:
     """Who is there, by presence, bindings, DHCP behind relays, and packets without a MAC."""
-    claimed = _claimed_routers(tables)
-    used = _used(tables)
-    most, loose = _crowded(tables, used)
-    routing = _routing(tables, used, claimed) if loose else {}
+    used, replies = _used(tables), few_replies(tables)
+    routing = _routing(tables, used, _claimed_routers(tables, used, replies))
     bystanders = _bystanders(tables)
     found, left_out = _present(tables, bystanders)
-    for more, others in (_bound_only(tables), _relayed(tables)):
+    for more, others in (_bound_only(tables, used, found), _relayed(tables, replies)):
         left_out += others + _add(found, more, bystanders)
-    bindings = _bindings(tables, used, routing, found if left_out else None, most)
-    if used:
+    bindings = _bindings(tables, used, routing, found if left_out else None)
+    if isinstance(used, str):
         tables.forget(used)
     owner, contested = _owners(bindings)
     for mac, held in bindings.items():
@@ -196,32 +208,66 @@ def dhcp_replies(tables: Tables) -> str:
     return tables.settled(question)
 
 
+def few_replies(tables: Tables) -> list[Any] | None:
+    """What :func:`dhcp_replies` has, where it is not much; else ``None``."""
+    if not tables.rows("dhcp"):
+        return []
+    if tables.rows("dhcp") > HEARD_ROWS:
+        return None
+    rows = tables.ask(f"FROM {dhcp_replies(tables)} LIMIT {FEW_REPLIES + 1}")
+    return rows if len(rows) <= FEW_REPLIES else None
+
+
 def _present(tables: Tables, bystanders: frozenset[str]) -> tuple[dict[str, Station], int]:
     """The stations that spoke for themselves, the busiest first, and how many more there were."""
     if not tables.rows("presence"):
         return {}, 0
-    by_segment = stations_heard(tables)
-    crowded = is_crowded(tables)
+    if not is_crowded(tables):
+        return _all_present(tables, bystanders), 0
     # Lists take ten times as long to fetch as texts, and most stations stand in one segment.
-    heard = f"""
-        SELECT mac, min(first_ts) AS first_ts, max(last_ts) AS last_ts,
-            sum(packets)::BIGINT AS packets, min(packet) AS packet, min(segment) AS segment,
-            CASE WHEN count(*) > 1 THEN list_sort(list(segment)) END AS segments
-        FROM {by_segment}
-        WHERE {_IS_STATION} AND mac NOT IN (SELECT unnest(?::VARCHAR[])) GROUP BY mac"""
-    parameters = [sorted(bystanders)]
-    if crowded:
-        heard = f"""
-            SELECT *, count(*) OVER () AS every FROM ({heard})
+    rows = tables.ask(
+        f"""
+        FROM (
+            SELECT *, count(*) OVER () AS every FROM (
+                SELECT mac, min(first_ts) AS first_ts, max(last_ts) AS last_ts,
+                    sum(packets)::BIGINT AS packets, min(packet) AS packet, min(segment) AS segment,
+                    CASE WHEN count(*) > 1 THEN list_sort(list(segment)) END AS segments
+                FROM {stations_heard(tables)}
+                WHERE {_IS_STATION} AND mac NOT IN (SELECT unnest(?::VARCHAR[])) GROUP BY mac)
             ORDER BY left(mac, 8) IN (SELECT unnest(?::VARCHAR[])) DESC, packets DESC, mac
-            LIMIT {MAX_STATIONS}"""
-        parameters.append(sorted({prefix[:8] for prefix in rulebook().by_prefix}))
-    rows = tables.ask(f"FROM ({heard}) ORDER BY packets DESC, mac", parameters)
+            LIMIT {MAX_STATIONS})
+        ORDER BY packets DESC, mac""",
+        (sorted(bystanders), sorted({prefix[:8] for prefix in rulebook().by_prefix})),
+    )
     found = {
         mac: Station(mac, first_ts, last_ts, packets, tuple(segments or (segment,)), packet)
-        for mac, first_ts, last_ts, packets, packet, segment, segments, *_ in rows
+        for mac, first_ts, last_ts, packets, packet, segment, segments, _ in rows
     }
-    return found, rows[0].every - len(rows) if rows and crowded else 0
+    return found, rows[0].every - len(rows) if rows else 0
+
+
+def _all_present(tables: Tables, bystanders: frozenset[str]) -> dict[str, Station]:
+    """The stations that spoke for themselves, where none is left out."""
+    heard = tables.answer(f"""
+        SELECT mac, segment, first_ts, last_ts, packets, packet
+        FROM {stations_heard(tables)} WHERE {_IS_STATION}""")
+    found: dict[str, Station] = {}
+    # Columns of thousands of rows are fetched in half the time of the rows.
+    columns = (column.to_pylist() for column in heard.columns)
+    for mac, segment, first_ts, last_ts, packets, packet in zip(*columns, strict=True):
+        known = found.get(mac)
+        if known is None:
+            found[mac] = Station(mac, first_ts, last_ts, packets, (segment,), packet)
+            continue
+        known.first_ts = min(known.first_ts, first_ts)
+        known.last_ts = max(known.last_ts, last_ts)
+        known.packets += packets
+        known.segments = tuple(sorted((*known.segments, segment)))
+        known.first_packet = min(known.first_packet, packet)
+    present = [station for mac, station in found.items() if mac not in bystanders]
+    present.sort(key=attrgetter("key"))
+    present.sort(key=attrgetter("packets"), reverse=True)  # of as many, in the order of their MACs
+    return {station.key: station for station in present}
 
 
 def is_crowded(tables: Tables) -> bool:
@@ -316,53 +362,39 @@ def _add(found: dict[str, Station], more: list[Station], bystanders: frozenset[s
     return left_out
 
 
-def _claimed_routers(tables: Tables) -> frozenset[str]:
-    """MACs that say they are routers, or that DHCP names: one foreign source then suffices."""
-    questions = (
-        (
-            "router_adverts",
-            "SELECT src_mac AS mac FROM router_adverts WHERE kind = 'ra' AND lifetime_s > 0",
-        ),
-        ("redundancy", "SELECT src_mac AS mac FROM redundancy"),
-        (
-            "dhcp",
-            """SELECT mac FROM bindings WHERE source <> 'ip' AND ip IN (
-            SELECT unnest(routers) FROM {replies} WHERE op = 2 UNION SELECT giaddr FROM {replies})""",
-        ),
-    )
-    asked = [
-        question.format(replies=dhcp_replies(tables)) if table == "dhcp" else question
-        for table, question in questions
-        if tables.rows(table)
-    ]
-    return (
-        frozenset(row.mac for row in tables.ask(" UNION ".join(asked)) if row.mac)
-        if asked
-        else frozenset()
-    )
-
-
-def _used(tables: Tables) -> str:
-    """Every address that a MAC used, once, as a table of its own; "" there is none."""
-    if not tables.rows("bindings"):
-        return ""
-    name, rows = tables.settle(f"""
+def _used(tables: Tables) -> _Used:
+    """Every address that a MAC used, once."""
+    question = f"""
         SELECT mac, ip, min(first_ts) AS first_ts, max(last_ts) AS last_ts,
                bool_or(source <> 'ip') AS bound, min({PACKET} first_packet) AS packet
-        FROM bindings WHERE mac <> '' AND ip NOT IN ('', '0.0.0.0', '::') GROUP BY mac, ip
-    """)
-    return name if rows else ""
+        FROM bindings WHERE mac <> '' AND ip NOT IN ('', '0.0.0.0', '::') GROUP BY mac, ip"""
+    if tables.rows("bindings") > FEW:
+        return tables.settle(question)[0]
+    used: dict[str, list[Binding]] = {}
+    for row in tables.ask(f"{question} ORDER BY mac, first_ts, ip", of=("bindings",)):
+        used.setdefault(row[0], []).append(Binding(*row))
+    return used
 
 
-def _crowded(tables: Tables, used: str) -> tuple[int, bool]:
-    """The most addresses that a MAC used, and whether one of several was not bound by any."""
-    if not used:
-        return 0, False
-    (row,) = tables.ask(
-        f"""SELECT max(n) AS most, bool_or(n > 1 AND NOT bound) AS loose
-        FROM (SELECT count(*) AS n, bool_and(bound) AS bound FROM {used} GROUP BY mac)"""
-    )
-    return row.most, row.loose
+def _claimed_routers(tables: Tables, used: _Used, replies: Sequence[Any] | None) -> frozenset[str]:
+    """MACs that say they are routers, or that DHCP names: one foreign source then suffices."""
+    questions = {
+        "router_adverts": "SELECT src_mac AS mac FROM router_adverts WHERE kind = 'ra' AND lifetime_s > 0",
+        "redundancy": "SELECT src_mac AS mac FROM redundancy",
+    }
+    asked = [question for table, question in questions.items() if tables.rows(table)]
+    named: list[str] = []
+    if replies is None or (replies and isinstance(used, str)):
+        asked.append(f"""
+            SELECT mac FROM bindings WHERE source <> 'ip' AND ip IN (
+                SELECT unnest(routers) FROM {dhcp_replies(tables)} WHERE op = 2
+                UNION SELECT giaddr FROM {dhcp_replies(tables)})""")
+    elif replies and not isinstance(used, str):
+        ips = {router for row in replies if row.op == 2 for router in row.routers}
+        ips.update([row.giaddr for row in replies])
+        named = [mac for mac, held in used.items() for b in held if b.ip in ips and b.bound]
+    said = tables.ask(" UNION ".join(asked)) if asked else ()
+    return frozenset(filter(None, (*named, *(row.mac for row in said))))
 
 
 class _Sent(msgspec.Struct, frozen=True, gc=False):
@@ -384,14 +416,12 @@ class _Sent(msgspec.Struct, frozen=True, gc=False):
     """It claims IPv4 addresses of its own /24 networks by ARP, and sends from another besides."""
 
 
-def _routing(tables: Tables, used: str, claimed: frozenset[str]) -> dict[str, bool]:
+def _routing(tables: Tables, used: _Used, claimed: frozenset[str]) -> dict[str, bool]:
     """MACs that send for addresses which are not theirs, and whether that is plain.
 
     None does that has but one address.
     """
-    counted = _few_sent(tables, used, claimed)
-    if counted is None:
-        counted = _many_sent(tables, used)
+    counted = _many_sent(tables, used) if isinstance(used, str) else _few_sent(used, claimed)
     plain = {
         row.mac: True
         for row in counted
@@ -405,6 +435,7 @@ def _routing(tables: Tables, used: str, claimed: frozenset[str]) -> dict[str, bo
 
 
 _OWN_LINK = "(starts_with(ip, '169.254.') OR starts_with(lower(ip), 'fe80:'))"
+_ITS_LINK = re.compile(r"169\.254\.|fe80:", re.IGNORECASE)
 _NETWORK = re.compile(r"\d+\.\d+", re.ASCII)
 _NET = re.compile(r"\d+\.\d+\.\d+", re.ASCII)
 _PREFIX = re.compile("([0-9a-f]*:){3}")
@@ -412,33 +443,29 @@ _PRIVATE = r"^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|100\.(6[4-9]|[7-9]\d|1[
 _IS_PRIVATE = re.compile(_PRIVATE, re.ASCII)
 
 
-def _few_sent(tables: Tables, used: str, claimed: frozenset[str]) -> list[_Sent] | None:
-    """What :func:`_many_sent` says of those that may route, where they have few addresses; else None.
+def _few_sent(used: dict[str, list[Binding]], claimed: frozenset[str]) -> list[_Sent]:
+    """What :func:`_many_sent` says of those that may route.
 
     Most have an IPv4 address that they bound and one of IPv6 that they merely used.
     """
-    rows = tables.ask(
-        f"""
-        SELECT mac, ip, bound FROM {used}
-        WHERE NOT {_OWN_LINK} AND mac IN (
-            SELECT mac FROM {used} GROUP BY mac HAVING count(*) > 1 AND NOT bool_and(bound)
-                AND (bool_or(NOT bound AND NOT contains(ip, ':'))
-                    OR count(*) FILTER (NOT bound) >= {ROUTED_NETWORKS}
-                    OR mac IN (SELECT unnest(?::VARCHAR[]))
-                    OR regexp_matches(mac, '^({"|".join(VIRTUAL_MACS)})')))
-        LIMIT {FEW + 1}""",
-        [sorted(claimed)],
-    )
-    if len(rows) > FEW:
-        return None
-    held: defaultdict[str, list[str]] = defaultdict(list)
-    sent: defaultdict[str, list[str]] = defaultdict(list)
-    for mac, ip, bound in rows:
-        (held if bound else sent)[mac].append(ip)
     found = []
-    for mac, ips in sent.items():
+    for mac, all_of in used.items():
+        if len(all_of) < 2:
+            continue
+        loose = [b.ip for b in all_of if not b.bound]
+        if not loose or not (
+            len(loose) >= ROUTED_NETWORKS
+            or any(":" not in ip for ip in loose)
+            or mac in claimed
+            or mac.startswith(VIRTUAL_MACS)
+        ):
+            continue
+        ips = [ip for ip in loose if not _ITS_LINK.match(ip)]
+        if not ips:
+            continue
+        held = [b.ip for b in all_of if b.bound and not _ITS_LINK.match(b.ip)]
         four = [ip for ip in ips if ":" not in ip]
-        own = {_begins(_NET, ip) for ip in held[mac] if ":" not in ip}
+        own = {_begins(_NET, ip) for ip in held if ":" not in ip}
         found.append(
             _Sent(
                 mac,
@@ -447,7 +474,7 @@ def _few_sent(tables: Tables, used: str, claimed: frozenset[str]) -> list[_Sent]
                 six=len(ips) - len(four),
                 prefixes=len({_begins(_PREFIX, ip) for ip in ips if ":" in ip}),
                 public=sum(not _IS_PRIVATE.match(ip) for ip in four),
-                every=len(ips) + len(held[mac]),
+                every=len(ips) + len(held),
                 abroad=bool(own) and not {_begins(_NET, ip) for ip in four} <= own,
             )
         )
@@ -502,19 +529,62 @@ def _bystanders(tables: Tables) -> frozenset[str]:
 
 
 def _bindings(
-    tables: Tables,
-    used: str,
-    routing: dict[str, bool],
-    kept: Iterable[str] | None,
-    most: int,
+    tables: Tables, used: _Used, routing: dict[str, bool], kept: Iterable[str] | None
 ) -> dict[str, tuple[Binding, ...]]:
     """Addresses by MAC, at most :data:`MAX_ADDRESSES` each, claimed ones first.
 
     Where not every station was ``kept``: theirs, and the first who used the same addresses.
-    ``most`` is how many addresses one MAC has at most.
     """
-    if not used:
-        return {}
+    if isinstance(used, str):
+        used = _many_bindings(tables, used, kept)
+    elif kept is not None:
+        used = _near(used, set(kept))
+    found: dict[str, tuple[Binding, ...]] = {}
+    for mac, all_of in used.items():
+        if len(all_of) > MAX_ADDRESSES:
+            first = sorted(all_of, key=lambda b: not b.bound)[:MAX_ADDRESSES]
+            all_of = sorted(first, key=lambda b: (b.first_ts, b.ip))
+        if mac in routing:
+            held = [b for b in all_of if b.bound and is_host(b.ip)]
+        else:
+            held = [b for b in all_of if is_host(b.ip)]
+        if held:
+            found[mac] = tuple(held)
+    return found
+
+
+def _near(used: dict[str, list[Binding]], kept: set[str]) -> dict[str, list[Binding]]:
+    """What those kept used, and of others who used the same addresses the first."""
+    shared: dict[str, list[Binding]] = {b.ip: [] for mac in kept & used.keys() for b in used[mac]}
+    for held in used.values():
+        for binding in held:
+            if binding.ip in shared:
+                shared[binding.ip].append(binding)
+    first = {
+        (b.mac, b.ip)
+        for users in shared.values()
+        for b in sorted(users, key=_who_first)[:MAX_ADDRESSES]
+    }
+    near = {
+        mac: held if mac in kept else [b for b in held if (mac, b.ip) in first]
+        for mac, held in used.items()
+    }
+    return {mac: held for mac, held in near.items() if held}
+
+
+def _who_first(binding: Binding) -> tuple[bool, int, str]:
+    """Who comes first among those who used an address.
+
+    A claim (ARP, DHCP) outweighs a mere source address: the source of a forwarded packet may be
+    seen before its owner's first ARP.
+    """
+    return not binding.bound, binding.first_ts, binding.mac
+
+
+def _many_bindings(
+    tables: Tables, used: str, kept: Iterable[str] | None
+) -> dict[str, list[Binding]]:
+    """The same, selected where the rows lie."""
     if kept is None:
         near = f"FROM {used}"
     else:
@@ -523,10 +593,11 @@ def _bindings(
             WHERE mac IN (FROM {mine}) OR ip IN (SELECT ip FROM {used} WHERE mac IN (FROM {mine}))
             QUALIFY row_number() OVER (PARTITION BY ip ORDER BY NOT bound, first_ts, mac) <= {MAX_ADDRESSES}
                 OR mac IN (FROM {mine})"""
+    ((most,),) = tables.ask(f"SELECT max(n) FROM (SELECT count(*) AS n FROM {used} GROUP BY mac)")
     few = (
         f"""QUALIFY row_number() OVER (
             PARTITION BY mac ORDER BY bound DESC, first_ts, ip) <= {MAX_ADDRESSES}"""
-        if most > MAX_ADDRESSES
+        if (most or 0) > MAX_ADDRESSES
         else ""
     )
     rows = tables.ask(f"""
@@ -534,10 +605,8 @@ def _bindings(
         ORDER BY mac, first_ts, ip""")
     found: dict[str, list[Binding]] = defaultdict(list)
     for row in rows:
-        mac, ip, _, _, bound, _ = row
-        if is_host(ip) and (bound or mac not in routing):
-            found[mac].append(Binding(*row))
-    return {mac: tuple(held) for mac, held in found.items()}
+        found[row[0]].append(Binding(*row))
+    return found
 
 
 def _owners(
@@ -554,9 +623,7 @@ def _owners(
         if len(users) == 1:
             owner[ip] = users[0].mac
             continue
-        # A claim (ARP, DHCP) outweighs a mere source address: the source of a forwarded packet
-        # may be seen before its owner's first ARP.
-        users.sort(key=lambda b: (not b.bound, b.first_ts, b.mac))
+        users.sort(key=_who_first)
         first = users[0]
         owner[ip] = first.mac
         for other in users[1:]:
@@ -565,8 +632,12 @@ def _owners(
     return owner, contested
 
 
-def _bound_only(tables: Tables) -> tuple[list[Station], int]:
+def _bound_only(
+    tables: Tables, used: _Used, found: Mapping[str, Station]
+) -> tuple[list[Station], int]:
     """Stations that only their bindings tell of (ARP answers quoted, leases acknowledged)."""
+    if isinstance(used, dict) and not any(is_station(mac) for mac in used.keys() - found.keys()):
+        return [], 0
     return _first(
         tables,
         f"""SELECT mac AS key, {_HEARD} FROM bindings
@@ -575,11 +646,11 @@ def _bound_only(tables: Tables) -> tuple[list[Station], int]:
     )
 
 
-def _relayed(tables: Tables) -> tuple[list[Station], int]:
+def _relayed(tables: Tables, replies: Sequence[Any] | None) -> tuple[list[Station], int]:
     """Clients that only a relay's messages tell of."""
-    if not tables.rows("dhcp") or not tables.ask(
-        f"SELECT op FROM {dhcp_replies(tables)} WHERE op = 1 LIMIT 1"
-    ):
+    if replies is None:
+        replies = tables.ask(f"SELECT op FROM {dhcp_replies(tables)} WHERE op = 1 LIMIT 1")
+    if not any(row.op == 1 for row in replies):
         return [], 0
     return _first(
         tables,
@@ -594,6 +665,10 @@ def _relayed(tables: Tables) -> tuple[list[Station], int]:
 
 def _bare(tables: Tables, owner: dict[str, str]) -> tuple[list[Station], int]:
     """Senders on links without MACs (raw IP, tunnels), by address."""
+    if 0 < tables.rows("conversations") <= SPOKEN_ROWS and not tables.ask(
+        f"SELECT ip FROM {tables.settled(_by_address())} WHERE bare LIMIT 1"
+    ):
+        return [], 0
     found, others = _first(
         tables,
         f"""SELECT 'ip:' || ip AS key, {_HEARD} FROM (
@@ -606,6 +681,24 @@ def _bare(tables: Tables, owner: dict[str, str]) -> tuple[list[Station], int]:
         "conversations",
     )
     return [s for s in found if s.key[3:] not in owner and is_host(s.key[3:])], others
+
+
+def _by_address(asked: str = "<> ''") -> str:
+    """The question who sent in table ``conversations``, each address once, of those ``asked`` for.
+
+    ``bare`` says whether it sent on a link without MACs.
+    """
+    return f"""
+        SELECT ip, min(first_ts) AS first_ts, max(last_ts) AS last_ts,
+            sum(packets)::BIGINT AS packets, min({PACKET} first_packet) AS packet, bool_or(bare) AS bare
+        FROM (
+            SELECT capture, orig_h AS ip, first_ts, last_ts, orig_pkts AS packets, first_packet,
+                orig_l2_addr = '' AS bare
+            FROM conversations WHERE orig_pkts > 0 AND orig_h {asked}
+            UNION ALL
+            SELECT capture, resp_h, first_ts, last_ts, resp_pkts, first_packet, resp_l2_addr = ''
+            FROM conversations WHERE resp_pkts > 0 AND resp_h {asked})
+        GROUP BY ip"""
 
 
 def _first(tables: Tables, question: str, table: str) -> tuple[list[Station], int]:
@@ -637,24 +730,16 @@ def seen_otherwise(tables: Tables, keys: Sequence[str]) -> list[Station]:
     What others merely named (a router in a DHCP answer) did not speak, and is left out.
     """
     bare = [key[3:] for key in keys if key.startswith("ip:")]
-    asked = "(SELECT unnest(?::VARCHAR[]))"
     macs = [key for key in keys if not key.startswith("ip:")]
     heard: list[Any] = []
-    if bare:
+    if bare and tables.rows("conversations"):
+        asked = "IN (SELECT unnest(?::VARCHAR[]))"
+        if tables.rows("conversations") <= SPOKEN_ROWS:
+            spoken, given = f"{tables.settled(_by_address())} WHERE ip {asked}", [bare]
+        else:
+            spoken, given = f"({_by_address(asked)})", [bare, bare]
         heard += tables.ask(
-            f"""
-            SELECT 'ip:' || ip AS key, min(first_ts) AS first_ts, max(last_ts) AS last_ts,
-                sum(packets)::BIGINT AS packets, min({PACKET} first_packet) AS packet
-            FROM (
-                SELECT capture, orig_h AS ip, first_ts, last_ts, orig_pkts AS packets, first_packet
-                FROM conversations WHERE orig_pkts > 0 AND orig_h IN {asked}
-                UNION ALL
-                SELECT capture, resp_h, first_ts, last_ts, resp_pkts, first_packet
-                FROM conversations WHERE resp_pkts > 0 AND resp_h IN {asked})
-            GROUP BY ip
-            """,
-            (bare, bare),
-            of=("conversations",),
+            f"SELECT 'ip:' || ip AS key, first_ts, last_ts, packets, packet FROM {spoken}", given
         )
     if macs:
         heard += tables.ask(
