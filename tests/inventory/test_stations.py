@@ -117,6 +117,17 @@ def test_stations_are_the_same_however_their_evidence_is_counted(seed, most, mon
     assert in_full(stations(seen.tables)) == expected
 
 
+def test_who_spoke_is_the_same_where_all_are_kept_and_where_some_may_be_left_out(monkeypatch):
+    seen = Evidence().station(NOBODY).station(PUMP, segment="vlan 9").station(PLAIN, first=7)
+    seen.station(PUMP, segment="vlan 8", first=20, last=2000).station(PUMP, first=5, last=6)
+    seen.station("02:00:00:00:00:07").rows["presence"][1]["capture"] = 2
+    kept, _ = module._present(seen.tables, frozenset({"02:00:00:00:00:07"}))
+    monkeypatch.setattr(module, "is_crowded", lambda tables: True)
+    told = module._present(seen.tables, frozenset({"02:00:00:00:00:07"}))
+    assert (list(kept.items()), 0) == (list(told[0].items()), told[1])
+    assert (list(kept), kept[PUMP].packets) == ([PUMP, PLAIN, NOBODY], 12)
+
+
 @pytest.mark.parametrize("rows", [-1, 10])
 def test_whoever_sent_is_known_by_its_conversations_and_nobody_who_was_only_named(
     rows, monkeypatch
