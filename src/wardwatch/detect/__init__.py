@@ -66,22 +66,11 @@ TECHNIQUES: tuple[Detector, ...] = (
 """Every detector, in the order of :data:`wardwatch.model.judgement.TECHNIQUES`."""
 
 
-def questions(
-    thresholds: Thresholds = Thresholds(),  # noqa: B008
-) -> list[Callable[[Scene], tuple[Finding, ...]]]:
-    """What :func:`detect` asks, technique by technique."""
-
-    def of(detector: Detector) -> Callable[[Scene], tuple[Finding, ...]]:
-        def ask(scene: Scene) -> tuple[Finding, ...]:
-            if not any(scene.tables.rows(name) for name in detector.tables):
-                return ()
-            return tuple(detector.function(scene, thresholds))
-
-        return ask
-
-    return list(map(of, TECHNIQUES))
-
-
 def detect(scene: Scene, thresholds: Thresholds = Thresholds()) -> tuple[Finding, ...]:  # noqa: B008
     """Every finding, technique by technique."""
-    return tuple(found for ask in questions(thresholds) for found in ask(scene))
+    return tuple(
+        found
+        for technique in TECHNIQUES
+        if any(scene.tables.rows(name) for name in technique.tables)
+        for found in technique.function(scene, thresholds)
+    )

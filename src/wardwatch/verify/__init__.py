@@ -58,15 +58,6 @@ CHECKS: tuple[Check, ...] = (
 """Every check, in reading order."""
 
 
-def questions(minimums: Minimums = Minimums()) -> list[Callable[[Scene], tuple[Verdict, ...]]]:  # noqa: B008
-    """What :func:`verify` asks, check by check."""
-
-    def of(check: Check) -> Callable[[Scene], tuple[Verdict, ...]]:
-        return lambda scene: tuple(check.function(scene, minimums))
-
-    return list(map(of, CHECKS))
-
-
 def verify(scene: Scene, minimums: Minimums = Minimums()) -> tuple[Verdict, ...]:  # noqa: B008
     """A verdict for every subject of every measure."""
-    return tuple(verdict for ask in questions(minimums) for verdict in ask(scene))
+    return tuple(verdict for check in CHECKS for verdict in check.function(scene, minimums))
