@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from wardwatch.advise.knowledge import families
-from wardwatch.advise.naming import fits, words_of
+from wardwatch.advise.naming import fits, pattern, words_of
 
 
 @cache
@@ -21,8 +21,8 @@ def _index() -> dict[str, tuple[tuple[str, str], ...]]:
     index: dict[str, list[tuple[str, str]]] = {}
     for family in families().values():
         for rule in family.names:
-            wanted = [word for word in rule.split() if not word.startswith("!")]
-            index.setdefault(max(wanted, key=len), []).append((rule, family.id))
+            wanted, _ = pattern(rule)
+            index.setdefault(max(wanted, key=lambda w: (len(w), w)), []).append((rule, family.id))
     return {word: tuple(rules) for word, rules in index.items()}
 
 
