@@ -284,8 +284,8 @@ def start_cases(tiny: Path, folder: Path) -> list[Case]:
     ]
 
 
-def dense_cases(capture: Path, small: Path, folder: Path, packets: int) -> list[Case]:
-    """The audit and the fast peers on short exchanges."""
+def fast_cases(capture: Path, small: Path, folder: Path, packets: int) -> list[Case]:
+    """The C floor, the audit and the fast peers, on another capture than the mix."""
     home = ROOT / ".cache" / "bench-venv"
     variables = peers.environment(home)
     program = folder / "floor"
@@ -300,23 +300,10 @@ def dense_cases(capture: Path, small: Path, folder: Path, packets: int) -> list[
 
 def sized_cases(capture: Path, part: Path, folder: Path, packets: int) -> list[tuple[Case, Case]]:
     """What streams, on a part of the mix and on all of it."""
-    home = ROOT / ".cache" / "bench-venv"
-    variables = peers.environment(home)
-    program = folder / "floor"
 
     def of(path: Path, count: int) -> list[Case]:
-        stage = (sys.executable, "-m", "bench.stages")
-        ours = [
-            Case(DIGEST, (*stage, "digest", str(path)), "", count),
-            Case(AUDIT, (*held(), *audit(path, folder)), "", count),
-        ]
-        if program.exists():
-            ours.insert(0, Case(FLOOR, (str(program), str(path)), "", count))
-        return ours + [
-            Case(peer.name, peer.command, "", count, variables=variables)
-            for peer in peers.wanted(path, path, folder, home)
-            if not peer.slow and peers.there(peer, variables)
-        ]
+        command = (sys.executable, "-m", "bench.stages", "digest", str(path))
+        return [Case(DIGEST, command, "", count), *fast_cases(path, path, folder, count)]
 
     count = min(PART_PACKETS, packets // 2)
     _first_packets(capture, part, count)
@@ -776,7 +763,7 @@ def _further(
     dense = folder / "dense.pcap"
     mix = _made(dense, DENSE_MEGABYTES, asked.seed, "--dense")
     mix["bytes"] = dense.stat().st_size
-    cases = dense_cases(dense, small, folder, int(mix["packets"]))
+    cases = fast_cases(dense, small, folder, int(mix["packets"]))
     lines = _dense(rounds(cases, count, tell=True), mix)
     dense.unlink()
     part = folder / "part.pcap"

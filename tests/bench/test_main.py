@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 from bench import __main__ as bench
+from bench import mix
+
+from wardwatch.capture import open_capture
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SECTIONS = ("## Streaming", "## Against the floors", "## Where the time goes", "## Worst cases")
 
@@ -54,3 +61,15 @@ def test_what_failed_has_no_difference() -> None:
     pairs += [figure("argus", 1, 0), figure("argus", 2, 7)]
     assert bench._sizes(pairs)[-1].startswith(f"| {bench.AUDIT} | 1.00 |")
     assert not any("argus" in line for line in bench._sizes(pairs))
+
+
+def test_the_part_is_the_beginning_of_the_mix_and_each_tool_reads_both(tmp_path: Path) -> None:
+    capture, part = tmp_path / "mix.pcap", tmp_path / "part.pcap"
+    packets = mix.write(capture, 1, seed=1).packets
+    pairs = bench.sized_cases(capture, part, tmp_path, packets)
+    assert {bench.DIGEST, bench.AUDIT} <= {less.name for less, _ in pairs}
+    assert all(less.name == more.name for less, more in pairs)
+    assert {(less.packets, more.packets) for less, more in pairs} == {(packets // 2, packets)}
+    assert capture.read_bytes().startswith(part.read_bytes())
+    read = open_capture(str(part))
+    assert sum(block.n for block in read) == packets // 2
