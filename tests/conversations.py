@@ -213,6 +213,24 @@ def words(chance):
     )
 
 
+def hesitant(chance):
+    """First words that show nothing by themselves, and often nothing behind them."""
+    first = chance.choice(
+        (b"h", b"here", b"\0" * 9, b"abc\x80", b"~" * 300, b"x" * 2_000, b"who\n")
+    )
+    behind = (
+        (),
+        (),
+        (("c", b"and there"),),
+        (("s", b"Welcome to the ward\r\n"),),
+        (("s", b"x"), ("c", b"line\r\n"), ("s", b"RTCS v2.96.00 Telnet server\r\n")),
+        (("s", said.STATUS_LINE), ("c", said.STATUS_LINE)),
+        (("c", b"y" * 90), ("s", b"z" * 90), ("c", b"not wanted")),
+        (("s", b"220 late FTP\r\n"), ("c", b"USER biomed\r\n")),
+    )
+    return [("c", first), *chance.choice(behind)]
+
+
 SCRIPTS = (tls12, tls12, tls12, tls13, tls13, strange, alerted, web, words)
 
 

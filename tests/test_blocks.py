@@ -4,7 +4,7 @@ import json
 import random
 
 import pytest
-from tests.conversations import WEB, many, web
+from tests.conversations import SCRIPTS, WEB, hesitant, many, web
 from tests.observe import frames as f
 from tests.observe.parts import Given, bags_of, differing, ends_of, part_of, put_together
 from tests.observe.plain_tcp import Plain
@@ -48,7 +48,11 @@ def much_disturbed(seed):
     return many(seed, 60, 0.9, (1460, 60))
 
 
-KINDS = (disturbed, disturbed_web, much_disturbed)
+def hesitating(seed):
+    return many(seed, 100, 0.6, (1460, 60, 3), scripts=(*[hesitant] * 20, *SCRIPTS))
+
+
+KINDS = (disturbed, disturbed_web, much_disturbed, hesitating)
 
 
 def plainly(frames, key):

@@ -13,11 +13,13 @@ from tests import hostile, hostile_sessions
 from tests.observe.talk import CLIENT, SERVER, Talk
 from tests.shared import CAPTURES, needs_shared
 
+from wardwatch.decode.kernels.young import SEQ, TOLD
 from wardwatch.decode.stream import ACK, SYN
 from wardwatch.observe import sessions as module
 from wardwatch.observe.follow import FOLLOW, IGNORE, UNDECIDED
 from wardwatch.observe.sessions import Sessions
 from wardwatch.observe.where import Where
+from wardwatch.observe.young import Piece
 
 
 def test_interest_begins_undecided_and_follows_what_it_knows() -> None:
@@ -80,6 +82,46 @@ def test_a_flood_of_connections_evicts_the_longest_silent(monkeypatch: pytest.Mo
     assert len(talk.sessions._flows) == 10
     assert talk.sessions.evicted == 15
     assert talk.sessions.interest(0) == FOLLOW and talk.sessions.interest(3) == IGNORE
+
+
+def word(payload: bytes = b"here") -> Piece:
+    told = [0] * TOLD
+    told[SEQ] = 1001
+    return Piece(told, payload, (1000, 5000))
+
+
+def test_a_flood_of_first_words_evicts_none_that_is_followed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "MAX_FOLLOWED", 10)
+    talk = Talk(21).turns_to(0, 21).opens().server(b"220 x FTP\r\n")
+    talk.turns_to(1, 9000).opens()
+    for number in range(2, 40):
+        talk.sessions.wait_for_more(number, word())
+    assert len(talk.sessions.words()) == 8 and talk.sessions.evicted == 30
+    assert talk.sessions.interest(0) == FOLLOW and talk.sessions.interest(1) == UNDECIDED
+    assert talk.sessions.interest(2) == IGNORE and talk.sessions.interest(39) == UNDECIDED
+    talk.turns_to(40, 21).opens()
+    assert len(talk.sessions.words()) == 7 and talk.sessions.evicted == 31
+
+
+def test_a_first_word_is_read_where_a_second_comes_and_forgotten_where_none_does() -> None:
+    talk = Talk(9000)
+    kept = talk.sessions._buffered
+    for number in (1, 2, 3):
+        talk.sessions.wait_for_more(number, word())
+    assert talk.sessions._buffered == kept + 12
+    where = Where(1, 7, 0, "lan", src=CLIENT, src_port=40000, dst=SERVER, dst_port=9000)
+    flow = talk.sessions.go_on_behind(2, where)
+    assert flow is talk.sessions.flow(2) and flow.last is where
+    assert not talk.sessions.waits_for_more(2) and flow.from_start
+    assert [stream.next for stream in flow.streams] == [4, 0]
+    assert flow.ends[0].ip == CLIENT and flow.follower.buffered == 4
+    talk.sessions.close(1)
+    assert talk.sessions.interest(1) == UNDECIDED and talk.sessions.words() == [3]
+    talk.sessions.finish()
+    assert talk.sessions.interest(3) == IGNORE and talk.sessions._buffered == 0
+    assert not talk.sessions.counters and not talk.sessions.evicted
 
 
 def test_kept_bytes_of_all_conversations_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,12 +1,13 @@
 """wardwatch.observe.streams: TCP by itself."""
 
 import pytest
-from tests.conversations import many
+from tests.conversations import SCRIPTS, hesitant, many
 from tests.observe import frames as f
 from tests.observe.test_young import observed, write
 
 from wardwatch.capture import open_capture
 from wardwatch.decode.kernels import headers
+from wardwatch.observe import sessions, streams
 from wardwatch.observe.ahead import decoded
 from wardwatch.observe.secrets import Secrets
 from wardwatch.observe.segments import Places
@@ -58,3 +59,59 @@ def test_it_finds_by_itself_what_it_finds_beside_the_other_side(tmp_path) -> Non
     assert numbers == list(range(0, 2 * len(numbers), 2))
     assert len(numbers) == len(expected["conversations"]) - 1
     assert streams.parser_calls > 0
+
+
+def hesitating(seed):
+    return many(seed, 150, 0.5, (1460, 60, 3), scripts=(*[hesitant] * 20, *SCRIPTS))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_who_says_one_word_is_not_followed_and_every_table_is_the_same(
+    seed, tmp_path, monkeypatch
+) -> None:
+    path = write(tmp_path / "a.pcap", hesitating(seed))
+    waited, went_on = [], []
+    keep, go_on = sessions.Sessions.wait_for_more, sessions.Sessions.go_on_behind
+
+    def kept(self, conversation, word):
+        waited.append(conversation)
+        keep(self, conversation, word)
+
+    def gone_on(self, conversation, where):
+        went_on.append(conversation)
+        return go_on(self, conversation, where)
+
+    monkeypatch.setattr(sessions.Sessions, "wait_for_more", kept)
+    monkeypatch.setattr(sessions.Sessions, "go_on_behind", gone_on)
+    found, seen = observed(path, tmp_path / "key", 0)
+    assert len(waited) > 30 and 10 < len(went_on) <= len(waited)
+    sides = seen.sides.streams.sessions
+    assert not sides.words() and sides._buffered == 0
+    monkeypatch.setattr(streams, "shows_nothing", lambda word, ports: False)
+    waited.clear()
+    expected, _ = observed(path, tmp_path / "key", 0)
+    assert not waited
+    assert found == expected
+
+
+def test_a_first_word_that_ftp_has_agreed_upon_is_read(tmp_path) -> None:
+    """A data connection to where a PORT command said; its first word shows nothing."""
+    client, server = ("10.0.0.5", 40_000), ("10.0.0.9", 21)
+    agreed = (
+        (1, b"220 x FTP\r\n"),
+        (0, b"PORT 10,0,0,5,200,1\r\n"),
+        (1, b"200 Port command okay\r\n"),
+    )
+    said = ((client, server, agreed), (("10.0.0.9", 20), ("10.0.0.5", 51_201), ((0, b"here"),)))
+    frames = []
+    for here, there, words in said:
+        ends, at = ((*here, *there), (*there, *here)), [101, 501]
+        for side, flags, seq, ack in ((0, "S", 100, 0), (1, "SA", 500, 101)):
+            frames.append(f.tcp(*ends[side], b"", flags, seq, ack))
+        for side, word in words:
+            frames.append(f.tcp(*ends[side], word, "PA", at[side], at[1 - side]))
+            at[side] += len(word)
+    path = write(tmp_path / "a.pcap", [(f.ether(f.NURSE, f.SERVER, p), None) for p in frames])
+    tables, _ = observed(path, tmp_path / "key")
+    assert len(tables["conversations"]) == 2
+    assert [row for row in tables["conversations"] if '"ftp-data"' in row]

@@ -125,6 +125,16 @@ def recognise(flow: Flow, heads: Heads, spoke: int) -> Follower | None:
     return None
 
 
+def shows_nothing(word: bytes, ports: tuple[int, int]) -> bool:
+    """Whether an originator's first word leaves open who reads a conversation between these ports.
+
+    :class:`Undecided` would keep it, and do nothing else.
+    """
+    return not (
+        len(word) > MAX_UNKNOWN or _may_show(word, 0) or ports[0] in _PORTS or ports[1] in _PORTS
+    )
+
+
 def _may_show(head: bytes, side: int) -> bool:
     """Whether bytes that are not at a port of theirs may show a protocol: most strange ones do not.
 

@@ -3,7 +3,8 @@
 Every selected segment goes through :meth:`Sessions.segment`. The first bytes of a conversation
 decide who reads it (:mod:`logins`, :mod:`handshakes`, :mod:`exchanges`); what nobody can read, and
 what has said all it will, is ignored from then on: :meth:`Sessions.interest` tells the caller so
-that it need not bring further segments.
+that it need not bring further segments. Of a conversation whose first word shows nothing, and which
+says no second, no more is kept than that word (:meth:`Sessions.wait_for_more`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from wardwatch.decode.kernels.young import SEQ
 from wardwatch.decode.stream import ACK, FIN, RST, SYN, Chunk, Gap
 from wardwatch.observe.exchanges import DeviceStream, Http
 from wardwatch.observe.follow import FOLLOW, IGNORE, UNDECIDED, Flow, Shared
@@ -28,10 +30,12 @@ if TYPE_CHECKING:
     from wardwatch.observe.secrets import Secrets
     from wardwatch.observe.tables import Spool
     from wardwatch.observe.where import Where
+    from wardwatch.observe.young import Piece
 
 _MARKS = SYN | FIN | RST
 MAX_FOLLOWED = 16_384
-"""Conversations followed at once, some 3 KiB each: a SYN flood must not cost more."""
+"""Conversations followed at once, some 3 KiB each: a SYN flood must not cost more. Those of which no
+more than a first word is kept count among them, and are given up before the others."""
 MAX_BUFFERED = 64 * 1024 * 1024
 """Bytes kept for all of them together; the one longest silent is given up first."""
 
@@ -53,6 +57,8 @@ class Sessions:
         self.shared = Shared(spool, secrets, datagrams)
         """What all readers of conversations share."""
         self._flows: OrderedDict[int, Flow] = OrderedDict()
+        self._words: OrderedDict[int, Piece] = OrderedDict()
+        """First words that show nothing, of conversations that said no second."""
         self._buffered = 0
         self._over: set[int] = set()
         self.services = self.shared.services
@@ -212,8 +218,47 @@ class Sessions:
         flow.last = last
         self._account(flow, flow.buffered)
 
+    def wait_for_more(self, conversation: int, word: Piece) -> None:
+        """Keep the first word of a conversation that shows nothing, until it says a second.
+
+        It is the originator's, whole, and stands right behind the SYNs of both sides, which it
+        acknowledges; nobody can read it yet (:func:`~wardwatch.observe.recognise.shows_nothing`).
+        A flood of such conversations is one of words: a tenth of what it costs to follow them.
+        """
+        if len(self._flows) + len(self._words) >= MAX_FOLLOWED:
+            self._evict()
+        self._words[conversation] = word
+        self._buffered += len(word.payload)
+
+    def waits_for_more(self, conversation: int) -> bool:
+        """Whether no more than a first word is kept of a conversation."""
+        return conversation in self._words
+
+    def word(self, conversation: int) -> Piece:
+        """The first word of a conversation that :meth:`waits_for_more`."""
+        return self._words[conversation]
+
+    def words(self) -> list[int]:
+        """The conversations of which no more than a first word is kept, in the order of these."""
+        return list(self._words)
+
+    def go_on_behind(self, conversation: int, where: Where) -> Flow:
+        """Follow a conversation of which a first word is kept, which came in packet ``where``."""
+        word = self._words.pop(conversation)
+        self._buffered -= len(word.payload)
+        flow = Flow(conversation, self.shared, where, True)
+        flow.become(Undecided(flow))  # FTP had not agreed upon it when it began
+        for stream, isn in zip(flow.streams, word.isn, strict=True):
+            stream.begin(isn)
+        self._flows[conversation] = flow
+        self._hand_over(flow, 0, flow.streams[0].feed(word.told[SEQ], 0, word.payload, where))
+        self._account(flow, flow.buffered)
+        return flow
+
     def close(self, conversation: int) -> None:
         """The conversation is over: write what it still holds, forget it."""
+        if conversation in self._words:
+            self._forget(conversation)
         flow = self._flows.get(conversation)
         if flow is not None:
             self._finish(flow)
@@ -242,18 +287,20 @@ class Sessions:
         self._over.update(numbers[number] for number in there.over if number in numbers)
         for host, port in there.expected:
             self.shared.expect(host, port)
-        while len(self._flows) > MAX_FOLLOWED or (
+        while len(self._flows) + len(self._words) > MAX_FOLLOWED or (
             self._buffered > MAX_BUFFERED and len(self._flows) > 1
         ):
             self._evict()
 
     def finish(self) -> None:
         """The capture is over."""
+        while self._words:
+            self._forget(next(iter(self._words)))
         while self._flows:
             self._finish(next(iter(self._flows.values())))
 
     def _open(self, conversation: int, where: Where, from_orig: bool) -> Flow:
-        if len(self._flows) >= MAX_FOLLOWED:
+        if len(self._flows) + len(self._words) >= MAX_FOLLOWED:
             self._evict()
         flow = Flow(conversation, self.shared, where, from_orig)
         flow.become(self._first_reader(flow))
@@ -317,9 +364,17 @@ class Sessions:
                 self._evict()
 
     def _evict(self) -> None:
-        """Give up the conversation that has been silent longest."""
+        """Give up the conversation that has been silent longest, first of those that said one word."""
         self.evicted += 1
-        self._finish(next(iter(self._flows.values())))
+        if self._words:
+            self._forget(next(iter(self._words)))
+        else:
+            self._finish(next(iter(self._flows.values())))
+
+    def _forget(self, conversation: int) -> None:
+        """Give up a conversation of which a first word is kept: nobody would have written any of it."""
+        self._buffered -= len(self._words.pop(conversation).payload)
+        self._over.add(conversation)
 
 
 def _has_ended(flow: Flow, side: int) -> bool:

@@ -18,6 +18,7 @@ from wardwatch.decode.stream import ACK, FIN, RST, SYN
 from wardwatch.observe.conversations import write_conversations
 from wardwatch.observe.forks import Lost
 from wardwatch.observe.plain_http import Midway
+from wardwatch.observe.recognise import shows_nothing
 from wardwatch.observe.sessions import FOLLOW, IGNORE, UNDECIDED, Sessions
 from wardwatch.observe.side import (
     DEVICE_PREFIXES,
@@ -29,7 +30,7 @@ from wardwatch.observe.side import (
     payload_of,
 )
 from wardwatch.observe.text import ip_of
-from wardwatch.observe.young import Young
+from wardwatch.observe.young import Piece, Young
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +46,9 @@ if TYPE_CHECKING:
     from wardwatch.observe.tables import Spool
     from wardwatch.observe.underway import UnderWay
     from wardwatch.observe.where import Where
-    from wardwatch.observe.young import Piece, Told
+    from wardwatch.observe.young import Told
+
+_WORD = 0xFFFFFFFF
 
 SETTLE_ROWS = 512
 """Handshakes are written so many at a time: a column costs as much to begin as to fill."""
@@ -108,6 +111,8 @@ class Streams(Side):
                 return
             flow, size = sessions.flow(number), told[young.LENGTH]
             side = 1 - told[young.FROM_ORIG]
+            if flow is None and sessions.waits_for_more(number):
+                flow = self._go_on_behind(number)
             stream = None if flow is None else flow.streams[side]
             # By far the most are wanted: nothing was said to the kernel since it told this.
             plain = stream is not None and size and not stream.skips
@@ -115,6 +120,12 @@ class Streams(Side):
                 return
             start = told[young.START]
             payload = bytes(octets[start : start + size])
+            if (
+                flow is None
+                and number not in known
+                and self._waits(told, payload, int(table.row[i]))
+            ):
+                return
             where = cited(names, told)
             if flow is not None and stream is not None:
                 before = known.get(number)
@@ -221,6 +232,8 @@ class Streams(Side):
         self._settle()
         for number in self.young.seated():
             self._reread(self.young.leave(self._conversations, number))
+        for number in self.sessions.words():
+            self._go_on_behind(number)
         return self.sessions.under_way(dict(self._interest))
 
     def come_behind(self, spool: Spool) -> None:
@@ -268,6 +281,33 @@ class Streams(Side):
             told[young.LENGTH],
         )
 
+    def _waits(self, told: Told, payload: bytes, row: int) -> bool:
+        """Whether a conversation's first word is all that need be kept before it says a second.
+
+        It is kept then. ``row``: that of the conversation.
+        """
+        flags = told[young.FLAGS]
+        if not payload or flags & (SYN | FIN | RST | ACK) != ACK or not told[young.FROM_ORIG]:
+            return False
+        if told[young.CLAIMED] != len(payload) or self.sessions.shared.expected:
+            return False
+        if not shows_nothing(payload, (told[young.SRC_PORT], told[young.DST_PORT])):
+            return False
+        number = told[young.CONVERSATION]
+        isn = orig, resp = self._conversations.isn(number, row)
+        if orig < 0 or resp < 0:
+            return False
+        if (orig + 1) & _WORD != told[young.SEQ] or (resp + 1) & _WORD != told[young.ACK]:
+            return False
+        self._interest[number] = UNDECIDED
+        self.sessions.wait_for_more(number, Piece(told, payload, isn))
+        return True
+
+    def _go_on_behind(self, number: int) -> Flow:
+        """A conversation of which a first word is kept says a second, or is taken elsewhere."""
+        word = self.sessions.word(number)
+        return self.sessions.go_on_behind(number, cited(self._places.names, word.told))
+
     def _reread(self, pieces: Sequence[Piece | Midway]) -> None:
         """Segments of a conversation that the kernel gave up, from its first word, or its state."""
         names = self._places.names
@@ -302,6 +342,8 @@ class Streams(Side):
         ``near`` is the row of the conversation, where that is known.
         """
         number = where.conversation
+        if self.sessions.waits_for_more(number):
+            self._go_on_behind(number)
         from_orig = bool(told[young.FROM_ORIG])
         flags = told[young.FLAGS]
         if number not in self._interest:
