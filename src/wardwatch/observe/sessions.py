@@ -221,9 +221,10 @@ class Sessions:
     def wait_for_more(self, conversation: int, word: Piece) -> None:
         """Keep the first word of a conversation that shows nothing, until it says a second.
 
-        It is the originator's, whole, and stands right behind the SYNs of both sides, which it
-        acknowledges; nobody can read it yet (:func:`~wardwatch.observe.recognise.shows_nothing`).
-        A flood of such conversations is one of words: a tenth of what it costs to follow them.
+        It is the originator's, whole, and nobody can read it yet
+        (:func:`~wardwatch.observe.recognise.shows_nothing`). It stands right behind the SYNs of both
+        sides, or neither was seen (``word.isn`` is -1, -1). A flood of such conversations is one of
+        words: a fifth of what it costs to follow them.
         """
         if len(self._flows) + len(self._words) >= MAX_FOLLOWED:
             self._evict()
@@ -249,7 +250,8 @@ class Sessions:
         flow = Flow(conversation, self.shared, where, True)
         flow.become(Undecided(flow))  # FTP had not agreed upon it when it began
         for stream, isn in zip(flow.streams, word.isn, strict=True):
-            stream.begin(isn)
+            if isn >= 0:
+                stream.begin(isn)
         self._flows[conversation] = flow
         self._hand_over(flow, 0, flow.streams[0].feed(word.told[SEQ], 0, word.payload, where))
         self._account(flow, flow.buffered)

@@ -295,9 +295,11 @@ class Streams(Side):
             return False
         number = told[young.CONVERSATION]
         isn = orig, resp = self._conversations.isn(number, row)
-        if orig < 0 or resp < 0:
-            return False
-        if (orig + 1) & _WORD != told[young.SEQ] or (resp + 1) & _WORD != told[young.ACK]:
+        if isn != (-1, -1) and (
+            min(isn) < 0
+            or (orig + 1) & _WORD != told[young.SEQ]
+            or (resp + 1) & _WORD != told[young.ACK]
+        ):
             return False
         self._interest[number] = UNDECIDED
         self.sessions.wait_for_more(number, Piece(told, payload, isn))
