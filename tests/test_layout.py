@@ -1,6 +1,7 @@
 """The tree keeps its promises: every module has a caption, and a test of its own name."""
 
 import ast
+import importlib
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SRC = ROOT / "src" / "wardwatch"
 MODULES = sorted(p.relative_to(SRC) for p in SRC.rglob("*.py"))
+PACKAGES = [m.parent for m in MODULES if m.name == "__init__.py"]
 TESTED = [m for m in MODULES if m.name not in ("__init__.py", "__main__.py")]
 
 
@@ -21,6 +23,12 @@ def test_every_module_has_a_caption_of_one_line(module: Path) -> None:
 @pytest.mark.parametrize("module", TESTED, ids=str)
 def test_every_module_has_a_test_of_its_own_name(module: Path) -> None:
     assert (ROOT / "tests" / module.with_name(f"test_{module.name}")).exists()
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=str)
+def test_what_a_package_offers_is_there(package: Path) -> None:
+    found = importlib.import_module(".".join(("wardwatch", *package.parts)))
+    assert [name for name in getattr(found, "__all__", ()) if not hasattr(found, name)] == []
 
 
 def test_every_test_of_a_folder_has_its_module() -> None:

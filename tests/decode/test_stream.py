@@ -344,17 +344,24 @@ def test_a_stream_goes_on_from_what_others_have_read() -> None:
 def test_going_on_is_feeding(seed: int) -> None:
     chance = random.Random(seed)
     one, two = opened(), opened()
+    back, again = opened(), opened()  # the other direction
     went_on = 0
     for n in range(60):
+        if chance.random() < 0.5:
+            seq = (BASE + back.next + chance.choice((0, 0, 0, 3))) & 0xFFFFFFFF
+            assert back.feed(seq, ACK, b"cd", n) == again.feed(seq, ACK, b"cd", n)
+        reached = (BASE + back.next + chance.choice((0, 0, 0, 1, -2, 7))) & 0xFFFFFFFF
         near = one.next + chance.choice((0,) * 16 + (1, -1, 5, -5))
         seq = (BASE + near) & 0xFFFFFFFF
         data = bytes(chance.choices(b"ab", k=chance.choice((0, 1, 8, 3_000))))
-        found = one.go_on(seq, data, n)
+        found = one.go_on(seq, data, n, back, reached)
         if found is None:
+            assert back.acked(reached, n) == again.acked(reached, n)
             flags = ACK | FIN if n > 40 and chance.random() < 0.2 else ACK
             assert one.feed(seq, flags, data, n) == two.feed(seq, flags, data, n)
         else:
             went_on += 1
+            assert again.acked(reached, n) == []  # nothing waits, so that nothing comes out
             assert two.feed(seq, ACK, data, n) == [found]
         if chance.random() < 0.1:
             place = one.next + chance.randrange(40)
@@ -365,4 +372,5 @@ def test_going_on_is_feeding(seed: int) -> None:
             assert ack(one, reached) == ack(two, reached)
         state = [name for name in Stream.__slots__ if name != "_pool"]
         assert [getattr(one, s) for s in state] == [getattr(two, s) for s in state]
+        assert [getattr(back, s) for s in state] == [getattr(again, s) for s in state]
     assert went_on > 3

@@ -168,11 +168,6 @@ class Stream(Generic[M]):
         """Bytes kept in memory for this direction."""
         return self._held_bytes + self._recent_bytes
 
-    @property
-    def waits(self) -> bool:
-        """Whether bytes are held that wait for others: an acknowledgement may set them free."""
-        return bool(self._held)
-
     def feed(
         self, seq: int, flags: int, data: bytes, mark: M, claimed: int = -1
     ) -> list[Chunk[M] | Gap[M]]:
@@ -198,10 +193,14 @@ class Stream(Generic[M]):
             return self._deliver(offset, length, data, mark)
         return self._late_or_early(offset, length, data, mark)
 
-    def go_on(self, seq: int, data: bytes, mark: M) -> Chunk[M] | None:
+    def go_on(
+        self, seq: int, data: bytes, mark: M, other: Stream[M], ack: int = -1
+    ) -> Chunk[M] | None:
         """What :meth:`feed` would give of a whole segment without SYN, FIN or RST: by far the most.
 
-        ``None``: it does not just continue the stream, and nothing was done.
+        ``other`` is the other direction, of which all before ``ack`` is acknowledged (-1 nothing is
+        said of it). ``None``: it does not just continue the stream, or the other waits for bytes, and
+        nothing was done.
         """
         at = self.next
         if (
@@ -211,12 +210,18 @@ class Stream(Generic[M]):
             or at < self._skip_to
             or self._base < 0
             or not data
+            or other._held
         ):
             return None
         self.next = stop = at + len(data)
         if self._top < stop:
             self._top = stop
         self._remember(at, data)
+        if ack >= 0:
+            if (other._base + other.next) & _MASK != ack:
+                other.acked(ack, mark)
+            elif other._base >= 0 and other._acked < other.next:
+                other._acked = other.next
         return Chunk(at, data, mark)
 
     def acked(self, ack: int, mark: M) -> list[Chunk[M] | Gap[M]]:

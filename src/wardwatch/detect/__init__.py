@@ -26,7 +26,7 @@ from wardwatch.inventory.scene import Scene
 from wardwatch.model import judgement
 from wardwatch.model.judgement import Finding, Technique
 
-__all__ = ["TECHNIQUES", "Detector", "Thresholds", "detect", "questions"]
+__all__ = ["TECHNIQUES", "Detector", "Thresholds", "detect"]
 
 
 class Detector(msgspec.Struct, frozen=True):

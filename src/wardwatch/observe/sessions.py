@@ -168,24 +168,27 @@ class Sessions:
         """
         streams = flow.streams
         stream, other = streams[side], streams[1 - side]
-        if flags & _MARKS or claimed > len(payload) or stream.anomalies or other.waits:
+        if flags & _MARKS or claimed > len(payload) or stream.anomalies:
             return -1
-        chunk = stream.go_on(seq, payload, where)
+        chunk = stream.go_on(seq, payload, where, other, ack if flags & ACK else -1)
         if chunk is None:
             return -1
-        if flags & ACK:
-            other.acked(ack, where)
         flow.last = where
         self._flows.move_to_end(flow.number)
-        flow.follower.data(side, chunk)
+        follower = flow.follower
+        follower.data(side, chunk)
         follower = flow.follower
         interest = follower.interest
         if interest == IGNORE:
             self._finish(flow)
-        else:
-            size = stream.buffered + other.buffered + follower.buffered
-            if size != flow.accounted:
-                self._account(flow, size)
+            return interest
+        size = stream.buffered + other.buffered + follower.buffered
+        more = size - flow.accounted
+        if more:
+            flow.accounted = size
+            self._buffered += more
+            if self._buffered > MAX_BUFFERED:
+                self._keep_bounds()
         return interest
 
     def begin(self, conversation: int, orig: int, resp: int, where: Where) -> None:
@@ -362,8 +365,11 @@ class Sessions:
         if size != before:
             flow.accounted = size
             self._buffered += size - before
-            while self._buffered > MAX_BUFFERED and len(self._flows) > 1:
-                self._evict()
+            self._keep_bounds()
+
+    def _keep_bounds(self) -> None:
+        while self._buffered > MAX_BUFFERED and len(self._flows) > 1:
+            self._evict()
 
     def _evict(self) -> None:
         """Give up the conversation that has been silent longest, first of those that said one word."""

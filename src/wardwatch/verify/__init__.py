@@ -24,7 +24,7 @@ from wardwatch.verify import (
 )
 from wardwatch.verify.minimums import Minimums
 
-__all__ = ["CHECKS", "Check", "Minimums", "questions", "verify"]
+__all__ = ["CHECKS", "Check", "Minimums", "verify"]
 
 
 class Check(msgspec.Struct, frozen=True):
