@@ -15,14 +15,15 @@ def pytest_report_header() -> str:
 
 
 def pytest_configure() -> None:
-    """Tables of some MB are mapped anew for each audit, untouched, as they are in a short run.
+    """Tables of half a MB and more are mapped anew for each audit, untouched, as in a short run.
 
     glibc raises the size from which on it maps to that of what was freed once; from then on every
-    table is filled with zeros by hand, which took as long as reading a small capture.
+    table is filled with zeros by hand, which took as long as reading a small capture. Below half a
+    MB to map takes longer than to fill.
     """
     if platform.libc_ver()[0] == "glibc":
         mmap_threshold = -3
-        ctypes.CDLL(None).mallopt(mmap_threshold, 1 << 20)
+        ctypes.CDLL(None).mallopt(mmap_threshold, 1 << 19)
 
 
 @pytest.hookimpl(optionalhook=True)
