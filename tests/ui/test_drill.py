@@ -100,11 +100,14 @@ def test_the_time_to_detection_ends_with_the_packet_that_tells(auditor):
 
 
 def test_the_clean_hour_holds_nothing_against_anybody_at_any_place(auditor, monkeypatch):
+    real, found = d.audit, []
+    monkeypatch.setattr(d, "audit", lambda *a, **k: found.append(real(*a, **k)) or found[-1])
     assert clean(place(), TAPS, auditor) == []
     assert auditor.audits == len(TAPS)
+    monkeypatch.setattr(d, "audit", real)
     assert drill([], taps=TAPS[:3], clean_seeds=[3]).clean_audits == 3
-    real = d.audit
-    monkeypatch.setattr(d, "audit", lambda *a, **k: broken_everywhere(real(*a, **k)))
+    again = iter(found)  # the same hour at the same places, whose audits say something else
+    monkeypatch.setattr(d, "audit", lambda *a, **k: broken_everywhere(next(again)))
     assert any("seed 3 at air" in line for line in clean(place(), TAPS, auditor))
 
 
