@@ -1,8 +1,7 @@
-"""What every test run says at its head, and what all tests share: nobody's shelf, and their memory."""
+"""What every test run says at its head, and what all tests share: nobody's shelf, no needless garbage."""
 
-import ctypes
+import gc
 import os
-import platform
 import sys
 
 import pytest
@@ -12,18 +11,6 @@ def pytest_report_header() -> str:
     from tests.test_demo_truth import SEEDS
 
     return f"seeds of the demo, half from the commit's hash: {SEEDS}"
-
-
-def pytest_configure() -> None:
-    """Tables of half a MB and more are mapped anew for each audit, untouched, as in a short run.
-
-    glibc raises the size from which on it maps to that of what was freed once; from then on every
-    table is filled with zeros by hand, which took as long as reading a small capture. Below half a
-    MB to map takes longer than to fill.
-    """
-    if platform.libc_ver()[0] == "glibc":
-        mmap_threshold = -3
-        ctypes.CDLL(None).mallopt(mmap_threshold, 1 << 19)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -39,6 +26,23 @@ def _no_shelf_of_the_one_who_runs_this(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
         yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _what_there_is_is_no_garbage():
+    """The collector leaves alone what stays to the end, as in the small process of a short run.
+
+    Thousands of tests and what they load: to look through them for garbage again and again took a
+    seventh of the suite's time. Who forks has all looked at again, up to the next module.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
+
+
+def pytest_unconfigure() -> None:
+    """At the end all is to be found and let go, as compiled libraries look whether it was."""
+    gc.unfreeze()
 
 
 @pytest.fixture

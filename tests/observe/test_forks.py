@@ -10,6 +10,7 @@ from wardwatch.observe.forks import forked
 
 def test_a_copy_has_what_was_there_and_what_it_changes_is_its_own() -> None:
     kept = ["before"]
+    gc.unfreeze()
     reading, writing = os.pipe()
     child = forked()
     if not child:

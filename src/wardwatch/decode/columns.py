@@ -13,6 +13,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from wardwatch.decode.blank import blank
+
 DECODED, SKIPPED, MALFORMED = 0, 1, 2
 
 # Kinds: which parser a packet that carries an answer belongs to. 0 none.
@@ -121,7 +123,7 @@ class PacketColumns(msgspec.Struct, dict=True):
         columns = cls(
             *(np.zeros(size, kinds[str(cls.__annotations__[f])]) for f in cls.__struct_fields__)
         )
-        columns.carrier = np.zeros((size, CARRIER_WIDTH), np.int64)
+        columns.carrier = blank((size, CARRIER_WIDTH), np.int64)
         return columns
 
     def for_size(self, size: int) -> PacketColumns:
@@ -143,7 +145,7 @@ class PacketColumns(msgspec.Struct, dict=True):
 
 def lines(rows: int, width: int) -> NDArray[np.int64]:
     """A table of zeros, (rows, width), whose first row begins with a cache line of 64 bytes."""
-    room = np.zeros(rows * width + 8, np.int64)
+    room = blank(rows * width + 8, np.int64)
     skipped = -(room.ctypes.data // 8) % 8
     return room[skipped : skipped + rows * width].reshape(rows, width)
 

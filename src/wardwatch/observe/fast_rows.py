@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from wardwatch.decode.blank import blank
 from wardwatch.decode.kernels import rows_arp, rows_dhcp, rows_dns, rows_place, select
 from wardwatch.decode.wire import dhcp
 from wardwatch.observe.arrays import numbers as array
@@ -58,13 +59,13 @@ class FastRows:
         self._status = np.zeros(0, np.uint8)
         self._control = np.zeros(3, np.int64)
         self._dns = _Buffer(ROOM, len(rows_dns.NUMBERS), 4)
-        self._dns_query = np.zeros(DNS_QUERY_BYTES, np.uint8)
-        self._dns_answers = np.zeros((4 * ROOM, len(rows_dns.ANSWERS)), np.int64)
-        self._dns_text = np.zeros(DNS_TEXT_BYTES, np.uint8)
+        self._dns_query = blank(DNS_QUERY_BYTES, np.uint8)
+        self._dns_answers = blank((4 * ROOM, len(rows_dns.ANSWERS)), np.int64)
+        self._dns_text = blank(DNS_TEXT_BYTES, np.uint8)
         self._dhcp = _Buffer(ROOM, 0, 1)
-        self._dhcp_numbers = np.zeros((len(rows_dhcp.NUMBERS), ROOM), np.int64)
+        self._dhcp_numbers = blank((len(rows_dhcp.NUMBERS), ROOM), np.int64)
         self._dhcp_ends = np.zeros((len(rows_dhcp.HEAPS), ROOM + 1), np.int32)
-        self._dhcp_heaps = np.zeros((len(rows_dhcp.HEAPS), DHCP_HEAP_BYTES), np.uint8)
+        self._dhcp_heaps = blank((len(rows_dhcp.HEAPS), DHCP_HEAP_BYTES), np.uint8)
         self._arp = _Buffer(ROOM, len(rows_arp.NUMBERS), 1)
         self._into = (
             rows_place.Dns(
@@ -270,9 +271,9 @@ class _Buffer:
     """Numbers of ordinary rows, and the packets they came in."""
 
     def __init__(self, room: int, width: int, counters: int) -> None:
-        self.numbers = np.zeros((room, width), np.int64)
+        self.numbers = blank((room, width), np.int64)
         # a cache line more: rows that lie a power of two apart push each other out of the cache
-        self.places = np.zeros((len(rows_place.PLACE), room + 8), np.int64)
+        self.places = blank((len(rows_place.PLACE), room + 8), np.int64)
         self.place = dict(zip(rows_place.PLACE, self.places, strict=True))
         self.used = np.zeros(counters, np.int64)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
+from wardwatch.decode.blank import blank
 from wardwatch.decode.kernels import rows_tls
 from wardwatch.decode.kernels import young as k
 from wardwatch.decode.wire import tls
@@ -56,9 +57,9 @@ class Young:
         self._shared = shared
         self._names = names
         self._prefixes = prefixes
-        self._seats = np.zeros((seats + 1, k.SEAT_WIDTH), np.int64)
-        self._pieces = np.zeros((seats + 1, k.MOST_PIECES, k.TOLD), np.int64)
-        self._kept = np.zeros((seats + 1) * k.ROOM, np.uint8)
+        self._seats = blank((seats + 1, k.SEAT_WIDTH), np.int64)
+        self._pieces = blank((seats + 1, k.MOST_PIECES, k.TOLD), np.int64)
+        self._kept = blank((seats + 1) * k.ROOM, np.uint8)
         self._free = np.zeros(seats + 1, np.int64)
         self._free[:seats] = np.arange(seats, 0, -1)
         self._free[-1] = seats

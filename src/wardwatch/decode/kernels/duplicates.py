@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wardwatch.compiled import helper, hot, kernel, prefetch
+from wardwatch.decode.blank import blank
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -220,7 +221,7 @@ def _find_keys(
 def recent() -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
     """What :func:`mark_copies` keeps between blocks, empty: recent, keys, count."""
     return (
-        np.zeros((RECENT_ROWS, RECENT_WIDTH), np.int64),
+        blank((RECENT_ROWS, RECENT_WIDTH), np.int64),
         np.zeros(RECENT_ROWS, np.int32),
         np.zeros(1, np.int64),
     )

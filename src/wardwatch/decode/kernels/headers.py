@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wardwatch.compiled import helper, hot, kernel, prefetch
+from wardwatch.decode.blank import blank
 from wardwatch.decode.columns import (
     CARRIER_WIDTH,
     DECODED,
@@ -426,7 +427,7 @@ class Events(msgspec.Struct):
     """Counts of tags, labels, tunnels and fragments: an open-addressing table."""
 
     table: NDArray[np.int64] = msgspec.field(
-        default_factory=lambda: np.zeros((EVENT_SLOTS + 1, 3), np.int64)
+        default_factory=lambda: blank((EVENT_SLOTS + 1, 3), np.int64)
     )
     """Key + 1, count, first packet; the row behind the last slot holds the number of keys."""
     slots: NDArray[np.int64] = msgspec.field(default_factory=lambda: np.empty(SLOTS, np.int64))
@@ -435,9 +436,8 @@ class Events(msgspec.Struct):
     def rows(self, *others: Events) -> list[tuple[str, int, int, int]]:
         """(kind, value, packets, first packet) of everything counted here and there, in order."""
         found: dict[int, tuple[int, int]] = {}
-        for table in (self.table, *(other.table for other in others)):
-            slots = table[:EVENT_SLOTS]
-            for key, count, first in slots[slots[:, 0] != 0].tolist():
+        for events in (self, *others):
+            for key, count, first in events.told().tolist():
                 packets, earliest = found.get(key, (0, first))
                 found[key] = packets + count, min(earliest, first)
         rows = []
@@ -448,6 +448,8 @@ class Events(msgspec.Struct):
 
     def told(self) -> NDArray[np.int64]:
         """(keys, 3) what was counted, for :meth:`absorb` elsewhere: key, count, first packet."""
+        if not self.table[-1, 0]:
+            return self.table[:0]
         slots = self.table[:EVENT_SLOTS]
         counted: NDArray[np.int64] = slots[slots[:, 0] != 0]
         return counted
@@ -470,7 +472,8 @@ class Events(msgspec.Struct):
 
     def clear(self) -> None:
         """Forget everything: a new capture begins."""
-        self.table[:] = 0
+        if self.table[-1, 0]:
+            self.table[:] = 0
 
 
 def decode_block(block: PacketBlock, columns: PacketColumns, events: Events) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wardwatch.compiled import helper, hot
+from wardwatch.decode.blank import blank
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,13 +57,13 @@ def web_of(seats: int, width: int) -> Arrays:
     pieces remembered of either side.
     """
     return _Web(
-        np.zeros((MOST_ROWS, width), np.int64),
+        blank((MOST_ROWS, width), np.int64),
         np.zeros((MOST_SHAPES + 1, 2), np.int64),
-        np.zeros((MOST_SHAPES + 1) * LONGEST_SHAPE, np.uint8),
+        blank((MOST_SHAPES + 1) * LONGEST_SHAPE, np.uint8),
         np.zeros(4 * MOST_SHAPES, np.int64),
         np.zeros(2, np.int64),
         np.zeros(FOUND, np.int64),
-        np.zeros((seats + 1, 2, MOST_RECENT, 2), np.int64),
+        blank((seats + 1, 2, MOST_RECENT, 2), np.int64),
     )
 
 
