@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from wardwatch.observe.engine import Observed
 
 
+HERE = 7
+"""So many checks are done by this process where a copy of it does the others."""
+
+
 class Audit(msgspec.Struct, frozen=True):
     """Everything one run found. Tables stay on disk while the value lives."""
 
@@ -95,7 +99,7 @@ def audit(
     from wardwatch.inventory.register import read_list
     from wardwatch.inventory.site_file import read_site
     from wardwatch.observe.engine import observe
-    from wardwatch.observe.forks import Lost
+    from wardwatch.observe.forks import Lost, is_worth_it
 
     def load() -> None:
         _load()
@@ -122,7 +126,8 @@ def audit(
     said = (*_assumptions(stated, given=site is not None), *complaints)
     try:
         # What was read is judged while it is still hashed.
-        return _judged(seen(digests, 0), stated, listed, known, said)
+        shared = is_worth_it([str(path) for path in paths])
+        return _judged(seen(digests, 0), stated, listed, known, said, shared=shared)
     except Lost:
         return _judged(seen(None, 1), stated, listed, known, said)
 
@@ -133,8 +138,10 @@ def _judged(
     listed: Sequence[Listed],
     shelf: Path | None,
     assumed: Sequence[str],
+    *,
+    shared: bool = False,
 ) -> Audit:
-    """Judge what was observed.
+    """Judge what was observed; ``shared`` with a copy of this process.
 
     Raises :class:`~wardwatch.observe.forks.Lost` where a file changed while it was read.
     """
@@ -143,12 +150,20 @@ def _judged(
     from wardwatch.detect import detect
     from wardwatch.inventory.identify import inventory as identify
     from wardwatch.inventory.scene import Scene
-    from wardwatch.verify import verify
+    from wardwatch.observe.forks import beside
+    from wardwatch.verify import CHECKS, verify
 
     devices = identify(seen.tables, listed)
     scene = Scene(tables=seen.tables, devices=devices, site=site, now=seen.end)
-    advised = advise(devices, shelf)
-    verdicts, findings = verify(scene), detect(scene)
+
+    def others() -> tuple[tuple[Verdict, ...], tuple[Finding, ...]]:
+        return verify(scene, checks=CHECKS[HERE:]), detect(scene)
+
+    with beside(others, by_a_copy=shared) as rest:
+        advised = advise(devices, shelf)
+        first = verify(scene, checks=CHECKS[:HERE])
+        further, findings = rest()
+    verdicts = first + further
     seen.complete()
     return Audit(
         tables=seen.tables,

@@ -3,9 +3,12 @@
 import gc
 import gzip
 import os
+import signal
+
+import pytest
 
 from wardwatch.observe import forks
-from wardwatch.observe.forks import forked
+from wardwatch.observe.forks import beside, forked
 
 
 def test_a_copy_has_what_was_there_and_what_it_changes_is_its_own() -> None:
@@ -41,3 +44,69 @@ def test_it_is_worth_it_for_long_plain_files_and_two_cores(tmp_path, monkeypatch
     assert not forks.is_worth_it([str(capture), str(capture), os.devnull])
     monkeypatch.setattr(forks, "cores", lambda: 1)
     assert not forks.is_worth_it([str(capture), str(capture)])
+
+
+def none_left() -> bool:
+    try:
+        os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        return True
+    return False
+
+
+def test_a_copy_answers_meanwhile() -> None:
+    here = os.getpid()
+    asked = []
+
+    def question():
+        asked.append(1)
+        return os.getpid(), b"x" * 1_000_000  # more than a pipe holds
+
+    with beside(question) as answer:
+        there, told = answer()
+    assert there != here
+    assert told == b"x" * 1_000_000
+    assert not asked  # the copy has a list of its own
+    assert none_left()
+    with beside(question, by_a_copy=False) as answer:
+        assert not asked
+        assert answer()[0] == here
+    assert asked == [1]
+
+
+@pytest.mark.parametrize("told", ["nothing", "a part", "what cannot be sent"])
+def test_who_comes_to_no_answer_is_done_without(told, monkeypatch) -> None:
+    here = os.getpid()
+    written = os.write
+
+    def some(pipe, raw):
+        size = written(pipe, raw if os.getpid() == here else raw[: len(raw) // 2])
+        if os.getpid() != here:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return size
+
+    def question():
+        if os.getpid() != here and told == "nothing":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return (lambda: 5) if told == "what cannot be sent" else 5
+
+    monkeypatch.setattr(os, "write", some)
+    with beside(question) as answer:
+        found = answer()
+    assert (found() if told == "what cannot be sent" else found) == 5
+    assert none_left()
+
+
+def test_what_goes_wrong_in_a_copy_is_raised_here() -> None:
+    def question():
+        raise KeyError(os.getpid())
+
+    with beside(question) as answer, pytest.raises(KeyError, match=str(os.getpid())):
+        answer()
+    assert none_left()
+
+
+def test_a_copy_ends_with_the_one_who_asks_no_more() -> None:
+    with pytest.raises(ValueError, match="other"), beside(signal.pause):
+        raise ValueError("other")
+    assert none_left()

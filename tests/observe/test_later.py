@@ -106,6 +106,8 @@ def here(monkeypatch):
     To copy a process and its pages takes longer than to read a small capture twice.
     """
     work = later._work
+    gc.collect()
+    gc.freeze()  # who forked has undone it, and each part ends with a look for garbage
 
     def worked(*given):
         with monkeypatch.context() as patch, contextlib.suppress(Ended):

@@ -72,21 +72,16 @@ def test_control_characters_are_shown_not_obeyed() -> None:
     assert (escaped, type(escaped)) == ("<b>", str)
 
 
-def test_the_summary_fits_a_terminal_and_obeys_no_markup(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_summary_fits_a_terminal_and_obeys_no_markup(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "100")
-    render.print_summary(build(audits.make()), None)
-    out = capsys.readouterr().out
+    out = render.summary_text(build(audits.make()), None)
     assert "ACT TODAY" in out
     assert "30 packets = 28 decoded + 1 skipped + 1 malformed" in out
     assert len(out.splitlines()) <= 40
     assert max(map(len, out.splitlines())) <= 100
 
 
-def test_names_and_macs_are_not_broken_in_two(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_names_and_macs_are_not_broken_in_two(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     made = audits.make()
     names = ("dhcp_overflow", "configuration_in_clear", "ftp_without_login")
@@ -96,21 +91,20 @@ def test_names_and_macs_are_not_broken_in_two(
         )
         for name in names
     )
-    render.print_summary(build(msgspec.structs.replace(made, findings=findings)), None)
-    out = capsys.readouterr().out
+    out = render.summary_text(build(msgspec.structs.replace(made, findings=findings)), None)
     cells = {cell for line in out.splitlines() for cell in line.split()}
     assert {"dhcp_overflow", "configuration_", "in_clear", "b8:27:eb:e8:00:66"} <= cells
     assert max(map(len, out.splitlines())) <= 80
 
 
 def test_reports_are_written_whole(tmp_path: Path) -> None:
-    told = render.write_report(build(audits.make()), tmp_path)
-    assert (tmp_path / "report.json").read_bytes() == told
-    assert told == render.report_json(build(audits.make()))
+    render.write_report(tmp_path, b"{}", "<p>é</p>")
+    assert (tmp_path / "report.json").read_bytes() == b"{}"
+    assert (tmp_path / "report.html").read_bytes() == "<p>é</p>".encode()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["report.html", "report.json"]
     (tmp_path / "file").write_text("x")
     with pytest.raises(OutputError, match="cannot be written"):
-        render.write_report(build(audits.make()), tmp_path / "file")
+        render.write_report(tmp_path / "file", b"{}", "")
 
 
 def test_secrets_are_not_shown_in_tables(capsys: pytest.CaptureFixture[str]) -> None:
@@ -127,7 +121,7 @@ def test_secrets_are_not_shown_in_tables(capsys: pytest.CaptureFixture[str]) -> 
 def test_a_planted_script_stays_text_in_a_real_browser(tmp_path: Path) -> None:
     from playwright.sync_api import sync_playwright
 
-    render.write_report(build(audits.make()), tmp_path)
+    render.write_report(tmp_path, b"{}", render.page(build(audits.make())))
     flags = [
         "--no-sandbox",
         "--disable-gpu",

@@ -6,16 +6,20 @@ import contextlib
 import ctypes
 import gc
 import os
+import pickle
+import signal
 import stat
 import sys
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from wardwatch.capture import PIPE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
+
+T = TypeVar("T")
 
 WORTH_BYTES = 48 << 20
 """Stored octets of all files from which on it pays: the process costs some 0.1 s to begin."""
@@ -45,6 +49,51 @@ def forked() -> int:
     if child:
         gc.unfreeze()
     return child
+
+
+@contextlib.contextmanager
+def beside(question: Callable[[], T], *, by_a_copy: bool = True) -> Iterator[Callable[[], T]]:
+    """Have a copy of this process answer a question meanwhile; yields what waits for the answer.
+
+    The answer travels pickled. Where no copy is wanted, or it came to no answer, the question is
+    answered here, when the answer is wanted: whatever it raises is raised here.
+    """
+    if not by_a_copy:
+        yield question
+        return
+    ours, theirs = os.pipe()
+    child = forked()
+    if not child:
+        os.close(ours)
+        _answer(theirs, question)
+    os.close(theirs)
+    with os.fdopen(ours, "rb") as told:
+
+        def wait() -> T:
+            size, raw = told.read(8), told.read()
+            if len(size) < 8 or int.from_bytes(size, "big") != len(raw):
+                return question()
+            answer: T = pickle.loads(raw)  # noqa: S301 - ours, from a copy of this process
+            return answer
+
+        try:
+            yield wait
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+
+
+def _answer(pipe: int, question: Callable[[], object]) -> NoReturn:
+    """The copy: it ends here."""
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the caller is asked, and ends us
+        told = pickle.dumps(question(), protocol=5)
+        raw = memoryview(len(told).to_bytes(8, "big") + told)
+        while raw:
+            raw = raw[os.write(pipe, raw) :]
+    finally:
+        os._exit(0)  # without an answer the caller asks itself
 
 
 def large_apart() -> None:

@@ -196,15 +196,18 @@ def audit(
                 meanwhile=_load_page if out is not None else None,
                 digests=digests,
             )
-    from wardwatch.ui.render import print_summary, report_json, write_report
+    from wardwatch.observe.forks import beside
+    from wardwatch.ui.render import page, report_json, summary_text, write_report
     from wardwatch.ui.report import build
 
     report = build(result)
-    written = write_report(report, out) if out is not None else b""
-    if as_json:
-        say(written or report_json(report))
-    else:
-        print_summary(report, out)
+    shared = digests is not None and out is not None
+    with beside(lambda: page(report), by_a_copy=shared) as made:
+        told = report_json(report) if as_json or out is not None else b""
+        said = told if as_json else summary_text(report, out)
+        if out is not None:
+            write_report(out, told, made())
+    say(said)
     raise typer.Exit(result.exit_status)
 
 
@@ -368,6 +371,7 @@ app.add_typer(twin.app)
 def _load_page() -> None:
     """Load what the page is made with."""
     import jinja2  # noqa: F401
+    import rich.table  # noqa: F401
 
     from wardwatch.ui import render, report  # noqa: F401
 

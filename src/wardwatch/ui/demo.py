@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from wardwatch.ui.render import console, print_summary, write_report
+from wardwatch.ui.render import console, page, report_json, summary_text, write_report
 from wardwatch.ui.report import build
 from wardwatch.watch import audit, private_folder
 
@@ -80,9 +80,9 @@ def _judge(
 
     result = audit([capture], site=site, inventory=listed, out=out)
     report = build(result)
-    write_report(report, out)
+    write_report(out, report_json(report), page(report))
     if not quiet:
-        print_summary(report, out)
+        sys.stdout.write(summary_text(report, out))
     return Outcome(
         capture=capture.name,
         expected_verdicts=len(truth.verdicts),

@@ -45,17 +45,15 @@ def report_json(report: Report) -> bytes:
     return msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n"
 
 
-def write_report(report: Report, out: Path) -> bytes:
-    """Write report.html and report.json, each whole or not at all ⇒ what the latter holds."""
-    told = report_json(report)
-    for name, content in (("report.json", told), ("report.html", page(report).encode())):
+def write_report(out: Path, told: bytes, html: str) -> None:
+    """Write report.json (``told``) and report.html, each whole or not at all."""
+    for name, content in (("report.json", told), ("report.html", html.encode())):
         target, partial = out / name, out / f".{name}.partial"
         try:
             partial.write_bytes(content)
             partial.replace(target)
         except OSError as error:
             raise OutputError(f"{target}: cannot be written ({error.strerror})") from error
-    return told
 
 
 def page(report: Report) -> str:
@@ -116,12 +114,18 @@ def console() -> Console:
     return Plain(markup=False, highlight=False, emoji=False)
 
 
-def print_summary(report: Report, out: Path | None) -> None:
-    """The answer on one screen."""
+def summary_text(report: Report, out: Path | None) -> str:
+    """The answer on one screen, for the terminal that we print to."""
+    screen = console()
+    with screen.capture() as printed:
+        _print_summary(screen, report, out)
+    return printed.get()
+
+
+def _print_summary(screen: Console, report: Report, out: Path | None) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    screen = console()
     summary = report.summary
     style = {"act today": "bold white on red", "plan": "bold black on yellow"}.get(
         report.answer, "bold black on cyan"

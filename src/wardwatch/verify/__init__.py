@@ -58,6 +58,10 @@ CHECKS: tuple[Check, ...] = (
 """Every check, in reading order."""
 
 
-def verify(scene: Scene, minimums: Minimums = Minimums()) -> tuple[Verdict, ...]:  # noqa: B008
-    """A verdict for every subject of every measure."""
-    return tuple(verdict for check in CHECKS for verdict in check.function(scene, minimums))
+def verify(
+    scene: Scene,
+    minimums: Minimums = Minimums(),  # noqa: B008
+    checks: Iterable[Check] = CHECKS,
+) -> tuple[Verdict, ...]:
+    """A verdict for every subject of every measure that ``checks`` judge."""
+    return tuple(verdict for check in checks for verdict in check.function(scene, minimums))
