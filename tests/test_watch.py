@@ -18,10 +18,11 @@ from tests.ui import audits
 from tests.ui.test_cli import arp_capture
 
 import wardwatch
-from wardwatch import advise
+from wardwatch import advise, detect
 from wardwatch.capture import digest, reader
 from wardwatch.errors import CaptureError, OutputError, SiteError
-from wardwatch.model.judgement import State
+from wardwatch.inventory.scene import Scene
+from wardwatch.model.judgement import Finding, State
 from wardwatch.model.site import Site
 from wardwatch.observe import digests, forks, later
 from wardwatch.ui.render import page, report_json
@@ -149,6 +150,30 @@ def test_two_processes_find_what_one_does(attacked: bool, monkeypatch: pytest.Mo
     refused = halves(monkeypatch, capture)
     assert told() == expected
     assert refused == [""]
+
+
+def test_techniques_are_looked_for_by_a_copy_where_a_capture_is_shared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    here, real, looked = os.getpid(), detect.detect, []
+
+    def spied(scene: Scene) -> tuple[Finding, ...]:
+        looked.append(os.getpid())  # a list of a copy's own, but where there is none
+        return real(scene)
+
+    monkeypatch.setattr(detect, "detect", spied)
+    days = demo_audits.days()
+
+    def found() -> tuple[Finding, ...]:
+        return wardwatch.audit(
+            [days.attacked], site=days.site_attacked, inventory=days.listed
+        ).findings
+
+    alone = found()
+    assert looked == [here]
+    halves(monkeypatch, days.attacked)
+    assert found() == alone != ()
+    assert looked == [here]
 
 
 def test_a_file_that_changes_while_it_is_judged_is_audited_again(
