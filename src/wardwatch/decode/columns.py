@@ -145,7 +145,7 @@ class PacketColumns(msgspec.Struct, dict=True):
 
 def lines(rows: int, width: int) -> NDArray[np.int64]:
     """A table of zeros, (rows, width), whose first row begins with a cache line of 64 bytes."""
-    room = blank(rows * width + 8, np.int64)
+    room = np.zeros(rows * width + 8, np.int64)
     skipped = -(room.ctypes.data // 8) % 8
     return room[skipped : skipped + rows * width].reshape(rows, width)
 

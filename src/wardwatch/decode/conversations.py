@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wardwatch.decode.blank import blank
 from wardwatch.decode.columns import PacketColumns, lines
 from wardwatch.decode.kernels import conversations as k
 from wardwatch.decode.resting import Resting
@@ -406,7 +405,7 @@ class ConversationTable:
         self._one = table.data  # for one number at a time, thrice as fast as NumPy
 
     def _index(self) -> None:
-        self._slots = blank(1 << (2 * len(self.table) - 1).bit_length(), np.int64)
+        self._slots = np.zeros(1 << (2 * len(self.table) - 1).bit_length(), np.int64)
         if len(self):
             k.reindex(self.table, len(self), self._slots)
 

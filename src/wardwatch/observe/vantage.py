@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from wardwatch.decode.columns import lines
+from wardwatch.decode.blank import blank
 from wardwatch.model.values import NS, UNKNOWN_TIME
 from wardwatch.observe.segments import MOST_SEGMENTS, Aliases, Places
 from wardwatch.observe.spelled import ips, macs, spelled
@@ -100,9 +100,9 @@ class Vantage:
         self.places = Places()
         s = stations
         self._segments = self.places.segments
-        self._stations = lines(MOST_STATIONS, s.STA_ROW)
-        self._pairs = lines(MOST_PAIRS, s.PAIR_ROW)
-        self._bindings = lines(MOST_BINDINGS, s.BIND_ROW)
+        self._stations = blank((MOST_STATIONS, s.STA_ROW), np.int64)
+        self._pairs = blank((MOST_PAIRS, s.PAIR_ROW), np.int64)
+        self._bindings = blank((MOST_BINDINGS, s.BIND_ROW), np.int64)
         self._used = self.places.used
         # Which are the first addresses of a station only the one who took what came before can say.
         most_ips = MOST_BINDINGS if part else MOST_IPS
