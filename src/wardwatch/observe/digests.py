@@ -14,7 +14,7 @@ import signal
 from typing import TYPE_CHECKING, NoReturn
 
 from wardwatch.capture.digest import Digest, Stamp, digest_of
-from wardwatch.observe.forks import Lost, forked, is_worth_it
+from wardwatch.observe.forks import Lost, end_copy, forked, is_worth_it
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -95,9 +95,7 @@ class Digests:
         self._told.close()
         os.close(self._say)
         if self._child:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._child, signal.SIGKILL)
-            os.waitpid(self._child, 0)
+            end_copy(self._child)
             self._child = 0
 
 

@@ -51,6 +51,13 @@ def forked() -> int:
     return child
 
 
+def end_copy(child: int) -> None:
+    """End a copy of this process, wherever it is, and have it gone."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+
+
 @contextlib.contextmanager
 def beside(question: Callable[[], T], *, by_a_copy: bool = True) -> Iterator[Callable[[], T]]:
     """Have a copy of this process answer a question meanwhile; yields what waits for the answer.
@@ -79,9 +86,7 @@ def beside(question: Callable[[], T], *, by_a_copy: bool = True) -> Iterator[Cal
         try:
             yield wait
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
+            end_copy(child)
 
 
 def _answer(pipe: int, question: Callable[[], object]) -> NoReturn:

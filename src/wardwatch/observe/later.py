@@ -33,7 +33,7 @@ from wardwatch.decode.kernels.duplicates import RECENT_ROWS
 from wardwatch.errors import CaptureError
 from wardwatch.observe.ahead import ENDLESS
 from wardwatch.observe.begun import Begun
-from wardwatch.observe.forks import Lost, forked, give_back, large_apart
+from wardwatch.observe.forks import Lost, end_copy, forked, give_back, large_apart
 from wardwatch.observe.part import OfFile, Part, Refused, Stored
 from wardwatch.observe.segments import Aliases
 from wardwatch.observe.sides import Sides
@@ -403,9 +403,7 @@ class Other:
         """End it, wherever it is."""
         self._pipe.close()
         if self._child:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._child, signal.SIGKILL)
-            os.waitpid(self._child, 0)
+            end_copy(self._child)
             self._child = 0
 
 
