@@ -1,5 +1,6 @@
 """wardwatch.ui.cli"""
 
+import errno
 import json
 import os
 import stat
@@ -8,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import pytest
 import typer
 
@@ -195,6 +197,30 @@ def test_control_characters_of_a_file_name_are_shown_not_obeyed(tmp_path: Path, 
     ran = wardwatch("audit", tmp_path / "x\x1b[2Jy.pcap", **state)
     assert ran.returncode == 2
     assert b"\x1b" not in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MemoryError("Unable to allocate 3 GiB"), ["there is not enough memory", "editcap"]),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), ["there is not enough memory"]),
+        (duckdb.OutOfMemoryException("failed\nPossible ways"), ["not enough memory (failed)"]),
+        (OSError(errno.EIO, "worn"), ["Traceback", "OSError: [Errno 5] worn", "a fault of ours"]),
+        (KeyError("\x1b[2J"), ["Traceback", "\\x1b[2J", "please report"]),
+    ],
+)
+def test_what_nobody_foresaw_is_no_finding(error, said, monkeypatch, capsys) -> None:
+    def fails() -> None:
+        raise error
+
+    monkeypatch.setattr(cli, "app", fails)
+    with pytest.raises(SystemExit) as end:
+        cli._run()
+    assert end.value.code == 2
+    told = capsys.readouterr().err
+    assert all(words in told for words in said)
+    assert "\x1b" not in told
+    assert ("Traceback" in told) == ("Traceback" in said)
 
 
 @pytest.mark.parametrize("more", [[], ["--json"]], ids=["tables", "json"])

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MAX_ROWS = 1_200_000
 """Conversations kept at once: 300 bytes each, and a scan of a /8 by one host makes 16 million."""
 
-FIRST_ROWS = 1 << 13
+FIRST_ROWS = 1 << 10
 """Rows to begin with: most captures have fewer conversations, and a small table stays in cache."""
 
 RESTING_ROWS = 1 << 16

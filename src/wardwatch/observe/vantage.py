@@ -348,7 +348,8 @@ class Vantage:
         """Rows of table ``segments``, but for what conversations and messages add to them."""
         k = self._k
         found = []
-        for name, row in zip(self.names, self._segments.tolist(), strict=False):
+        used = self._used[k.SEGMENTS]
+        for name, row in zip(self.names, self._segments[:used].tolist(), strict=True):
             if not row[k.SEG_PACKETS]:
                 continue
             tunnel = tunnels[row[k.SEG_TUNNEL]] if row[k.SEG_TUNNEL] else ""

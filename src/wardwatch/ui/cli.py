@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import errno
 import gc
 import os
 import sys
@@ -89,6 +90,37 @@ def _run() -> None:
         sys.exit(2)
     except BrokenPipeError:
         _reader_went_away()
+    except Exception as error:
+        # Python's own status for it is 1, which would mean a finding.
+        sys.stderr.write(_unexpected(error))
+        sys.exit(2)
+
+
+def _unexpected(error: Exception) -> str:
+    """What to say of an error that nobody foresaw; what a message of it quotes may come from a file."""
+    said = str(error).partition("\n")[0]
+    if is_no_memory(error):
+        return (
+            f"wardwatch: there is not enough memory ({printable(said)}); end other programs, or cut the "
+            "capture (`editcap -c 1000000 CAPTURE PARTS`) and give all parts at once\n"
+        )
+    import traceback
+
+    lines = "".join(traceback.format_exception(error)).splitlines()
+    return "\n".join(map(printable, lines)) + (
+        "\nwardwatch: a fault of ours stopped this, so nothing was found out; please report the lines above "
+        "(they may quote what the capture holds)\n"
+    )
+
+
+def is_no_memory(error: BaseException) -> bool:
+    """Whether the system had no memory left for NumPy, Arrow, DuckDB, or tables of our own."""
+    return (
+        isinstance(error, MemoryError)
+        or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
+        # DuckDB is loaded late, and need not be for this question
+        or any(kind.__name__ == "OutOfMemoryException" for kind in type(error).__mro__)
+    )
 
 
 def _end_at_once(status: int) -> None:
