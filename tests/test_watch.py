@@ -1,5 +1,6 @@
 """wardwatch.watch"""
 
+import errno
 import hashlib
 import os
 import random
@@ -174,6 +175,33 @@ def test_techniques_are_looked_for_by_a_copy_where_a_capture_is_shared(
     halves(monkeypatch, days.attacked)
     assert found() == alone != ()
     assert looked == [here]
+
+
+@pytest.mark.parametrize("given", [0, 1, 2, 3])
+def test_where_the_system_gives_no_other_process_this_one_does_all(
+    given: int, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of those that hash, read a part and judge beside it, ``given`` can be had."""
+    expected = wardwatch.audit([tiny])
+    for module in (forks, digests):
+        monkeypatch.setattr(module, "is_worth_it", lambda _: True)
+    real, asked = os.fork, []
+
+    def few() -> int:
+        asked.append(1)
+        if len(asked) > given:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        return real()
+
+    monkeypatch.setattr(os, "fork", few)
+    with digests.hashed_ahead([str(tiny)]) as ahead:
+        found = wardwatch.audit([tiny], digests=ahead)
+    assert (ahead is None) == (given == 0)
+    assert len(asked) > min(given, 2)
+    assert (found.verdicts, found.devices) == (expected.verdicts, expected.devices)
+    assert found.tables.arrow("captures") == expected.tables.arrow("captures")
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
 
 
 def test_a_file_that_changes_while_it_is_judged_is_audited_again(

@@ -37,7 +37,10 @@ class Digests:
     """The other process, from its beginning to its end; to be closed."""
 
     def __init__(self, paths: Sequence[str]) -> None:
-        """Begin to hash ``paths``, in their order."""
+        """Begin to hash ``paths``, in their order.
+
+        Raises :class:`~wardwatch.observe.forks.Lost` where there is no other process to be had.
+        """
         self._paths = tuple(paths)
         self._number = {path: number for number, path in enumerate(paths)}
         self._known: list[Digest | None] = []
@@ -48,11 +51,16 @@ class Digests:
         self._told = os.fdopen(ours, "r", encoding="ascii")
         self._waits = False
         caller = os.getpid()
-        self._child = forked()
-        if not self._child:
-            _work(theirs, heard, self._paths, caller)
-        os.close(theirs)
-        os.close(heard)
+        try:
+            self._child = forked()
+            if not self._child:
+                _work(theirs, heard, self._paths, caller)
+        except Lost:
+            self.close()
+            raise
+        finally:
+            os.close(theirs)
+            os.close(heard)
 
     def wait(self) -> None:
         """Hash nothing until :meth:`go_on`: those who read need the cores more."""
@@ -102,10 +110,11 @@ class Digests:
 @contextlib.contextmanager
 def hashed_ahead(paths: Sequence[str]) -> Iterator[Digests | None]:
     """Hash files from now on, where two processes should share them; ``None`` elsewhere."""
-    if not is_worth_it(paths):
-        yield None
-        return
-    with contextlib.closing(Digests(paths)) as digests:
+    digests = None
+    if is_worth_it(paths):
+        with contextlib.suppress(Lost):
+            digests = Digests(paths)
+    with contextlib.nullcontext() if digests is None else contextlib.closing(digests):
         yield digests
 
 

@@ -35,17 +35,27 @@ _PACKED = (b"\x1f\x8b", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
 
 
 class Lost(Exception):
-    """Another process came to no end, or to another one than ours: what is written is not good."""
+    """Another process came to no end, or to another one than ours: what is written is not good.
+
+    Or there is none to be had.
+    """
 
 
 def forked() -> int:
-    """A copy of this process ⇒ its number, 0 in the copy."""
+    """A copy of this process ⇒ its number, 0 in the copy.
+
+    Raises :class:`Lost` where the system gives none: too many processes, or no memory for one.
+    """
     gc.freeze()  # what is there is written to by no collection: it stays one memory for both
     with warnings.catch_warnings():
         # Of the copy's threads only this one goes on. It asks for no lock that another may hold:
         # it writes to no terminal, and Arrow's pool begins anew behind a fork.
         warnings.simplefilter("ignore", DeprecationWarning)
-        child = os.fork()
+        try:
+            child = os.fork()
+        except OSError as error:
+            gc.unfreeze()
+            raise Lost(f"the system gives no other process ({error.strerror})") from error
     if child:
         gc.unfreeze()
     return child
@@ -62,14 +72,20 @@ def end_copy(child: int) -> None:
 def beside(question: Callable[[], T], *, by_a_copy: bool = True) -> Iterator[Callable[[], T]]:
     """Have a copy of this process answer a question meanwhile; yields what waits for the answer.
 
-    The answer travels pickled. Where no copy is wanted, or it came to no answer, the question is
-    answered here, when the answer is wanted: whatever it raises is raised here.
+    The answer travels pickled. Where no copy is wanted or to be had, or it came to no answer, the
+    question is answered here, when the answer is wanted: whatever it raises is raised here.
     """
     if not by_a_copy:
         yield question
         return
     ours, theirs = os.pipe()
-    child = forked()
+    try:
+        child = forked()
+    except Lost:
+        os.close(ours)
+        os.close(theirs)
+        yield question
+        return
     if not child:
         os.close(ours)
         _answer(theirs, question)

@@ -368,7 +368,8 @@ class Other:
         """Begin to read ``parts`` of ``files``, given as number and path in their order.
 
         The parts are read one after the other, without waiting until one is taken over.
-        ``idle_s`` ends a conversation after so many seconds of silence: then none is.
+        ``idle_s`` ends a conversation after so many seconds of silence: then none is. Raises
+        :class:`~wardwatch.observe.forks.Lost` where there is no other process to be had.
         """
         if len(parts) > 1:
             large_apart()  # of both processes
@@ -377,7 +378,12 @@ class Other:
         self._scratch = Temporary()
         self._pipe, theirs = Pipe(duplex=False)
         _load()
-        self._child = forked()
+        try:
+            self._child = forked()
+        except Lost:
+            self._pipe.close()
+            theirs.close()
+            raise
         if not self._child:
             self._pipe.close()
             why = "conversations end by silence" if idle_s else ""
