@@ -97,6 +97,20 @@ def test_who_comes_to_no_answer_is_done_without(told, monkeypatch) -> None:
     assert none_left()
 
 
+def test_a_copy_that_hangs_is_not_waited_for_without_end(monkeypatch) -> None:
+    here = os.getpid()
+
+    def question():
+        if os.getpid() != here:
+            signal.pause()
+        return 5
+
+    monkeypatch.setattr(forks, "PATIENCE_S", 0.05)
+    with beside(question) as answer:
+        assert answer() == 5
+    assert none_left()
+
+
 def test_what_goes_wrong_in_a_copy_is_raised_here() -> None:
     def question():
         raise KeyError(os.getpid())

@@ -7,6 +7,7 @@ import ctypes
 import gc
 import os
 import pickle
+import select
 import signal
 import stat
 import sys
@@ -29,6 +30,9 @@ LARGE_BYTES = 1 << 20
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Of ``mallopt`` (malloc.h of the GNU C library)."""
+
+PATIENCE_S = 120.0
+"""So long a copy is waited for, after our own part is done; it did as much, and began with us."""
 
 _PACKED = (b"\x1f\x8b", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
 """First octets of gzip, xz and zstd: to unpack twice costs more than is won."""
@@ -72,8 +76,9 @@ def end_copy(child: int) -> None:
 def beside(question: Callable[[], T], *, by_a_copy: bool = True) -> Iterator[Callable[[], T]]:
     """Have a copy of this process answer a question meanwhile; yields what waits for the answer.
 
-    The answer travels pickled. Where no copy is wanted or to be had, or it came to no answer, the
-    question is answered here, when the answer is wanted: whatever it raises is raised here.
+    The answer travels pickled. Where no copy is wanted or to be had, or it came to no answer (in
+    ``PATIENCE_S``), the question is answered here, when the answer is wanted: whatever it raises is
+    raised here.
     """
     if not by_a_copy:
         yield question
@@ -93,6 +98,8 @@ def beside(question: Callable[[], T], *, by_a_copy: bool = True) -> Iterator[Cal
     with os.fdopen(ours, "rb") as told:
 
         def wait() -> T:
+            if not select.select([told], [], [], PATIENCE_S)[0]:
+                return question()
             size, raw = told.read(8), told.read()
             if len(size) < 8 or int.from_bytes(size, "big") != len(raw):
                 return question()
