@@ -6,7 +6,6 @@ and what is made of them is the same, to the last row, with one core or two.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from threading import Semaphore
 from typing import TYPE_CHECKING
@@ -103,6 +102,8 @@ def _beside(
     reader: CaptureReader, events: headers.Events, between: tuple[int, int]
 ) -> Generator[Decoded]:
     """One thread hashes, and the caller's does the rest."""
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(1, "wardwatch") as pool:
         reader.lend(2)
         reader.hash_aside(pool)
@@ -119,6 +120,8 @@ def _ahead(
     reader: CaptureReader, events: headers.Events, between: tuple[int, int]
 ) -> Generator[Decoded]:
     """One thread reads and decodes, one hashes, and the caller's understands."""
+    from concurrent.futures import ThreadPoolExecutor
+
     room = Semaphore(OUTSTANDING)
     ready: SimpleQueue[Decoded | None] = SimpleQueue()
     stopped = False

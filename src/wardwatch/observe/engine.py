@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from wardwatch.model.site import KnownSecret
     from wardwatch.observe.digests import Digests
+    from wardwatch.observe.later import Later
 
 
 class Observed(msgspec.Struct, frozen=True):
@@ -81,7 +82,6 @@ def observe(
     that could not be read are named in :attr:`Observed.refused`.
     """
     from wardwatch.capture import timeline
-    from wardwatch.observe import later as other
     from wardwatch.observe.collector import at_rest
     from wardwatch.observe.digests import MOST_HELD, Digests
     from wardwatch.observe.forks import Lost, cores, is_worth_it
@@ -93,7 +93,7 @@ def observe(
     names = [str(path) for path in paths]
     files = timeline(names)
 
-    def run(laters: Sequence[other.Later] = (), hashed: Digests | None = None) -> Observed:
+    def run(laters: Sequence[Later] = (), hashed: Digests | None = None) -> Observed:
         spool, secrets = Spool(folder), given.beside()
         observer = Observer(
             spool, secrets, idle_s=idle_s, threads=threads, laters=laters, digests=hashed
@@ -140,9 +140,11 @@ def observe(
         )
 
     if processes > 1 or (processes == 0 and threads != 1 and is_worth_it(names)):
+        from wardwatch.observe import later as other
+
         with contextlib.suppress(Lost), contextlib.ExitStack() as stack:
             hashed = digests or stack.enter_context(closing(Digests(names)))
-            laters: list[other.Later] = []
+            laters: list[Later] = []
             for parts in other.shares_of(files, processes or 2):
                 reading = other.Other(files, given, parts, idle_s=idle_s)
                 laters += stack.enter_context(closing(reading)).laters

@@ -327,12 +327,13 @@ class Spool:
         Without a folder of ours the files are asked where they are, as long as ``keep`` is held
         alive; else their rows are copied.
         """
-        import pyarrow.parquet as pq
-
         self._kept_alive.append(keep)
-
         for table, data in memory.items():
             self._add_piece(table, data)
+        if not files:
+            return
+        import pyarrow.parquet as pq  # 20 ms, which who keeps all in memory need not take
+
         for table, path in files.items():
             if self._temporary is None and not self.counts[table] and table not in self._writers:
                 self.counts[table] += pq.read_metadata(path).num_rows
@@ -512,23 +513,23 @@ class Tables:
 
     def rows(self, table: str) -> int:
         """How many rows a table has."""
-        import pyarrow.parquet as pq
-
         if table not in self._counts:
             if table in self._memory:
                 self._counts[table] = len(self._memory[table])
             else:
+                import pyarrow.parquet as pq
+
                 found = self._paths(table)
                 self._counts[table] = sum(pq.read_metadata(path).num_rows for path in found)
         return self._counts[table]
 
     def arrow(self, table: str) -> pa.Table:
         """One whole table as Arrow."""
+        if table in self._memory:
+            return self._memory[table]
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        if table in self._memory:
-            return self._memory[table]
         return pa.concat_tables([pq.read_table(path) for path in self._paths(table)])
 
     def relation(self, table: str) -> duckdb.DuckDBPyRelation:
