@@ -5,6 +5,7 @@ import hashlib
 import os
 import random
 import stat
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,11 @@ from tests.ui import audits
 from tests.ui.test_cli import arp_capture
 
 import wardwatch
-from wardwatch import advise, detect
+from wardwatch import advise, verify
 from wardwatch.capture import digest, reader
 from wardwatch.errors import CaptureError, OutputError, SiteError
 from wardwatch.inventory.scene import Scene
-from wardwatch.model.judgement import Finding, State
+from wardwatch.model.judgement import State, Verdict
 from wardwatch.model.site import Site
 from wardwatch.observe import digests, forks, later
 from wardwatch.ui.render import page, report_json
@@ -153,28 +154,46 @@ def test_two_processes_find_what_one_does(attacked: bool, monkeypatch: pytest.Mo
     assert refused == [""]
 
 
-def test_techniques_are_looked_for_by_a_copy_where_a_capture_is_shared(
-    monkeypatch: pytest.MonkeyPatch,
+def test_a_copy_judges_too_where_a_capture_is_shared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here, real, looked = os.getpid(), detect.detect, []
+    here, asked = os.getpid(), tmp_path / "asked"
+    await_copy = False
 
-    def spied(scene: Scene) -> tuple[Finding, ...]:
-        looked.append(os.getpid())  # a list of a copy's own, but where there is none
-        return real(scene)
+    def spied(check: verify.Check) -> verify.Check:
+        def judged(scene: Scene, minimums: verify.Minimums) -> list[Verdict]:
+            with asked.open("a") as file:
+                file.write(f"{check.measure.id} {os.getpid()}\n")
+            if os.getpid() == here and await_copy:
+                for _ in range(2_000):  # 20 s at most: it may get no core for a while
+                    if any(int(line.split()[1]) != here for line in asked.read_text().splitlines()):
+                        break
+                    time.sleep(0.01)
+            return list(check.function(scene, minimums))
 
-    monkeypatch.setattr(detect, "detect", spied)
+        return msgspec.structs.replace(check, function=judged)
+
+    monkeypatch.setattr(verify, "CHECKS", tuple(map(spied, verify.CHECKS)))
     days = demo_audits.days()
 
-    def found() -> tuple[Finding, ...]:
-        return wardwatch.audit(
-            [days.attacked], site=days.site_attacked, inventory=days.listed
-        ).findings
+    def told() -> tuple[Any, ...]:
+        found = wardwatch.audit([days.attacked], site=days.site_attacked, inventory=days.listed)
+        return found.findings, found.verdicts
 
-    alone = found()
-    assert looked == [here]
+    def who() -> dict[str, int]:
+        lines = [line.split() for line in asked.read_text().splitlines()]
+        asked.unlink()
+        assert len(lines) == len(verify.CHECKS)
+        return {measure: int(pid) for measure, pid in lines}
+
+    alone = told()
+    assert set(who().values()) == {here}
     halves(monkeypatch, days.attacked)
-    assert found() == alone != ()
-    assert looked == [here]
+    await_copy = True
+    assert told() == alone
+    shared = who()
+    assert shared.keys() == {check.measure.id for check in verify.CHECKS}
+    assert len({here, *shared.values()}) == 2
 
 
 @pytest.mark.parametrize("given", [0, 1, 2, 3])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
 
     from wardwatch.observe.digests import Digests
     from wardwatch.observe.engine import Observed
-
-
-HERE = 7
-"""So many checks are done by this process where a copy of it does the others."""
 
 
 class Audit(msgspec.Struct, frozen=True):
@@ -150,20 +147,17 @@ def _judged(
     from wardwatch.detect import detect
     from wardwatch.inventory.identify import inventory as identify
     from wardwatch.inventory.scene import Scene
-    from wardwatch.observe.forks import beside
+    from wardwatch.observe.forks import answers
     from wardwatch.verify import CHECKS, verify
 
     devices = identify(seen.tables, listed)
     scene = Scene(tables=seen.tables, devices=devices, site=site, now=seen.end)
-
-    def others() -> tuple[tuple[Verdict, ...], tuple[Finding, ...]]:
-        return verify(scene, checks=CHECKS[HERE:]), detect(scene)
-
-    with beside(others, by_a_copy=shared) as rest:
-        advised = advise(devices, shelf)
-        first = verify(scene, checks=CHECKS[:HERE])
-        further, findings = rest()
-    verdicts = first + further
+    advised = advise(devices, shelf)
+    # Techniques take longest.
+    questions: list[Callable[[], tuple[Any, ...]]] = [partial(detect, scene)]
+    questions += [partial(verify, scene, checks=(check,)) for check in CHECKS]
+    findings, *judged = answers(questions, by_a_copy=shared)
+    verdicts = tuple(verdict for some in judged for verdict in some)
     seen.complete()
     return Audit(
         tables=seen.tables,

@@ -4,11 +4,13 @@ import gc
 import gzip
 import os
 import signal
+import time
+from functools import partial
 
 import pytest
 
 from wardwatch.observe import forks
-from wardwatch.observe.forks import beside, forked
+from wardwatch.observe.forks import answers, beside, forked
 
 
 def test_a_copy_has_what_was_there_and_what_it_changes_is_its_own() -> None:
@@ -123,4 +125,62 @@ def test_what_goes_wrong_in_a_copy_is_raised_here() -> None:
 def test_a_copy_ends_with_the_one_who_asks_no_more() -> None:
     with pytest.raises(ValueError, match="other"), beside(signal.pause):
         raise ValueError("other")
+    assert none_left()
+
+
+def until(path) -> None:
+    """Wait for a file that another process makes, 20 s at most."""
+    for _ in range(2_000):
+        if path.exists():
+            return
+        time.sleep(0.01)
+
+
+def test_two_share_questions_and_none_is_asked_twice(tmp_path) -> None:
+    here = os.getpid()
+
+    def asked(number):
+        with (tmp_path / str(number)).open("a") as file:
+            file.write(f"{os.getpid()}\n")
+        if os.getpid() != here:
+            (tmp_path / "a copy").touch()
+        until(tmp_path / "a copy")
+        return number
+
+    questions = [partial(asked, number) for number in range(8)]
+    assert answers(questions) == [*range(8)]
+    whom = [(tmp_path / str(number)).read_text().split() for number in range(8)]
+    assert {len(one) for one in whom} == {1}
+    assert len({one[0] for one in whom}) == 2
+    assert answers(questions, by_a_copy=False) == [*range(8)]
+    assert {(tmp_path / str(n)).read_text().split()[1] for n in range(8)} == {str(os.getpid())}
+    assert answers([]) == []
+    assert none_left()
+
+
+@pytest.mark.parametrize("ends", ["at once", "behind two"])
+def test_what_a_copy_took_and_did_not_answer_is_asked_here(ends, tmp_path) -> None:
+    here = os.getpid()
+    taken = []
+
+    def asked(number):
+        taken.append(number)  # a list of each one's own
+        if os.getpid() != here and len(taken) > 2 * (ends == "behind two"):
+            (tmp_path / "a copy").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        if os.getpid() == here:
+            until(tmp_path / "a copy")
+        return number
+
+    assert answers([partial(asked, number) for number in range(8)]) == [*range(8)]
+    assert sorted(taken) == [*range(8)]
+    assert none_left()
+
+
+def test_what_one_of_many_questions_raises_is_raised_here() -> None:
+    def asked(number):
+        return 1 // (number - 3)
+
+    with pytest.raises(ZeroDivisionError):
+        answers([partial(asked, number) for number in range(8)])
     assert none_left()
