@@ -42,3 +42,14 @@ def test_the_expired_one_is_renewed_with_the_same_key(pki):
 
 def test_the_same_start_gives_the_same_bytes(pki):
     assert certs.pki(START, "mds.example", "second.example", "intranet.example") == pki
+
+
+@pytest.mark.parametrize("label", certs.FOUND)
+def test_primes_stand_where_a_search_finds_them(label):
+    assert certs.primes(label, certs.FOUND[label]) == certs.primes(label)
+
+
+def test_a_place_where_no_prime_can_stand_is_refused():
+    first, second = certs.FOUND["root"]
+    with pytest.raises(AssertionError, match="no prime stands"):
+        certs.primes("root", (first - 1, second))

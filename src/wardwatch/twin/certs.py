@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import cache
+from itertools import count
+from math import gcd, prod
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -21,6 +23,18 @@ if TYPE_CHECKING:
 BITS = 2048
 """Size of the keys: what verifiers accept today; the pump's own server's is not published [A]."""
 EXPONENT = 65537
+FOUND = {
+    "root": (107, 737),
+    "server": (339, 48),
+    "second": (147, 6),
+    "intranet": (313, 1112),
+    "impostor": (59, 696),
+    "pretender": (409, 286),
+}
+"""How many odd numbers behind the drawn ones the two primes of a label's key stand.
+
+They are the same for ever, and to search for them took more time than to play a day.
+"""
 
 
 class Pki(msgspec.Struct, frozen=True):
@@ -108,29 +122,49 @@ def _key(label: str) -> RSAPrivateKey:
     """An RSA key grown from a label: never random, never of use outside a ward of paper."""
     from cryptography.hazmat.primitives.asymmetric import rsa
 
-    draws = Random(f"wardwatch twin key {label}")  # noqa: S311 — repeatable is the point
-    p, q = _prime(draws), _prime(draws)
+    p, q = primes(label, FOUND.get(label))
     d = pow(EXPONENT, -1, (p - 1) * (q - 1))
-    return rsa.RSAPrivateNumbers(
+    numbers = rsa.RSAPrivateNumbers(
         p, q, d,
         rsa.rsa_crt_dmp1(d, p), rsa.rsa_crt_dmq1(d, q), rsa.rsa_crt_iqmp(p, q),
         rsa.RSAPublicNumbers(EXPONENT, p * q),
-    ).private_key()  # fmt: skip
+    )  # fmt: skip
+    # Both primes were tested when they were found.
+    return numbers.private_key(unsafe_skip_rsa_key_validation=True)
 
 
-def _prime(draws: Random) -> int:
-    """The first prime behind a drawn number whose top two bits and lowest bit are set."""
+def primes(label: str, found: tuple[int, int] | None = None) -> tuple[int, int]:
+    """The two primes of a label's key, searched for unless it is told where they were ``found``."""
+    draws = Random(f"wardwatch twin key {label}")  # noqa: S311 — repeatable is the point
+    first, second = found or (-1, -1)
+    return _prime(draws, first), _prime(draws, second)
+
+
+def _prime(draws: Random, found: int) -> int:
+    """The first prime behind a drawn number whose top two bits and lowest bit are set.
+
+    It stands ``found`` odd numbers behind it; -1 nobody knows, and it is searched for.
+    """
     half = BITS // 2
-    small = [n for n in range(3, 4000, 2) if all(n % d for d in range(3, int(n**0.5) + 1, 2))]
-    candidate = draws.getrandbits(half) | 3 << (half - 2) | 1
-    while True:
-        if (
-            all(candidate % n for n in small)
-            and (candidate - 1) % EXPONENT
-            and all(_probably_prime(candidate, draws.randrange(2, candidate)) for _ in range(4))
-        ):
-            return candidate
-        candidate += 2
+    drawn = draws.getrandbits(half) | 3 << (half - 2) | 1
+    known = drawn + 2 * found
+    for candidate in count(drawn, 2) if found < 0 else range(drawn, known + 1, 2):
+        if gcd(candidate, _small()) == 1 and (candidate - 1) % EXPONENT:
+            # Bases are drawn also where the answer is known: the next prime is drawn behind them.
+            bases = (draws.randrange(2, candidate) for _ in range(4))
+            if found < 0:
+                right = all(_probably_prime(candidate, base) for base in bases)
+            else:
+                right = all(candidate == known for _ in bases)
+            if right:
+                return candidate
+    raise AssertionError(f"no prime stands {found} odd numbers behind the one that was drawn")
+
+
+@cache
+def _small() -> int:
+    """The product of all odd primes below 4000: whoever shares a factor with it is none."""
+    return prod(n for n in range(3, 4000, 2) if all(n % d for d in range(3, int(n**0.5) + 1, 2)))
 
 
 def _probably_prime(number: int, base: int) -> bool:
