@@ -17,7 +17,7 @@ from wardwatch.twin.certs import Pki, pki
 from wardwatch.twin.stage import Pace, Stage
 from wardwatch.twin.truth import Truth, truth
 from wardwatch.twin.ward import Frame, Ward
-from wardwatch.twin.wires import played
+from wardwatch.twin.wires import played, twins
 
 INTERFACES = ((1, "trunk", 262144), (127, "air", 262144))
 
@@ -76,7 +76,7 @@ class Demo(msgspec.Struct, frozen=True):
 
 def demo(seed: int, out: Path) -> Demo:
     """Write both days, the site, the list and the truth into ``out``; same seed, same bytes."""
-    days = [play(seed, attacked=attacked) for attacked in (True, False)]
+    days = both(seed)
     paths = [out / "attacked.pcapng", out / "clean.pcapng"]
     rows = [truth(day.frames, day, lapsed=day.attacked) for day in days]
     for day, path in zip(days, paths, strict=True):
@@ -117,18 +117,42 @@ def write(frames: tuple[Frame, ...], path: Path) -> None:
 
 def play(seed: int, *, attacked: bool, plan: Plan | None = None) -> Day:
     """Play a day; the clean twin draws the same numbers and lacks the events."""
+    stage, plan = _stage(seed, plan)
+    _act(stage, plan, attacked=attacked)
+    end = stage.start + stage.seconds * NS
+    return _day(stage, plan, played(stage.ward, end), attacked=attacked)
+
+
+def both(seed: int, plan: Plan | None = None) -> tuple[Day, Day]:
+    """The attacked day and its clean twin of one playing: what :func:`play` makes of each."""
+    stage, plan = _stage(seed, plan)
+    _act(stage, plan, attacked=True)
+    attacked, clean = twins(stage.ward, stage.start + stage.seconds * NS)
+    return _day(stage, plan, attacked, attacked=True), _day(stage, plan, clean, attacked=False)
+
+
+def _stage(seed: int, plan: Plan | None) -> tuple[Stage, Plan]:
+    """The ward before its day begins, and the plan as the seed varies it."""
     plan = plan or load("demo_day")
     start = int(datetime.fromisoformat(plan.start).timestamp()) * NS
     ward = Ward(seed, stations(seed), MIRRORED)
     plan = _varied(plan, ward)
     certificates = pki(start, HOSTS["mds-icu"], HOSTS["mds-nicu"], HOSTS["intranet"])
-    stage = Stage(ward, start, int(plan.hours * 3600), certificates, plan.pace)
+    return Stage(ward, start, int(plan.hours * 3600), certificates, plan.pace), plan
+
+
+def _act(stage: Stage, plan: Plan, *, attacked: bool) -> None:
+    """Write what everybody means to say that day."""
     if attacked:
         for event in plan.event:
             PLAYS[event.kind](stage, event)
     stage.ordinary()
-    end = start + int(plan.hours * 3600) * NS
-    return Day(seed, attacked, start, plan, ward, played(ward, end), certificates, stage.displaced)
+
+
+def _day(stage: Stage, plan: Plan, frames: tuple[Frame, ...], *, attacked: bool) -> Day:
+    displaced = stage.displaced if attacked else ()
+    ward = stage.ward
+    return Day(ward.seed, attacked, stage.start, plan, ward, frames, stage.pki, displaced)
 
 
 def _varied(plan: Plan, ward: Ward) -> Plan:

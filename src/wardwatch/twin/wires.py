@@ -51,10 +51,32 @@ def played(ward: Ward, until: int, base: Sequence[Frame] = ()) -> tuple[Frame, .
     ``base`` is an ordinary day that was played before, in order: it is not among the answer, and
     nothing moves it. What would be copied at ``until`` or later is left out.
     """
-    ordinary = _Wires(ward).play(_scripts(ward, event=False))
-    day = copied((frame for frame, _ in ordinary), base)
+    return _heard(ward, *_ordinary(ward, base), until, base)
+
+
+def twins(ward: Ward, until: int) -> tuple[tuple[Frame, ...], tuple[Frame, ...]]:
+    """Play it ⇒ (:func:`played`, the frames of the same day without its events).
+
+    An event moves no packet of the day, and what it takes the place of is played all the same: so
+    one playing tells both.
+    """
+    day, names = _ordinary(ward)
+    clean = tuple(sorted(frame for frame in day if frame.ts < until))
+    return _heard(ward, day, names, until), clean
+
+
+def _ordinary(ward: Ward, base: Sequence[Frame] = ()) -> tuple[list[Frame], list[str]]:
+    """The ordinary day as it is copied, with what events took the place of ⇒ (frames, exchanges)."""
+    passed = _Wires(ward).play(_scripts(ward, event=False))
+    return copied((frame for frame, _ in passed), base), [name for _, name in passed]
+
+
+def _heard(
+    ward: Ward, day: list[Frame], names: list[str], until: int, base: Sequence[Frame] = ()
+) -> tuple[Frame, ...]:
+    """What of the day is heard, and the events in the gaps that it leaves."""
     # What an event took the place of was there all the same for those that met it on a line.
-    found = [f for f, (_, name) in zip(day, ordinary, strict=True) if name not in ward.gone]
+    found = [f for f, name in zip(day, names, strict=True) if name not in ward.gone]
     events = _Wires(ward).play(_scripts(ward, event=True))
     found += copied((frame for frame, _ in events), [*base, *found])
     return tuple(sorted(frame for frame in found if frame.ts < until))
