@@ -160,7 +160,7 @@ def play(stand: Stand, play: Play) -> Played:
     act = Act(stand.stage, Clock(stand.start), play, at)
     play.act(act)
     silent = tuple(act.silent)
-    left = tuple(f for f in stand.base if not _gone(f, silent))
+    left = tuple(_left(stand.base, silent))
     event = wires.played(ward, stand.end, left)
     ward.begin()
     frames = tuple(sorted((*left, *event)))
@@ -173,7 +173,7 @@ def together(stand: Stand, plays: Iterable[Play]) -> tuple[tuple[Played, ...], t
     """Several plays in one hour, which must not meet ⇒ (each, all frames of the hour)."""
     found = tuple(play(stand, one) for one in plays)
     silent = tuple(spell for one in found for spell in one.silent)
-    left = [f for f in stand.base if not _gone(f, silent)]
+    left = _left(stand.base, silent)
     return found, tuple(sorted([*left, *(f for one in found for f in one.event)]))
 
 
@@ -234,8 +234,16 @@ def label(
         )
 
 
-def _gone(frame: Frame, silent: tuple[tuple[str, int, int], ...]) -> bool:
-    return any(
-        name in (frame.mark.who, frame.mark.peer) and start <= frame.ts < stop
-        for name, start, stop in silent
-    )
+def _left(base: tuple[Frame, ...], silent: tuple[tuple[str, int, int], ...]) -> Sequence[Frame]:
+    """The ordinary frames without those of stations that are silent meanwhile."""
+    names = {name for name, _, _ in silent}
+    if not names:
+        return base
+    return [
+        frame for frame in base
+        if (frame.mark.who not in names and frame.mark.peer not in names)
+        or not any(
+            name in (frame.mark.who, frame.mark.peer) and start <= frame.ts < stop
+            for name, start, stop in silent
+        )
+    ]  # fmt: skip

@@ -65,6 +65,8 @@ class Fabric:
     def __init__(self, stations: Iterable[Station]) -> None:
         self._at: dict[bytes, tuple[str, str, int]] = {}
         self.kinds: dict[str, str] = {}
+        self._passages: dict[tuple[bytes, int], Passage] = {}
+        """By both MACs and the VLAN, from which alone a passage follows: they come again and again."""
         for one in stations:
             self.kinds[one.name] = one.kind
             if one.kind == "gateway":
@@ -75,6 +77,12 @@ class Fabric:
 
     def passage(self, frame: Frame) -> Passage:
         """The ports and links that a wired frame passes in its VLAN; learnt MACs are assumed."""
+        key = frame.data[:12], frame.mark.vlan
+        if key not in self._passages:
+            self._passages[key] = self._passage(frame)
+        return self._passages[key]
+
+    def _passage(self, frame: Frame) -> Passage:
         vlan = frame.mark.vlan
         start, sent = self._sender(frame)
         known = self._receiver(frame)

@@ -12,7 +12,7 @@ would change packets that no label names.
 from __future__ import annotations
 
 from bisect import bisect_right
-from operator import attrgetter
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from wardwatch.model.values import NS
@@ -68,7 +68,7 @@ def twins(ward: Ward, until: int) -> tuple[tuple[Frame, ...], tuple[Frame, ...]]
 def _ordinary(ward: Ward, base: Sequence[Frame] = ()) -> tuple[list[Frame], list[str]]:
     """The ordinary day as it is copied, with what events took the place of ⇒ (frames, exchanges)."""
     passed = _Wires(ward).play(_scripts(ward, event=False))
-    return copied((frame for frame, _ in passed), base), [name for _, name in passed]
+    return copied((step[:2] for step in passed), base), [name for _, _, name in passed]
 
 
 def _heard(
@@ -78,27 +78,32 @@ def _heard(
     # What an event took the place of was there all the same for those that met it on a line.
     found = [f for f, name in zip(day, names, strict=True) if name not in ward.gone]
     events = _Wires(ward).play(_scripts(ward, event=True))
-    found += copied((frame for frame, _ in events), [*base, *found])
+    found += copied((step[:2] for step in events), sorted([*base, *found]))
     return tuple(sorted(frame for frame in found if frame.ts < until))
 
 
-def copied(passed: Iterable[Frame], before: Iterable[Frame] = ()) -> list[Frame]:
-    """What the mirroring port makes of frames that passed: one at a time, in gaps of ``before``."""
-    taken: dict[int, tuple[list[int], list[int]]] = {TRUNK: ([], []), AIR: ([], [])}
-    for frame in sorted(before, key=attrgetter("ts")):
-        starts, ends = taken[frame.interface]
-        starts.append(frame.ts)
-        ends.append(frame.ts + line(frame))
+def copied(passed: Iterable[tuple[int, Frame]], before: Iterable[Frame] = ()) -> list[Frame]:
+    """What the mirroring port makes of frames that passed when: one at a time, in gaps of ``before``.
+
+    Those of ``before`` are in order, and no two of a line at once: as this made them.
+    """
+    taken: dict[int, list[Frame]] = {TRUNK: [], AIR: []}
+    for frame in before:
+        taken[frame.interface].append(frame)
+    starts = {which: [frame.ts for frame in there] for which, there in taken.items()}
     free = {TRUNK: 0, AIR: 0}
     found = []
-    for frame in sorted(passed, key=attrgetter("ts")):
-        starts, ends = taken[frame.interface]
-        ts, long = max(frame.ts, free[frame.interface]), line(frame)
-        n = bisect_right(ends, ts)
-        while n < len(starts) and starts[n] < ts + long:
-            ts, n = ends[n], n + 1
-        free[frame.interface] = ts + long
-        found.append(frame._replace(ts=ts))
+    for when, frame in sorted(passed, key=itemgetter(0)):
+        which, long = frame.interface, line(frame)
+        ts = max(when, free[which])
+        begin, there = starts[which], taken[which]
+        n = bisect_right(begin, ts)
+        if n and (end := begin[n - 1] + line(there[n - 1])) > ts:
+            ts = end
+        while n < len(begin) and begin[n] < ts + long:
+            ts, n = begin[n] + line(there[n]), n + 1
+        free[which] = ts + long
+        found.append(Frame(ts, which, frame.data, frame.mark))
     return found
 
 
@@ -156,15 +161,15 @@ class _Wires:
             s.mac: BACKBONE for s in ward.stations.values() if s.kind in ("gateway", "server")
         }
         self._free: dict[bytes, int] = {}
-        self._passed: list[tuple[Frame, str]] = []
+        self._passed: list[tuple[int, Frame, str]] = []
         self._clock = Clock()
 
-    def play(self, scripts: dict[str, list[tuple[Frame, Sent]]]) -> list[tuple[Frame, str]]:
-        """Every script from its beginning ⇒ (frame, exchange), stamped and ordered as they passed."""
+    def play(self, scripts: dict[str, list[tuple[Frame, Sent]]]) -> list[tuple[int, Frame, str]]:
+        """Every script from its beginning ⇒ (when, frame, exchange) in the order of passing."""
         for name, script in scripts.items():
             self._due(_Exchange(name, script))
         self._clock.run()
-        return sorted(self._passed, key=lambda passed: passed[0].ts)
+        return sorted(self._passed, key=itemgetter(0))
 
     def _due(self, exchange: _Exchange) -> None:
         """Let an exchange's next step happen when its wait is over and its cause has arrived."""
@@ -182,7 +187,7 @@ class _Wires:
         frame, sent = exchange.steps[exchange.next]
         exchange.next += 1
         if frame.interface == AIR:
-            self._passed.append((frame._replace(ts=self._clock.now), exchange.name))
+            self._passed.append((self._clock.now, frame, exchange.name))
             self._due(exchange)
             return
         there = self._carried(frame, exchange)
@@ -205,7 +210,7 @@ class _Wires:
         begin = max(self._clock.now, self._free.get(sender, 0))
         self._free[sender] = end = begin + took(size, self._rates.get(sender, ACCESS))
         through = end + SWITCH_NS
-        self._passed.append((frame._replace(ts=through), exchange.name))
+        self._passed.append((through, frame, exchange.name))
         there = through + took(size, self._rates.get(to, ACCESS))
         exchange.heard[to] = there
         return there
