@@ -55,9 +55,9 @@ def ethernet(
     dst: bytes, src: bytes, ethertype: int, body: bytes, vlans: tuple[int, ...] = ()
 ) -> bytes:
     """An Ethernet II frame with 802.1Q tags, outermost first, padded to the minimum."""
-    tags = b"".join(pack(">HH", VLAN, vid) for vid in vlans)
+    tags = b"".join([pack(">HH", VLAN, vid) for vid in vlans])
     frame = dst + src + tags + pack(">H", ethertype) + body
-    return frame + bytes(max(MINIMUM + 4 * len(vlans) - len(frame), 0))
+    return frame.ljust(MINIMUM + 4 * len(vlans), b"\0")
 
 
 def llc(dst: bytes, src: bytes, body: bytes, vlans: tuple[int, ...] = ()) -> bytes:

@@ -7,6 +7,7 @@ and the rules below are a second reading of domain/measures.md. What a cut took 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -157,16 +158,19 @@ class _Sight:
     def __init__(self, frames: Sequence[Frame], day: Day, snap: int) -> None:
         self.day = day
         self.stations = day.ward.stations
-        self._by_kind: dict[str, list[_Row]] = {}
-        self._by_vlan: dict[int, list[_Row]] = {}
-        self._beside: dict[tuple[int, str], list[_Row]] = {}
-        for frame in frames:
-            mark = frame.mark
-            row = (frame.ts, mark, len(frame.data) <= snap)
-            self._by_kind.setdefault(mark.kind, []).append(row)
-            self._by_vlan.setdefault(mark.vlan, []).append(row)
-            for name in {mark.who, mark.peer}:
-                self._beside.setdefault((mark.vlan, name), []).append(row)
+        self._by_kind: defaultdict[str, list[_Row]] = defaultdict(list)
+        self._by_vlan: defaultdict[int, list[_Row]] = defaultdict(list)
+        self._beside: defaultdict[tuple[int, str], list[_Row]] = defaultdict(list)
+        self._short: list[Mark] = []
+        for ts, _, octets, mark in frames:
+            row = (ts, mark, len(octets) <= snap)
+            self._by_kind[mark.kind].append(row)
+            self._by_vlan[mark.vlan].append(row)
+            self._beside[mark.vlan, mark.who].append(row)
+            if mark.peer != mark.who:
+                self._beside[mark.vlan, mark.peer].append(row)
+            if not row[2]:
+                self._short.append(mark)
 
     def of(
         self, *kinds: str, who: str = "", peer: str = "", vlan: int = -1, whole: bool = True
@@ -211,10 +215,9 @@ class _Sight:
     def cut(self, of: Mark) -> bool:
         """Whether a part of the conversation of a mark is cut."""
         return any(
-            not complete
-            and (mark.event, mark.port) == (of.event, of.port)
+            (mark.vlan, mark.event, mark.port) == (of.vlan, of.event, of.port)
             and {mark.who, mark.peer} == {of.who, of.peer}
-            for _, mark, complete in self.inside(of.vlan)
+            for mark in self._short
         )
 
     def contested(self, vlan: int) -> list[tuple[int, Mark]]:
@@ -365,13 +368,14 @@ def _no_rogue_dns(sight: _Sight, pump: Station) -> _Answer:
 
 def _strangers(sight: _Sight, pump: Station) -> list[Mark]:
     """Unicast IP packets beside the pump to or from stations that are not permitted peers."""
+    known = {pump.name, *PERMITTED}
     return [
         mark
         for _, mark, _ in sight.beside(pump)
         if pump.vlan
         and mark.cast == "unicast"
         and not mark.kind.startswith(("arp", "dhcp"))
-        and ({mark.who, mark.peer} - {pump.name}) - PERMITTED
+        and not (mark.who in known and mark.peer in known)
     ]
 
 

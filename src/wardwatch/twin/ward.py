@@ -246,7 +246,8 @@ class Ward:
             if src.vlan == dst.vlan or src.vlan in self.mirrored:
                 peer = dst.mac if src.vlan == dst.vlan else self.gateway(src.vlan).mac
                 packets = self._packets(source, dst.ip, proto, segment, number)
-                self._put(when, (peer, src.mac), packets, mark._replace(vlan=src.vlan))
+                here = mark if mark.vlan == src.vlan else mark._replace(vlan=src.vlan)
+                self._put(when, (peer, src.mac), packets, here)
             if src.vlan != dst.vlan and dst.vlan in self.mirrored and not stopped:
                 door = self.gateway(dst.vlan).mac
                 packets = self._packets(source, dst.ip, proto, segment, number, 63)
@@ -470,7 +471,7 @@ class Talk:
             (src.ip, dst.ip), ports, self._seq[who], self._seq[1 - who], flags, body, options
         )
         self._ident[who] = self._ident[who] + 1 & 0xFFFF
-        mark = Mark(kind, src.name, dst.name, src.vlan, *self._part, port=self._ports[1])
+        mark = Mark(kind, src.name, dst.name, src.vlan, *self._part, "unicast", self._ports[1])
         self._ward.carry(
             self.ts, src, dst, emit.TCP, segment, mark, self._ident[who], stopped=stopped
         )
