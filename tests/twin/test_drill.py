@@ -1,11 +1,10 @@
 """The drill: an hour and its clean twin, the same for the same seed, labelled packet by packet."""
 
 import hashlib
+import json
 import shutil
 import subprocess
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
-from itertools import repeat
 
 import dpkt
 import pyarrow.parquet as pq
@@ -116,29 +115,81 @@ PLANTED = {
 del PLANTED["dns_overread/pointer loop"]  # tshark follows it, and says nothing
 
 
-def complaints(name, folder):
-    """Frames of an event that tshark calls malformed, or of a wrong checksum."""
-    frames, path = played(name).event, folder / f"{name.replace('/', ' ')}.pcapng"
-    write(frames, path)
-    checks = [f"{p}.check_checksum:TRUE" for p in ("ip", "tcp", "udp")]
-    wrong = " or ".join(f"{p}.checksum.status==0" for p in ("ip", "tcp", "udp", "icmp", "icmpv6"))
+CHECKED = ("ip", "tcp", "udp")
+"""Protocols whose checksums Wireshark looks at when it is told to."""
+COMPLAINT = "_ws.malformed" + "".join(
+    f" or {p}.checksum.status==0" for p in (*CHECKED, "icmp", "icmpv6")
+)
+"""Frames that are malformed, or of a wrong checksum."""
+
+
+def told_by_tshark(path):
+    """Numbers of a capture's frames that there is a complaint of."""
+    checks = [f"{p}.check_checksum:TRUE" for p in CHECKED]
     told = subprocess.run(
         ["tshark", "-n", "-r", path, *(word for c in checks for word in ("-o", c)), "-T", "fields",
-         "-e", "frame.number", "-Y", f"_ws.malformed or {wrong}"],
+         "-e", "frame.number", "-Y", COMPLAINT],
         capture_output=True, text=True, check=True,
     ).stdout.split()  # fmt: skip
-    return [frames[int(n) - 1].mark for n in told]
+    return [int(number) for number in told]
+
+
+def told_by_sharkd(paths):
+    """The same of many captures, by the same dissectors: tshark takes longer to start than to read."""
+    asked = [("setconf", {"name": f"{p}.check_checksum", "value": "TRUE"}) for p in CHECKED]
+    for n, path in enumerate(paths):
+        # What a filter found is remembered by its words alone, whatever is loaded: so each has its own.
+        own = f"({COMPLAINT}) and frame.number < {1_000_000 + n}"
+        asked += [("load", {"file": str(path)}), ("frames", {"filter": own})]
+    lines = [
+        json.dumps({"jsonrpc": "2.0", "id": n, "method": method, "params": params})
+        for n, (method, params) in enumerate(asked, 1)
+    ]
+    told = subprocess.run(
+        ["sharkd", "-"], input="\n".join(lines) + "\n", capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    results = [json.loads(line)["result"] for line in told]
+    assert len(results) == len(asked)
+    loaded, found = results[3::2], results[4::2]
+    assert results[:3] + loaded == [{"status": "OK"}] * (3 + len(paths))
+    return [[frame["num"] for frame in frames] for frames in found]
+
+
+@pytest.fixture
+def captures(tmp_path):
+    """The event of each play as a capture."""
+    found = {name: tmp_path / f"{name.replace('/', ' ')}.pcapng" for name in PLAY}
+    for name, path in found.items():
+        write(played(name).event, path)
+    return found
 
 
 @pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
-def test_tshark_complains_of_planted_frames_alone_whatever_is_played(tmp_path):
+def test_tshark_complains_of_planted_frames_alone_whatever_is_played(captures):
     """Malformed are the answers made so; no checksum is wrong, in any of the plays."""
-    for name in PLAY:
-        played(name)  # before there are threads: a ward plays one at a time
-    with ThreadPoolExecutor(2) as pool:
-        for name, marks in zip(PLAY, pool.map(complaints, PLAY, repeat(tmp_path)), strict=True):
-            assert {mark.kind for mark in marks} == PLANTED.get(name, set()), name
-            assert {mark.role for mark in marks} <= {"attack"}, name
+    if shutil.which("sharkd") is None:  # it comes with tshark, but need not
+        told = [told_by_tshark(path) for path in captures.values()]
+    else:
+        told = told_by_sharkd(list(captures.values()))
+    for name, numbers in zip(captures, told, strict=True):
+        marks = [played(name).event[n - 1].mark for n in numbers]
+        assert {mark.kind for mark in marks} == PLANTED.get(name, set()), name
+        assert {mark.role for mark in marks} <= {"attack"}, name
+
+
+@pytest.mark.skipif(shutil.which("sharkd") is None, reason="sharkd is not installed")
+def test_sharkd_says_of_one_capture_after_the_other_what_tshark_says_of_each(captures, tmp_path):
+    names = ["dhcp_overflow/runs past the end", "telnet/let in", "telnet/few octets a segment"]
+    paths = [captures[name] for name in names]
+    banner = next(f for f in played(names[1]).event if f.mark.kind == "telnet banner")
+    for at in (28, 54):  # behind a tag: the checksum of IP, and that of TCP
+        octets = bytearray(banner.data)
+        octets[at] ^= 1
+        paths.append(tmp_path / f"{at}.pcapng")
+        write((banner._replace(data=bytes(octets)),), paths[-1])
+    told = told_by_sharkd(paths)
+    assert told == [told_by_tshark(path) for path in paths]
+    assert [bool(numbers) for numbers in told] == [True, False, True, True, True]
 
 
 def test_dpkt_reads_every_frame_whatever_is_played():
