@@ -223,15 +223,67 @@ def test_what_was_settled_is_asked_once() -> None:
 
 
 def test_a_connection_made_ahead_is_asked_once(monkeypatch):
-    made = []
-    quiet = module.quiet_connection
-    monkeypatch.setattr(module, "quiet_connection", lambda: made.append(quiet()) or made[-1])
+    made = watched(monkeypatch)
     module.make_ahead()
     first, second = Tables.of(arp=[{"packet": 7}]), Tables.of(arp=[{"packet": 8}])
-    assert first.connection() is made[0]
-    assert second.connection() is made[1]
     assert [one.ask("SELECT packet FROM arp")[0].packet for one in (first, second)] == [7, 8]
     assert len(made) == 2
+    for number, (one, connection) in enumerate(zip((first, second), made, strict=True)):
+        connection.execute(f"CREATE TABLE mark AS SELECT {number} AS n")
+        assert one.ask("FROM mark")[0].n == number
+
+
+def watched(monkeypatch) -> list:
+    """The connections that are made from here on; none is ready."""
+    made = []
+    quiet = module.quiet_connection
+    monkeypatch.setattr(module, "_ready", {})
+    monkeypatch.setattr(module, "quiet_connection", lambda: made.append(quiet()) or made[-1])
+    return made
+
+
+def test_a_connection_is_asked_again_once_its_tables_are_gone_and_has_none_of_them(monkeypatch):
+    made = watched(monkeypatch)
+    for number in range(3):
+        tables = Tables.of(arp=[{"packet": number}])
+        assert tables.ask("SELECT packet FROM arp")[0].packet == number
+        names = [tables.settled("SELECT packet FROM arp"), tables.lay(mac=["a"])]
+        assert names == ["settled_1", "laid_2"]
+        del tables
+    tables = Tables.of()
+    assert tables.ask("SELECT table_name FROM duckdb_tables()") == []
+    assert tables.ask("SELECT view_name FROM duckdb_views() WHERE NOT internal") == []
+    assert len(made) == 1
+
+
+def test_a_connection_that_a_copy_of_the_process_finds_is_left_to_the_process(monkeypatch):
+    made = watched(monkeypatch)
+    module.make_ahead()
+    with monkeypatch.context() as copy:
+        copy.setattr(module.os, "getpid", lambda: -1)
+        assert Tables.of().ask("SELECT 1 AS n")[0].n == 1
+        assert len(made) == 2
+    assert Tables.of().ask("SELECT 1 AS n")[0].n == 1
+    assert len(made) == 2
+
+
+def test_what_was_given_to_somebody_or_has_read_files_is_not_asked_again(tmp_path, monkeypatch):
+    Spool(tmp_path).close()
+    made = watched(monkeypatch)
+    held = Tables.of(arp=[{"packet": 7}]).connection()
+    relation = Tables.of(arp=[{"packet": 8}]).relation("arp")
+    assert Tables(tmp_path).ask("FROM arp") == []
+    assert Tables.of().ask("SELECT 1 AS n")[0].n == 1
+    assert len(made) == 4
+    made.clear()
+    assert held.execute("SELECT packet FROM arp").fetchall() == [(7,)]
+    assert len(relation.fetchall()) == 1
+
+
+def test_files_ends_are_kept_by_whichever_cursor_asks() -> None:
+    question = "SELECT current_setting('parquet_metadata_cache') AS kept"
+    for _ in range(2):
+        assert Tables.of().ask(question)[0].kept
 
 
 def test_rows_are_passed_on_as_arrow_has_them(tmp_path, monkeypatch) -> None:

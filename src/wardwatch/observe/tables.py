@@ -9,12 +9,13 @@ DuckDB in process.
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import shutil
 import tempfile
 import weakref
 from collections import deque
-from functools import lru_cache
+from functools import cache, lru_cache
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,7 @@ GATHER_ROWS = 1_024
 """Rows kept as Python values, five to ten times the size of the columns they become."""
 
 
+@cache
 def arrow_schema(table: Table) -> pa.Schema:
     """The Arrow schema of a registered table; meanings travel as field metadata."""
     import pyarrow as pa
@@ -66,6 +68,24 @@ def arrow_schema(table: Table) -> pa.Schema:
     )
 
 
+@cache
+def _schemas() -> dict[str, pa.Schema]:
+    """The schema of every table, made once: a third of what it took to begin with small tables."""
+    return {table.name: arrow_schema(table) for table in TABLES}
+
+
+@cache
+def _empty() -> dict[str, pa.Table]:
+    """Every table without a row: most of them are, in most captures."""
+    return {name: schema.empty_table() for name, schema in _schemas().items()}
+
+
+@cache
+def _none() -> dict[str, dict[str, Any]]:
+    """By table, what a row says where it says nothing."""
+    return {t.name: {c.name: EMPTY[c.type] for c in t.columns} for t in TABLES}
+
+
 MEMORY = "128MB"
 """What questions may hold; larger intermediate results go to a private folder on disk."""
 
@@ -91,24 +111,39 @@ def quiet_connection() -> duckdb.DuckDBPyConnection:
             "temp_directory": str(spill.path),
         },
     )
-    connection.execute("SET parquet_metadata_cache = true")
+    connection.execute("SET GLOBAL parquet_metadata_cache = true")
     weakref.finalize(connection, spill.remove)
     return connection
 
 
-_made_ahead: deque[duckdb.DuckDBPyConnection] = deque(maxlen=1)
+MOST_READY = 2
+"""So many connections are kept for others, each with the catalogue of all that DuckDB can do."""
+_ready: dict[int, deque[duckdb.DuckDBPyConnection]] = {}
+"""By the process that made them, connections that nobody asks. A copy of it leaves them alone: it
+would write to the same files what is too large for memory."""
 
 
 def make_ahead() -> None:
     """Make the next connection now: it takes 15 ms, which another thread may have to spare."""
-    _made_ahead.append(quiet_connection())
+    _give_back(os.getpid(), quiet_connection())
 
 
 def _connection() -> duckdb.DuckDBPyConnection:
     try:
-        return _made_ahead.pop()
-    except IndexError:
+        return _ready[os.getpid()].pop()
+    except LookupError:
         return quiet_connection()
+
+
+def _give_back(
+    maker: int,
+    connection: duckdb.DuckDBPyConnection,
+    cursor: duckdb.DuckDBPyConnection | None = None,
+) -> None:
+    """Let others ask a connection, once its cursor is closed: all that was temporary goes with it."""
+    if cursor is not None:
+        cursor.close()
+    _ready.setdefault(maker, deque(maxlen=MOST_READY)).append(connection)
 
 
 def _is_list_of_numbers(field: pa.Field) -> bool:
@@ -185,8 +220,8 @@ class Spool:
         self._files: dict[str, list[Path]] = {}
         self._asked: Tables | None = None
         self._kept_alive: list[object] = []
-        self._none = {t.name: {c.name: EMPTY[c.type] for c in t.columns} for t in TABLES}
-        self._schemas = {t.name: arrow_schema(t) for t in TABLES}
+        self._none = _none()
+        self._schemas = _schemas()
         self._nothings: dict[tuple[object, str], pa.Array] = {}
         """Columns that say nothing, by what they say and their type."""
         self.counts: dict[str, int] = {t.name: 0 for t in TABLES}
@@ -400,7 +435,7 @@ class Spool:
 
         pending = self._pending[table]
         if not pending:
-            return self._schemas[table].empty_table()
+            return _empty()[table]
         return pa.concat_tables(pending).combine_chunks()
 
     def _gather(self, table: str) -> None:
@@ -485,6 +520,7 @@ class Tables:
         self._keep = keep
         self._counts = {} if counts is None else counts
         self._connection: duckdb.DuckDBPyConnection | None = None
+        self._giving_back: weakref.finalize[..., Tables] | None = None
         self._opened: set[str] = set()
         self._numbers = itertools.count(1)
         self._settled: dict[str, str] = {}
@@ -494,21 +530,17 @@ class Tables:
         """Tables in memory from rows by table name, for tests and notebooks; the rest is empty."""
         import pyarrow as pa
 
-        memory = {}
-        for table in TABLES:
-            schema = arrow_schema(table)
-            none = {
-                c.name: list(e) if isinstance(e := EMPTY[c.type], tuple) else e
-                for c in table.columns
-            }
-            merged = []
-            for row in rows.get(table.name, ()):
-                if not row.keys() <= none.keys():
-                    raise KeyError(f"{table.name}: {sorted(row.keys() - none.keys())}")
-                merged.append({**none, **row})
-            memory[table.name] = pa.Table.from_pylist(merged, schema=schema)
         if unknown := rows.keys() - BY_NAME.keys():
             raise KeyError(sorted(unknown))
+        memory = dict(_empty())
+        for table, given in rows.items():
+            none = _none()[table]
+            merged = []
+            for row in given:
+                if not row.keys() <= none.keys():
+                    raise KeyError(f"{table}: {sorted(row.keys() - none.keys())}")
+                merged.append({**none, **row})
+            memory[table] = pa.Table.from_pylist(merged, schema=_schemas()[table])
         return cls(memory=memory)
 
     def rows(self, table: str) -> int:
@@ -535,11 +567,13 @@ class Tables:
     def relation(self, table: str) -> duckdb.DuckDBPyRelation:
         """One table as a DuckDB relation, for notebooks."""
         self._open([table])
+        self._give_out()
         return self._asked().table(table)
 
     def connection(self) -> duckdb.DuckDBPyConnection:
         """The DuckDB connection in which every table is a view under its own name."""
         self._open(BY_NAME)
+        self._give_out()
         return self._asked()
 
     def ask(self, sql: str, parameters: Sequence[Any] = (), *, of: Sequence[str] = ()) -> list[Any]:
@@ -570,14 +604,14 @@ class Tables:
         connection.register(
             "given", pa.table({k: pa.array(v, pa.string()) for k, v in columns.items()})
         )
-        connection.execute(f"CREATE TABLE {name} AS FROM given")
+        connection.execute(f"CREATE TEMP TABLE {name} AS FROM given")
         connection.unregister("given")
         return name
 
     def settle(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[str, int]:
         """Keep the answer to a question as one more table, for others to ask; its name and rows."""
         name = self._new("settled")
-        ((rows,),) = self.ask(f"CREATE TABLE {name} AS {sql}", parameters)
+        ((rows,),) = self.ask(f"CREATE TEMP TABLE {name} AS {sql}", parameters)
         return name, rows
 
     def settled(self, sql: str) -> str:
@@ -602,9 +636,20 @@ class Tables:
         return f"{kind}_{next(self._numbers)}"
 
     def _asked(self) -> duckdb.DuckDBPyConnection:
+        """A cursor of a connection that is others' to ask when these tables are gone."""
         if self._connection is None:
-            self._connection = _connection()
+            connection = _connection()
+            self._connection = cursor = connection.cursor()
+            self._giving_back = weakref.finalize(self, _give_back, os.getpid(), connection, cursor)
+            self._giving_back.atexit = False
         return self._connection
+
+    def _give_out(self) -> None:
+        """What somebody else may hold, or has read files and keeps of them, nobody asks again."""
+        self._asked()
+        if self._giving_back is not None and (given := self._giving_back.detach()):
+            _, connection, cursor = given[2]
+            weakref.finalize(cursor, connection.close)  # it and its files live as long
 
     def _open(self, tables: Iterable[str]) -> None:
         """Make tables known by their names, each when it is first asked about."""
@@ -619,6 +664,7 @@ class Tables:
 
     def _view(self, name: str) -> None:
         """Make a table in files known: it takes a millisecond."""
+        self._give_out()
         paths = (str(path).replace("'", "''") for path in self._paths(name))
         listed = ", ".join(f"'{path}'" for path in paths)
-        self._asked().execute(f'CREATE VIEW "{name}" AS FROM read_parquet([{listed}])')
+        self._asked().execute(f'CREATE TEMP VIEW "{name}" AS FROM read_parquet([{listed}])')
