@@ -207,6 +207,7 @@ def test_an_answer_larger_than_the_memory_for_questions_comes_from_disk(tmp_path
     )[0]
     assert limit == "122.0 MiB"
     assert folder.startswith(tempfile.gettempdir())
+    assert Path(folder).stat().st_mode & 0o777 == 0o700
     rows = 12_000_000
     question = f"SELECT range AS a, hash(range) AS b, hash(range + 1) AS c FROM range({rows})"
     assert tables.settle(question)[1] == rows
@@ -277,7 +278,11 @@ def test_what_was_given_to_somebody_or_has_read_files_is_not_asked_again(tmp_pat
     assert len(made) == 4
     made.clear()
     assert held.execute("SELECT packet FROM arp").fetchall() == [(7,)]
+    (folder,) = held.execute("SELECT current_setting('temp_directory')").fetchone()
+    assert Path(folder).is_dir()
     assert len(relation.fetchall()) == 1
+    del held
+    assert not Path(folder).exists()
 
 
 def test_files_ends_are_kept_by_whichever_cursor_asks() -> None:

@@ -99,7 +99,7 @@ def quiet_connection() -> duckdb.DuckDBPyConnection:
     """
     import duckdb
 
-    spill = Temporary()
+    spill = tempfile.mkdtemp(prefix="wardwatch-")
     connection = duckdb.connect(
         ":memory:",
         config={
@@ -108,12 +108,18 @@ def quiet_connection() -> duckdb.DuckDBPyConnection:
             "threads": 1,
             "async_threads": 0,
             "memory_limit": MEMORY,
-            "temp_directory": str(spill.path),
+            "temp_directory": spill,
         },
     )
     connection.execute("SET GLOBAL parquet_metadata_cache = true")
-    weakref.finalize(connection, spill.remove)
+    weakref.finalize(connection, _remove, spill, os.getpid())
     return connection
+
+
+def _remove(folder: str, maker: int) -> None:
+    """Remove a folder; a copy of the process that made it, which drops what it has, does not."""
+    if os.getpid() == maker:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 MOST_READY = 2
