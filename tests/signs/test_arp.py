@@ -99,11 +99,13 @@ def test_what_need_not_be_asked_has_no_answer(monkeypatch: pytest.MonkeyPatch) -
         found = [tuple(row) for row in rows_of(scene, *short)]
         with monkeypatch.context() as patch:
             patch.setattr(arp, "_possible", lambda scene: (True, True))
-            scene = replace(scene)  # the same tables, and nothing told yet
-            everything = [tuple(row) for row in rows_of(scene, *claims(scene, 60.0))]
-            expected = everything if arp._disputed(scene) else []
-        assert sorted(found) == sorted(expected)
-        left_out += not short[0] and arp._disputed(scene)
+            # the same tables, and what is possible not told yet; DuckDB plans as it is written
+            del scene._told["arp possible"]
+            scene.tables.ask("PRAGMA disable_optimizer")
+            disputed = arp._disputed(scene)
+            everything = rows_of(scene, *claims(scene, 60.0)) if disputed else []
+        assert sorted(found) == sorted(map(tuple, everything))
+        left_out += not short[0] and disputed
         told |= {row[10] for row in found}
     assert left_out > 5
     assert told >= {"still there", "traffic moved"}
