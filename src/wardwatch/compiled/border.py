@@ -19,7 +19,7 @@ import sys
 import threading
 import weakref
 from operator import index, itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import numpy as np
 
@@ -27,8 +27,6 @@ from wardwatch.compiled import cache_folder, store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    Described = tuple[Callable[[], object], np.dtype[Any], int, bool, list[Any]]
 
 ARRAY_WORDS = 5
 """Words of an array besides its shape and strides; see ``build.ARRAY_FIELDS``."""
@@ -97,6 +95,7 @@ class Kernel:
         """``function`` is what the kernel is; its object code follows from it."""
         self.py_func = function
         functools.update_wrapper(self, function)
+        self._count = function.__code__.co_argcount
         self._entries: list[Entry] = []
         self._by_types: dict[str, Entry] = {}
         self._other: Callable[..., Any] | None = None
@@ -104,6 +103,11 @@ class Kernel:
 
     def __call__(self, *args: Any) -> Any:
         """Run it; ``TypeError`` for arguments that the code was not made for."""
+        if len(args) == self._count:
+            for entry in self._entries:
+                result = entry.run(*args)
+                if result is not MISSED:
+                    return result
         for entry in self._entries:
             frame = entry.frame(args)
             if frame is not None:
@@ -138,6 +142,10 @@ MOST_FRAMES = 6
 Each keeps the tuples of its last call alive, which are columns of a block."""
 
 
+MISSED: Final = object()
+"""Instead of a result: :attr:`Entry.run` is no way to run these arguments."""
+
+
 class _Own(threading.local):
     """One thread's frames, by the identities of the arrays and tuples in them."""
 
@@ -154,6 +162,10 @@ class Entry:
         self._count = len(types)
         self._flat: list[Type] = list(flat(types))
         self._at = places(types)
+        self._slots = [
+            (at, kind.dtype, kind.ndim, kind.writable) if isinstance(kind, Kind) else None
+            for at, kind in zip(self._at, self._flat, strict=True)
+        ]
         self._words = 1 + sum(map(words_of, self._flat))
         self._plan = list(self._planned(types))
         numbers = [i for i, kind in enumerate(types) if isinstance(kind, str)]
@@ -165,6 +177,41 @@ class Entry:
         result, address = _code(function, types)
         self._result = RESULTS[result]
         self._enter = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)(address)
+        self.run = self._written_out(numbers)
+        """Runs it where the numbers are Python's own and all is of the types; else :data:`MISSED`."""
+
+    def _written_out(self, numbers: list[int]) -> Callable[..., Any]:
+        """:meth:`frame` and :meth:`enter`, written out for as many arguments as there are.
+
+        To go through lists of them takes half as long again.
+        """
+        names = [f"a{i}" for i in range(self._count)]
+        given = [names[i] for i in numbers]
+        others = "".join(f"id({name}), " for name in names if name not in given)
+        told = zip(given, self._kinds, strict=True)
+        strange = [f"type({name}) is not {kind.__name__}" for name, kind in told]
+        text = f"""
+def run({", ".join(names)}):
+    if {" or ".join(strange) or "False"}:
+        return missed
+    arrays = ({others})
+    frame = own.frames.get(arrays)
+    if frame is None or frame.lost:
+        frame = fill(arrays, ({", ".join(names)},))
+        if frame is None:
+            return missed
+    try:
+        pack({", ".join(["frame.words", "8", *given])})
+    except too_large:
+        return missed
+    return enter(frame)
+"""
+        seen: dict[str, Any] = {
+            **{"own": self._own, "fill": self._fill, "pack": self._pack, "enter": self.enter},
+            **{"missed": MISSED, "too_large": struct.error},
+        }
+        exec(text, seen)  # noqa: S102 — of it only how many arguments there are is not written above
+        return cast("Callable[..., Any]", seen["run"])
 
     def _planned(self, types: tuple[Type, ...]) -> Iterator[tuple[int, int, int]]:
         """Of each argument that is no number: its place, its first value's, of how many a tuple (-1 none)."""
@@ -204,15 +251,16 @@ class Entry:
     def _fill(self, arrays: tuple[int, ...], args: tuple[Any, ...]) -> _Frame | None:
         """Arrays that were not together in a call before: in a frame, preferably of such as are lost."""
         frames = self._own.frames
-        chosen = next((key for key, frame in frames.items() if frame.lost), None)
-        if chosen is None and len(frames) >= MOST_FRAMES:
-            chosen = next(iter(frames))
-        frame = (
-            _Frame(self._words, len(self._flat), self._count)
-            if chosen is None
-            else frames.pop(chosen)
-        )
-        frame.lost.clear()
+        for chosen, frame in frames.items():
+            if frame.lost:
+                del frames[chosen]
+                frame.lost.clear()
+                break
+        else:
+            if len(frames) >= MOST_FRAMES:
+                frame = frames.pop(next(iter(frames)))
+            else:
+                frame = _Frame(self._words, len(self._flat), self._count)
         last, tuples = frame.last, frame.tuples
         for place, i, length in self._plan:
             value = args[place]
@@ -236,23 +284,29 @@ class Entry:
 
     def _put(self, frame: _Frame, i: int, value: Any) -> bool:
         """Write an array or a tuple's item; false if it is of another type."""
-        kind = self._flat[i]
-        if isinstance(kind, str):
+        slot = self._slots[i]
+        if slot is None:
             try:
-                frame.array[self._at[i]] = _number(value, bool if kind == "bool" else int)
+                frame.array[self._at[i]] = _number(value, bool if self._flat[i] == "bool" else int)
             except TypeError:
                 return False
             return True
-        known = _KNOWN.get(id(value))
-        if known is None or known[0]() is not value:
-            known = _described(value)
-            if known is None:
-                return False
-        _, dtype, ndim, writable, said = known
-        if dtype != kind.dtype or ndim != kind.ndim or writable != kind.writable:
+        at, dtype, ndim, writable = slot
+        if type(value) is not np.ndarray or value.dtype != dtype or value.ndim != ndim:
             return False
-        at = self._at[i] + 2
-        frame.array[at : at + len(said)] = said
+        flags, size = value.flags, value.size
+        if writable:
+            if not flags.carray:  # in one piece, aligned and writable
+                return False
+        elif flags.writeable or not flags.c_contiguous or not flags.aligned:
+            return False
+        if writable and size:
+            address = ctypes.addressof(_Octet.from_buffer(value.data))  # a third of the time
+        else:
+            address = value.ctypes.data
+        _ARRAY[ndim](
+            frame.words, 8 * at + 16, size, value.itemsize, address, *value.shape, *value.strides
+        )
         frame.last[i] = weakref.ref(value, frame.lost.append)
         return True
 
@@ -281,31 +335,9 @@ def _number(value: Any, kind: type) -> int:
     return number
 
 
-_KNOWN: dict[int, Described] = {}
-"""What has been asked of arrays, by their identity, which a dead one's successor does not share."""
-MOST_KNOWN = 1_024
-
-
-def _described(value: Any) -> Described | None:
-    """An array's weak reference, dtype, dimensions, whether it is writable, and its words.
-
-    ``None`` for what is no array that kernels take.
-    """
-    if type(value) is not np.ndarray:
-        return None
-    flags = value.flags
-    if not flags.c_contiguous or not flags.aligned:
-        return None
-    if flags.writeable and value.size:
-        address = ctypes.addressof(ctypes.c_char.from_buffer(value.data))  # a third of the time
-    else:
-        address = value.ctypes.data
-    said = [value.size, value.itemsize, address, *value.shape, *value.strides]
-    if len(_KNOWN) >= MOST_KNOWN:
-        _KNOWN.clear()
-    told: Described = (weakref.ref(value), value.dtype, value.ndim, flags.writeable, said)
-    _KNOWN[id(value)] = told
-    return told
+_Octet = ctypes.c_char
+_ARRAY = [struct.Struct(f"={3 + 2 * ndim}q").pack_into for ndim in range(33)]
+"""By dimensions, what writes of an array its items, their octets, address, shape and strides."""
 
 
 class _Frame:
