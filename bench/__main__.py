@@ -39,6 +39,8 @@ LONG_MEGABYTES = 10_000.0
 BUDGET = 15_000
 """Python parser calls allowed for a GB of the mix."""
 WORST_PACKETS = 100_000
+QUICK_MEGABYTES, QUICK_WORST = 5.0, 20_000
+"""Of the short form: what only shows that everything works need not be long enough to be timed."""
 PART_PACKETS = 400_000
 """Of the beginning of the mix: what the whole costs more than that is streaming alone."""
 PATIENCE_S = 180.0
@@ -333,9 +335,9 @@ def usual_cases(folder: Path, packets: int) -> list[Case]:
     ]
 
 
-def worst_cases(folder: Path, crowd: float) -> list[Case]:
+def worst_cases(folder: Path, each: int, crowd: float) -> list[Case]:
     """Audits of captures that are all of one dear kind, and of crowds (a part of them, below 1)."""
-    made = measure((sys.executable, "-m", "bench.worst", str(folder), str(WORST_PACKETS)))
+    made = measure((sys.executable, "-m", "bench.worst", str(folder), str(each)))
     many = measure((sys.executable, "-m", "bench.crowd", str(folder), str(crowd)))
     return [
         # Crowds take long; of the others the first round is watched for its peak, which costs time.
@@ -710,11 +712,11 @@ def main() -> None:
         "--long", type=float, default=LONG_MEGABYTES, help="MB of the long mix; 0 leaves it out"
     )
     parser.add_argument(
-        "--quick", action="store_true", help="20 MB, one round, no peers got, no page written"
+        "--quick", action="store_true", help="5 MB, one round, no peers got, no page written"
     )
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks.md")
     asked = parser.parse_args()
-    size, count = (SMALL_MEGABYTES, 1) if asked.quick else (asked.megabytes, asked.rounds)
+    size, count = (QUICK_MEGABYTES, 1) if asked.quick else (asked.megabytes, asked.rounds)
     if not asked.quick:
         peers.build(ROOT / ".cache" / "bench-venv", ROOT / "bench" / "requirements.txt")
     with tempfile.TemporaryDirectory(prefix="wardwatch-bench-") as name:
@@ -736,7 +738,7 @@ def main() -> None:
         figures = rounds([*cases, *others], count, tell=True)
         begun = rounds(start_cases(tiny, folder), count, tell=True)
         start = {f.case.name: f.cpu for f in begun if not f.failed}
-        worst = worst_cases(folder, 0.01 if asked.quick else 1.0)
+        worst = worst_cases(folder, *((QUICK_WORST, 0.01) if asked.quick else (WORST_PACKETS, 1.0)))
         bad = rounds([*usual_cases(folder, packets), *worst], min(count, 3), tell=True)
         further = [] if asked.quick else _further(asked, folder, capture, small, packets, count)
         stages = Case(

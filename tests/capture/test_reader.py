@@ -4,7 +4,6 @@ import gzip
 import json
 import pickle
 from bisect import bisect_right
-from collections import Counter, defaultdict
 from io import BytesIO
 from types import SimpleNamespace
 
@@ -143,21 +142,26 @@ class Arrays:
     """Each reader gets the arrays of the one before: to tell kernels of new ones took a third."""
 
     def __init__(self):
-        self._made = defaultdict(list)
-        self._taken = Counter()
+        self._made = []
+        self._taken = 0
         self.numpy = SimpleNamespace(**vars(np) | {"empty": self._empty, "zeros": self._zeros})
         """What stands for numpy where readers make their arrays."""
 
     def again(self):
         """Nobody uses an array any more."""
-        self._taken.clear()
+        self._taken = 0
 
     def _empty(self, *asked):
-        made, at = self._made[asked], self._taken[asked]
-        self._taken[asked] += 1
-        if at == len(made):
-            made.append(np.empty(*asked))
-        return made[at]
+        """The array that was asked for at this turn, or another where another is asked for."""
+        turn = self._taken
+        self._taken += 1
+        if turn == len(self._made):
+            self._made.append(((), None))
+        before, array = self._made[turn]
+        if before != asked:
+            array = np.empty(*asked)
+            self._made[turn] = asked, array
+        return array
 
     def _zeros(self, *asked):
         array = self._empty(*asked)

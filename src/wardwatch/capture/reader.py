@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 BLOCK_ROWS = 16_384
 """Packets in one block at most: their columns stay in the cache beside the 1.5 MiB they describe."""
+LEAST = 16
+"""Octets of the shortest record of a packet: a pcap's header alone, or a simple packet block."""
 MAX_COMMENTS = 1_000
 MAX_TEXT = 4_096
 """Characters kept of a comment or a name: text that a stranger chose."""
@@ -59,12 +61,15 @@ class CaptureReader:
         """Packets given so far."""
         self._window = window
         self._state = np.zeros(STATES, np.int64)
-        self._offset = np.empty(BLOCK_ROWS, np.int64)
-        self._length = np.empty(BLOCK_ROWS, np.int32)
-        self._wire = np.empty(BLOCK_ROWS, np.int64)
-        self._time = np.empty(BLOCK_ROWS, np.int64)
-        self._link = np.empty(BLOCK_ROWS, np.int32)
-        self._interface = np.empty(BLOCK_ROWS, np.int32)
+        rows = BLOCK_ROWS
+        if window.source.is_ended:  # a small file, and here is all of it
+            rows = min(rows, window.left // LEAST + 1)
+        self._offset = np.empty(rows, np.int64)
+        self._length = np.empty(rows, np.int32)
+        self._wire = np.empty(rows, np.int64)
+        self._time = np.empty(rows, np.int64)
+        self._link = np.empty(rows, np.int32)
+        self._interface = np.empty(rows, np.int32)
         self._rows = [self._arrays()]
         self._comments: list[str] = []
         self._damage: list[Damage] = []
@@ -213,11 +218,12 @@ class CaptureReader:
         first = self.packets + 1
         self.packets += rows
         self._window.lent = True
-        block = PacketBlock(self.number, first, rows, self._window.arena, *self._arrays())
-        self._rows.append(self._rows.pop(0))
-        (self._offset, self._length, self._wire, self._time, self._link, self._interface) = (
-            self._rows[0]
-        )
+        block = PacketBlock(self.number, first, rows, self._window.arena, *self._rows[0])
+        if len(self._rows) > 1:
+            self._rows.append(self._rows.pop(0))
+            (self._offset, self._length, self._wire, self._time, self._link, self._interface) = (
+                self._rows[0]
+            )
         return block
 
     def _arrays(self) -> tuple[Any, ...]:

@@ -203,21 +203,22 @@ class Source:
         self.compression, self._unpacker = _unpacker(stored.peek(6))
         self._packed = b""
         self._unpacked = memoryview(b"")
-        self._ended = False
+        self.is_ended = False
+        """Whether all of it has been given."""
         self._problem = ""
 
     def readinto(self, view: memoryview) -> int:
         """Fill ``view`` from its start, wholly unless the stream ends ⇒ bytes given."""
-        filled = 0
-        while filled < len(view) and not self._ended:
+        filled, room = 0, len(view)
+        while filled < room and not self.is_ended:
             if self._unpacker is None:
                 n = self.stored.readinto(view[filled:])
-                self._ended = n == 0
+                self.is_ended = n == 0
             else:
                 n = self._unpack(self._unpacker, view[filled:])
             filled += n
         self.given += filled
-        if self._ended and not self.damage and (problem := self.stored.problem or self._problem):
+        if self.is_ended and not self.damage and (problem := self.stored.problem or self._problem):
             self.damage = (Damage(self.given, problem),)
         return filled
 
@@ -230,7 +231,7 @@ class Source:
         """Give on from an octet of the stream, where :attr:`can_go`."""
         self.stored.go_to(offset)
         self.given = offset
-        self._ended = False
+        self.is_ended = False
 
     def _unpack(self, unpacker: _Unpacker, view: memoryview) -> int:
         """Give unpacked bytes that wait, or unpack some more ⇒ bytes given, maybe 0."""
@@ -240,10 +241,10 @@ class Source:
                 raw, self._packed = unpacker.unpack(self._packed, len(view))
             except _NotAStream as error:
                 raw = b""
-                self._ended = True
+                self.is_ended = True
                 self._problem = self._where(f"is damaged ({error})")
-            if last and not raw and not self._ended:
-                self._ended = True
+            if last and not raw and not self.is_ended:
+                self.is_ended = True
                 if not unpacker.whole:
                     self._problem = self._where("breaks off")
             self._unpacked = memoryview(raw)

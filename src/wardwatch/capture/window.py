@@ -48,8 +48,10 @@ class Window:
         """Move what is left to the front and read on behind it; false at the end of the stream.
 
         Rows that point into the arena are void afterwards, or, with several arenas, when its turn
-        comes again.
+        comes again. Where nothing follows nothing moves.
         """
+        if self.source.is_ended:
+            return False
         left = self.left
         if self.at:
             before = self.arena
