@@ -160,9 +160,16 @@ class Young:
 
     def living(self) -> list[list[Piece | Midway]]:
         """The pieces of conversations under way of which Python would write more; they leave."""
+        if self._is_empty:  # to look at every seat has the system make pages of all
+            return []
         under_way = np.flatnonzero(self._seats[:, k.MODE])
         order = np.argsort(self._seats[under_way, k.NUMBER])
         return [self._leave(seat) for seat in under_way[order].tolist() if self._is_wanted(seat)]
+
+    @property
+    def _is_empty(self) -> bool:
+        """Whether nobody has a seat."""
+        return bool(self._free[-1] == len(self._free) - 1)
 
     def _is_wanted(self, seat: int) -> bool:
         """Whether more would be written of a conversation that is over now."""
@@ -171,6 +178,8 @@ class Young:
 
     def seated(self) -> list[int]:
         """The numbers of all conversations that have a seat, in their order."""
+        if self._is_empty:
+            return []
         return sorted(self._seats[self._seats[:, k.MODE] != k.EMPTY, k.NUMBER].tolist())
 
     def settle(self, least: int = 1) -> list[list[Piece | Midway]]:
