@@ -5,10 +5,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.twin.days import day
+from tests.twin.days import day, days
 
 from wardwatch.twin.cuts import CUTS
-from wardwatch.twin.scenario import Demo, demo
+from wardwatch.twin.scenario import Demo, demo, lay
 from wardwatch.twin.truth import Truth, differences
 from wardwatch.watch import audit
 
@@ -55,7 +55,7 @@ def test_both_days_are_answered_as_they_were_played(seed: int, tmp_path: Path) -
 @pytest.fixture(scope="module")
 def seven(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     """The demo of seed 7: what its hospital knows is the same whatever is cut away."""
-    return demo(7, tmp_path_factory.mktemp("seven"))
+    return lay(days(), tmp_path_factory.mktemp("seven"))
 
 
 @pytest.mark.parametrize("cut", CUTS, ids=lambda cut: cut.name)

@@ -8,21 +8,24 @@ from collections import Counter
 
 import dpkt
 import pytest
-from tests.twin.days import day
+from tests.twin.days import day, days
 
-from wardwatch.twin.scenario import _varied, demo, load, play, write
+from wardwatch.twin.scenario import _varied, lay, load, play, write
 from wardwatch.twin.ward import Ward
 
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
-    return demo(7, tmp_path_factory.mktemp("demo"))
+    return lay(days(), tmp_path_factory.mktemp("demo"))
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(written, tmp_path):
     again = tmp_path / "again.pcapng"
-    write(play(7, attacked=True).frames, again)
-    assert again.read_bytes() == written.attacked.read_bytes()
+    for attacked, path in ((True, written.attacked), (False, written.clean)):
+        alone = play(7, attacked=attacked)
+        write(alone.frames, again)
+        assert again.read_bytes() == path.read_bytes()
+        assert alone.displaced == day(attacked).displaced
     write(day(True, 8).frames, again)
     assert again.read_bytes() != written.attacked.read_bytes()
 

@@ -76,7 +76,11 @@ class Demo(msgspec.Struct, frozen=True):
 
 def demo(seed: int, out: Path) -> Demo:
     """Write both days, the site, the list and the truth into ``out``; same seed, same bytes."""
-    days = both(seed)
+    return lay(both(seed), out)
+
+
+def lay(days: tuple[Day, Day], out: Path) -> Demo:
+    """Write what :func:`demo` does of an attacked day and its clean twin that were played before."""
     paths = [out / "attacked.pcapng", out / "clean.pcapng"]
     rows = [truth(day.frames, day, lapsed=day.attacked) for day in days]
     for day, path in zip(days, paths, strict=True):
@@ -91,7 +95,7 @@ def demo(seed: int, out: Path) -> Demo:
     table.write_text(
         json.dumps(
             {
-                "seed": seed,
+                "seed": days[0].seed,
                 **{
                     path.name: {**msgspec.to_builtins(row), "labels": day.labels}
                     for day, path, row in zip(days, paths, rows, strict=True)
