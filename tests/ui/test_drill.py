@@ -1,5 +1,7 @@
 """The drill's verdict on the audit: seen, missed, or not observable there; nothing else counts."""
 
+import hashlib
+
 import msgspec
 import pytest
 from tests.shared import CAPTURES
@@ -28,6 +30,23 @@ from wardwatch.ui.drill import (
 )
 
 assert CAPTURES
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _what_was_audited_is_known():
+    """The same octets, asked with the same site and list, are audited once for all tests."""
+    real, said = d.audit, {}
+
+    def audit(captures, *, site, inventory):
+        octets = [hashlib.sha256(path.read_bytes()).digest() for path in (*captures, inventory)]
+        key = (*octets, msgspec.json.encode(site))
+        if key not in said:
+            said[key] = real(captures, site=site, inventory=inventory)
+        return said[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(d, "audit", audit)
+        yield
 
 
 @pytest.fixture
