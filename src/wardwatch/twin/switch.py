@@ -100,8 +100,8 @@ class Fabric:
 
     def passages(self, frame: Frame) -> Iterator[tuple[Frame, Passage]]:
         """A frame as it is on its way, and where: in two VLANs, one after the other, if it hops."""
-        inner = _second_tag(frame.data)
-        if frame.mark.vlan != NATIVE or inner < 0:
+        inner = _second_tag(frame.data) if frame.mark.vlan == NATIVE else -1
+        if inner < 0:
             yield frame, self.passage(frame)
             return
         start, sent = self._sender(frame)
@@ -147,7 +147,8 @@ class Tap(msgspec.Struct, frozen=True):
 
     name: str
     says: str
-    passes: Callable[[Frame, Passage, Fabric], bool]
+    passes: Callable[[int, Passage, Fabric], bool]
+    """Whether a frame of a VLAN passes here on its way."""
     interface: int = TRUNK
     untags: bool = False
     """An access port: frames leave it without their tag."""
@@ -158,16 +159,22 @@ class Tap(msgspec.Struct, frozen=True):
         self, frames: Iterable[Frame], fabric: Fabric, *, tunnelled: bool = False
     ) -> tuple[Frame, ...]:
         """The frames that pass here, as they pass."""
+        if self.interface == AIR:
+            return tuple(frame for frame in frames if frame.interface == AIR)
         found = []
+        past: set[tuple[bytes, int]] = set()
+        # Most frames pass elsewhere, and those of the same MACs and VLAN all do.
         for frame in frames:
-            if frame.interface != self.interface:
+            if frame.interface == AIR or (way := (frame.data[:12], frame.mark.vlan)) in past:
                 continue
-            if frame.interface == AIR:
-                found.append(frame)
-                continue
-            for here, passage in fabric.passages(frame):
-                if self.passes(here, passage, fabric):
-                    found.append(here._replace(data=self._handed(here, passage, tunnelled)))
+            here = False
+            for one, passage in fabric.passages(frame):
+                if self.passes(one.mark.vlan, passage, fabric):
+                    here = True
+                    octets = self._handed(one, passage, tunnelled)
+                    found.append(one if octets is one.data else one._replace(data=octets))
+            if not here and frame.mark.vlan != NATIVE:  # a second tag takes it into another VLAN
+                past.add(way)
         return tuple(found)
 
     def _handed(self, frame: Frame, passage: Passage, tunnelled: bool) -> bytes:
@@ -194,22 +201,22 @@ def _pumps(names: Iterable[str], fabric: Fabric) -> bool:
 
 TAPS: tuple[Tap, ...] = (
     Tap("vlan", "mirror of the pumps' VLAN on the ward's switch, tagged",
-        lambda f, p, _: f.mark.vlan == ICU and "sw-icu" in p.switches),
+        lambda vlan, p, _: vlan == ICU and "sw-icu" in p.switches),
     Tap("port", "an access port in the pumps' VLAN, no mirror: floods only, untagged",
-        lambda f, p, _: f.mark.vlan == ICU and "sw-icu" in p.switches and p.floods, untags=True),
+        lambda vlan, p, _: vlan == ICU and "sw-icu" in p.switches and p.floods, untags=True),
     Tap("trunk", "the ward switch's uplink, tagged (or VXLAN)",
-        lambda f, p, _: "sw-icu" in p.links, uplink=True),
+        lambda vlan, p, _: "sw-icu" in p.links, uplink=True),
     Tap("relay", "the relay's uplink: the VLAN of the DHCP and DNS servers, tagged",
-        lambda f, p, _: f.mark.vlan == LAN and ROUTER in p.links),
+        lambda vlan, p, _: vlan == LAN and ROUTER in p.links),
     Tap("routed", "mirror behind the router: the pump servers' ports, untagged",
-        lambda f, p, _: f.mark.vlan == SERVERS and CORE in p.switches, untags=True),
+        lambda vlan, p, _: vlan == SERVERS and CORE in p.switches, untags=True),
     Tap("from", "one direction: what the pumps send, tagged",
-        lambda f, p, fabric: f.mark.vlan == ICU and _pumps([p.sent], fabric)),
+        lambda vlan, p, fabric: vlan == ICU and _pumps([p.sent], fabric)),
     Tap("to", "one direction: what is sent to the pumps, tagged",
-        lambda f, p, fabric: f.mark.vlan == ICU and _pumps(p.out, fabric)),
+        lambda vlan, p, fabric: vlan == ICU and _pumps(p.out, fabric)),
     Tap("edge", "the switch beside: its ports in the pumps' and in no set VLAN, tagged",
-        lambda f, p, _: f.mark.vlan in (ICU, NATIVE) and "sw-nicu" in p.switches),
+        lambda vlan, p, _: vlan in (ICU, NATIVE) and "sw-nicu" in p.switches),
     Tap("air", "a wireless monitor: 802.11 only",
-        lambda f, p, _: True, AIR),
+        lambda vlan, p, _: True, AIR),
 )  # fmt: skip
 """Every vantage point of the drill."""
