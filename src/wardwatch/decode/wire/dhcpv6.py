@@ -11,6 +11,8 @@ from wardwatch.model.evidence import Anomaly, ByteSpan, Fault
 RELAY_FORW, RELAY_REPL = 12, 13
 CLIENTID, SERVERID, IA_NA, IA_TA, IAADDR, RELAY_MSG = 1, 2, 3, 4, 5, 9
 DNS_SERVERS, CLIENT_FQDN, IA_PD = 23, 39, 25
+_INSIDE = {IA_NA: 12, IA_TA: 4, IA_PD: 12, IAADDR: 24}
+"""Octets of an option's fixed fields, before the options in it (RFC 8415 §21)."""
 
 MAX_RELAYS = 8
 """Relay messages inside one another: HOP_COUNT_LIMIT of RFC 8415 §7.6."""
@@ -133,7 +135,7 @@ def _options(reading: _Reading, at: int, end: int, limit: int, found: _Options, 
             if start > end:
                 return
         value = data[start:stop]
-        inside = {IA_NA: 12, IA_TA: 4, IA_PD: 12, IAADDR: 24}.get(code)
+        inside = _INSIDE.get(code)
         if inside is not None and len(value) < inside:
             if len(value) == size:
                 reading.fault(OPTION_LENGTH, at, stop, size, inside)

@@ -266,16 +266,20 @@ def wire_name(raw: bytes) -> str:
     return ".".join(labels)
 
 
+_SHOWN = {
+    c: chr(c + 32)
+    if 0x41 <= c <= 0x5A
+    else chr(c)
+    if 0x21 <= c < 0x7F and c not in (0x2E, 0x5C)
+    else f"\\{c:03d}"
+    for c in range(256)
+}
+"""Octets of a label as text."""
+
+
 def label_text(label: bytes) -> str:
     r"""A label in lower case; octets that are no visible ASCII, dots and backslashes as ``\DDD``."""
-    return "".join(
-        chr(c + 32)
-        if 0x41 <= c <= 0x5A
-        else chr(c)
-        if 0x21 <= c < 0x7F and c not in (0x2E, 0x5C)
-        else f"\\{c:03d}"
-        for c in label
-    )
+    return label.decode("latin-1").translate(_SHOWN)
 
 
 def _name(reading: _Reading, start: int) -> tuple[str, int]:

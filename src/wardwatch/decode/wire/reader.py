@@ -7,8 +7,15 @@ first and names what is missing.
 
 from __future__ import annotations
 
+import struct
+
 MAX_TEXT = 1024
 """Characters kept of one text: names are shorter; a 64 KB option would only fill the tables."""
+
+
+_GROUPS = struct.Struct(">8H")
+_ZEROS = tuple(":" + "0:" * count for count in range(8, 1, -1))
+"""Runs of zero groups as they are written, the longest first."""
 
 
 def u8(data: bytes, at: int) -> int:
@@ -44,22 +51,14 @@ def ip6_text(raw: bytes) -> str:
         return ""
     if raw[:12] == b"\0" * 10 + b"\xff\xff":  # RFC 5952 §5: mixed notation for this prefix
         return "::ffff:" + ip4_text(raw[12:])
-    groups = [raw[k] << 8 | raw[k + 1] for k in range(0, 16, 2)]
+    a, b, c, d, e, f, g, h = _GROUPS.unpack(raw)
+    written = f":{a:x}:{b:x}:{c:x}:{d:x}:{e:x}:{f:x}:{g:x}:{h:x}:"
     # RFC 5952 §4.2: the longest run of two or more zero groups, the first of equals
-    best, best_size = -1, 1
-    at = 0
-    while at < 8:
-        stop = at
-        while stop < 8 and groups[stop] == 0:
-            stop += 1
-        if stop - at > best_size:
-            best, best_size = at, stop - at
-        at = stop + 1
-    if best < 0:
-        return ":".join(f"{g:x}" for g in groups)
-    head = ":".join(f"{g:x}" for g in groups[:best])
-    tail = ":".join(f"{g:x}" for g in groups[best + best_size :])
-    return f"{head}::{tail}"
+    for zeros in _ZEROS:
+        head, found, tail = written.partition(zeros)
+        if found:
+            return f"{head[1:]}::{tail[:-1]}"
+    return written[1:-1]
 
 
 def ip_text(raw: bytes) -> str:

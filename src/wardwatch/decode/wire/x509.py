@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -56,6 +57,20 @@ class Certificate(msgspec.Struct, frozen=True, gc=False):
 
 def parse(der: bytes) -> tuple[Certificate | None, tuple[Anomaly, ...]]:
     """Read one certificate."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of encodings that will be refused one day
+        return _parse(der)
+
+
+def verifies(der: bytes, issuer: bytes) -> bool:
+    """Whether the key of ``issuer`` made the signature of ``der`` (and the names agree)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        one, other = _load(der), _load(issuer)
+        return one is not None and other is not None and _verifies(one, other)
+
+
+def _parse(der: bytes) -> tuple[Certificate | None, tuple[Anomaly, ...]]:
     whole = ByteSpan(0, len(der))
     loaded = _load(der)
     if loaded is None:
@@ -83,12 +98,7 @@ def parse(der: bytes) -> tuple[Certificate | None, tuple[Anomaly, ...]]:
     return found, (Anomaly(FIELD, whole, 0, len(odd)),) if odd else ()
 
 
-def verifies(der: bytes, issuer: bytes) -> bool:
-    """Whether the key of ``issuer`` made the signature of ``der`` (and the names agree)."""
-    one, other = _load(der), _load(issuer)
-    return one is not None and other is not None and _verifies(one, other)
-
-
+@cache
 def _refusals() -> tuple[type[Exception], ...]:
     """What ``cryptography`` raises for certificates that are not as they should be."""
     from cryptography import exceptions, x509
@@ -111,53 +121,47 @@ def _load(der: bytes) -> Loaded | None:
 
     if not 0 < len(der) <= LONGEST:
         return None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of encodings that will be refused one day
-        try:
-            return x509.load_der_x509_certificate(der)
-        except _refusals():
-            return None
+    try:
+        return x509.load_der_x509_certificate(der)
+    except _refusals():
+        return None
 
 
 def _field(odd: list[str], read: Callable[[], T], none: T) -> T:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return read()
-        except _refusals() as refusal:
-            odd.append(str(refusal))
-            return none
+    try:
+        return read()
+    except _refusals() as refusal:
+        odd.append(str(refusal))
+        return none
 
 
 def _verifies(certificate: Loaded, issuer: Loaded) -> bool:
     """Names agree and the signature is right, whatever its hash: old devices still sign SHA-1."""
     from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            if certificate.issuer != issuer.subject:
-                return False
-            key = issuer.public_key()
-            signature, signed = certificate.signature, certificate.tbs_certificate_bytes
-            if isinstance(key, (ed25519.Ed25519PublicKey, ed448.Ed448PublicKey)):
-                key.verify(signature, signed)
-                return True
-            digest = certificate.signature_hash_algorithm
-            if digest is None:
-                return False
-            if isinstance(key, rsa.RSAPublicKey):
-                scheme = certificate.signature_algorithm_parameters
-                pss = scheme if isinstance(scheme, padding.PSS) else padding.PKCS1v15()
-                key.verify(signature, signed, pss, digest)
-            elif isinstance(key, ec.EllipticCurvePublicKey):
-                key.verify(signature, signed, ec.ECDSA(digest))
-            elif isinstance(key, dsa.DSAPublicKey):
-                key.verify(signature, signed, digest)
-            else:
-                return False
-        except _refusals():
+    try:
+        if certificate.issuer != issuer.subject:
             return False
+        key = issuer.public_key()
+        signature, signed = certificate.signature, certificate.tbs_certificate_bytes
+        if isinstance(key, (ed25519.Ed25519PublicKey, ed448.Ed448PublicKey)):
+            key.verify(signature, signed)
+            return True
+        digest = certificate.signature_hash_algorithm
+        if digest is None:
+            return False
+        if isinstance(key, rsa.RSAPublicKey):
+            scheme = certificate.signature_algorithm_parameters
+            pss = scheme if isinstance(scheme, padding.PSS) else padding.PKCS1v15()
+            key.verify(signature, signed, pss, digest)
+        elif isinstance(key, ec.EllipticCurvePublicKey):
+            key.verify(signature, signed, ec.ECDSA(digest))
+        elif isinstance(key, dsa.DSAPublicKey):
+            key.verify(signature, signed, digest)
+        else:
+            return False
+    except _refusals():
+        return False
     return True
 
 
