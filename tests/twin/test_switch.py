@@ -116,6 +116,16 @@ def test_a_second_tag_beneath_any_other_than_the_native_vlan_is_carried_as_it_is
     assert bare.data == emit.untagged(only[0].data)
 
 
+def test_what_a_tap_catches_of_many_is_what_it_catches_of_each():
+    """Whoever passed elsewhere may pass here with a second tag: the MACs and the VLAN are the same."""
+    ends = [("laptop", "icu-1"), ("icu-1", "laptop"), ("far-laptop", emit.BROADCAST)]
+    sent = [frame("native-laptop", "icu-4", NATIVE), two_tags("icu-4"), *(frame(*e) for e in ends)]
+    sent += [*sent[::-1], frame("lan-ws-1", "printer", LAN)]
+    for tap in TAPS:
+        alone = [tap.caught([one], FABRIC) for one in sent]
+        assert tap.caught(sent, FABRIC) == tuple(one for found in alone for one in found)
+
+
 def test_an_access_port_hands_frames_out_without_their_tag():
     (one,) = TAP["port"].caught([frame("laptop", emit.BROADCAST)], FABRIC)
     assert not hasattr(dpkt.ethernet.Ethernet(one.data), "vlan_tags")
