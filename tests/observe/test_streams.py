@@ -1,5 +1,9 @@
 """wardwatch.observe.streams: TCP by itself."""
 
+import random
+import socket
+
+import dpkt
 import pytest
 from tests.conversations import SCRIPTS, hesitant, many
 from tests.observe import frames as f
@@ -115,3 +119,33 @@ def test_a_first_word_that_ftp_has_agreed_upon_is_read(tmp_path) -> None:
     tables, _ = observed(path, tmp_path / "key")
     assert len(tables["conversations"]) == 2
     assert [row for row in tables["conversations"] if '"ftp-data"' in row]
+
+
+def test_frames_are_what_dpkt_writes() -> None:
+    chance = random.Random(5)
+    for _ in range(300):
+        src, dst = (f"10.{chance.randrange(256)}.0.{chance.randrange(256)}" for _ in "sd")
+        sport, dport = chance.randrange(1 << 16), chance.randrange(1 << 16)
+        data = bytes(chance.choices((0, 0, 255, 7), k=chance.choice((0, 1, 2, 3, 40, 41, 1460))))
+        ident, ttl = chance.randrange(1 << 16), chance.randrange(256)
+        ends = {"src": socket.inet_aton(src), "dst": socket.inet_aton(dst), "id": ident, "ttl": ttl}
+        seq, ack = chance.randrange(1 << 32), chance.randrange(1 << 32)
+        flags = chance.choice(("S", "SA", "A", "PA", "FA", "R", "RA"))
+        bits = sum(1 << "FSRPA".index(flag) for flag in flags)
+        even = data[: len(data) // 2 * 2]
+        # a word that makes the checksum zero, which UDP sends as all ones
+        zero = even + f.tcp(src, sport, dst, dport, even + bytes(2), flags, seq, ack)[36:38]
+        assert f.tcp(src, sport, dst, dport, zero, flags, seq, ack)[36:38] == bytes(2)
+        for last in (data, zero):
+            told = dpkt.tcp.TCP(sport=sport, dport=dport, seq=seq, ack=ack, flags=bits, win=8192)
+            told.data = last
+            mine = f.tcp(src, sport, dst, dport, last, flags, seq, ack, ttl=ttl, ident=ident)
+            assert mine == bytes(dpkt.ip.IP(**ends, p=6, data=told, len=40 + len(last)))
+        zero = even + f.udp(src, sport, dst, dport, even + bytes(2))[26:28]
+        assert f.udp(src, sport, dst, dport, zero)[26:28] == b"\xff\xff"
+        for last in (data, zero):
+            told = dpkt.udp.UDP(sport=sport, dport=dport, ulen=8 + len(last), data=last)
+            mine = f.udp(src, sport, dst, dport, last, ttl=ttl, ident=ident)
+            assert mine == bytes(dpkt.ip.IP(**ends, p=17, data=told, len=28 + len(last)))
+        mine = f.ip4(src, dst, data, 2, ttl=ttl, ident=ident)
+        assert mine == bytes(dpkt.ip.IP(**ends, p=2, data=data, len=20 + len(data)))
