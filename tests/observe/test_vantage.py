@@ -300,8 +300,8 @@ def test_random_wards_have_what_is_to_be_shared(monkeypatch):
         spells += len(told.spells)
         most = max(most, told.stations[:, k.STA_IPS].max())
         for name, way in (("d", DISORDERED), ("u", UNSTAMPED)):
+            own = ward(seed, **way)
             for cut in range(1, block.n):
-                own = ward(seed, **way)
                 mine, theirs = taken(*own, 0, cut), taken(*own, cut, block.n, part=True)
                 refused[name] += mine.can_absorb(theirs.told()) != ""
     assert copies.min() > 5
