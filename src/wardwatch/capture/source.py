@@ -121,7 +121,8 @@ class Stored:
 
     def readinto(self, view: memoryview) -> int:
         """Fill ``view`` from its start, as far as one read gives ⇒ bytes, 0 at the end."""
-        self.settle()
+        if self._hashing is not None:
+            self.settle()
         if self._ahead:
             n = min(len(self._ahead), len(view))
             view[:n], self._ahead = self._ahead[:n], self._ahead[n:]
@@ -143,14 +144,11 @@ class Stored:
 
     def peek(self, size: int) -> bytes:
         """The next ``size`` bytes (fewer at the end), which stay to be read."""
-        scratch = memoryview(bytearray(size))
-        filled = 0
-        while filled < size:
-            n = self.readinto(scratch[filled:])
-            if n == 0:
-                break
+        scratch = bytearray(size)
+        view, filled = memoryview(scratch), 0
+        while filled < size and (n := self.readinto(view[filled:])):
             filled += n
-        self._ahead = bytes(scratch[:filled]) + self._ahead
+        self._ahead = bytes(view[:filled]) + self._ahead
         return self._ahead
 
     @property

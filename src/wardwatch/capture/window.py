@@ -81,7 +81,7 @@ class Window:
 
     def ensure(self, size: int) -> bool:
         """Have ``size`` bytes (at most the capacity) from ``at`` on; false where they end first."""
-        while self.left < size:
+        while self.stop - self.at < size:
             if not self.more():
                 return False
         return True
