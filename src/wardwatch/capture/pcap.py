@@ -67,8 +67,8 @@ class PcapReader(CaptureReader):
         # Before 2.3 the two lengths stood the other way round, and in 2.3 in either way.
         self._swapped = 0 if (major, minor) > (2, 3) else 1 if (major, minor) == (2, 3) else 2
         self._link_type = link & _LINK_BITS
-        self._link[:] = self._link_type
-        self._interface[:] = 0
+        self._link.fill(self._link_type)
+        self._interface.fill(0)
         self._state[BIG] = self._order == ">"
         window.at += HEADER
 
