@@ -132,9 +132,11 @@ class Piece:
         self._view = view
 
     def readinto(self, buffer):
-        n = min(len(buffer), len(self._view))
-        buffer[:n] = self._view[:n]
-        self._view = self._view[n:]
+        view = self._view
+        n = min(len(buffer), len(view))
+        if n:
+            buffer[:n] = view[:n]
+            self._view = view[n:]
         return n
 
 
