@@ -2,11 +2,13 @@
 
 import json
 import random
+from functools import cache
 
 import pytest
 from tests.conversations import SCRIPTS, WEB, hesitant, many, web
 from tests.observe import frames as f
-from tests.observe.parts import Given, bags_of, differing, ends_of, part_of, put_together
+from tests.observe import parts
+from tests.observe.parts import bags_of, differing, ends_of, part_of, put_together
 from tests.observe.plain_tcp import Plain
 from tests.observe.test_young import observed, write
 
@@ -62,15 +64,46 @@ def plainly(frames, key):
     return plain.finish()
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("seed", range(3))
-def test_counts_are_those_of_packets_walked_one_by_one(kind, seed, found, tmp_path) -> None:
-    frames = kind(seed)
-    path = write(tmp_path / "a.pcap", frames)
-    expected = sorted(plainly(frames, tmp_path / "key"))
+class Given:
+    """A capture, and every table's rows by packets of a block and seats of the kernel: each asked once."""
+
+    def __init__(self, kind, seed, folder):
+        self.key = folder / "key"
+        self.frames = kind(seed)
+        self.path = write(folder / "a.pcap", self.frames)
+        self.found = cache(self._found)
+
+    def _found(self, block, seats):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(reader, "BLOCK_ROWS", block)
+            return observed(self.path, self.key, seats)[0]
+
+
+@pytest.fixture(scope="module")
+def given(request, tmp_path_factory):
+    """Of module's scope, so that tests of the same capture follow each other and share what was read."""
+    return Given(*request.param, tmp_path_factory.mktemp("blocks"))
+
+
+def captures(seeds):
+    """The same captures at the same places of a longer list: by their places tests are brought together."""
+    return pytest.mark.parametrize(
+        "given",
+        [
+            pytest.param((kind, seed), id=f"{kind.__name__}-{seed}")
+            for seed in seeds
+            for kind in KINDS
+        ],
+        indirect=True,
+    )
+
+
+@captures(range(3))
+def test_counts_are_those_of_packets_walked_one_by_one(given) -> None:
+    expected = sorted(plainly(given.frames, given.key))
     assert sum(any(row[3:]) for row in expected) > 10
     for block, seats in ((1, 0), (64, young.SEATS), (16_384, 0), (16_384, young.SEATS)):
-        rows = map(json.loads, found(path, block, seats)["conversations"])
+        rows = map(json.loads, given.found(block, seats)["conversations"])
         told = sorted(
             (
                 row["first_packet"],
@@ -83,15 +116,13 @@ def test_counts_are_those_of_packets_walked_one_by_one(kind, seed, found, tmp_pa
         assert told == expected, (block, seats)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("seed", range(2))
-def test_every_table_whatever_the_blocks(kind, seed, found, tmp_path) -> None:
-    path = write(tmp_path / "a.pcap", kind(seed))
-    one_by_one = found(path, 1, 0)
+@captures(range(2))
+def test_every_table_whatever_the_blocks(given) -> None:
+    one_by_one = given.found(1, 0)
     for block in (1, 7, 64, 500, 2048, 16_384):
         for seats in (0, young.SEATS):
             if (block, seats) != (1, 0):
-                for table, rows in found(path, block, seats).items():
+                for table, rows in given.found(block, seats).items():
                     assert rows == one_by_one[table], (table, block, seats)
 
 
@@ -174,7 +205,7 @@ def test_two_readers_whatever_the_blocks_and_the_cut(kind, block_rows, tmp_path)
         for end in dice.sample(ends[:-1], 4):
             turn += 1
             cut = later.Cut(1, end)
-            one = Given(cut, part_of(path, cut, None, tmp_path / str(turn)))
+            one = parts.Given(cut, part_of(path, cut, None, tmp_path / str(turn)))
             found = put_together(path, tmp_path / "key", [one])
             assert differing(whole, found) == {}, (block, end)
             refused += bool(one.refused)
