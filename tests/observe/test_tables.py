@@ -1,6 +1,7 @@
 """The spool and the tables: rows in, questions out, and nothing in between but Parquet."""
 
 import tempfile
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -314,3 +315,26 @@ def test_rows_are_passed_on_as_arrow_has_them(tmp_path, monkeypatch) -> None:
     assert found == [(9, "before.example"), *((n, f"{n}.example") for n in range(7))]
     assert tables.ask("SELECT sender_ip FROM arp") == [("10.0.0.9",)]
     assert pq.read_metadata(tmp_path / "two" / "dns.parquet").num_rows == 8
+
+
+def test_tables_are_held_by_who_asks_them_and_not_by_their_spool() -> None:
+    spool = Spool()
+    spool.add("arp", {"sender_ip": "10.0.0.1"})
+    tables = spool.close()
+    assert spool.close() is tables
+    gone = weakref.ref(tables)
+    del tables
+    assert gone() is None
+    assert spool.close().ask("SELECT sender_ip FROM arp")[0].sender_ip == "10.0.0.1"
+
+
+@pytest.mark.parametrize("lasting", [True, False])
+def test_an_empty_table_is_written_as_any_other(tmp_path, lasting) -> None:
+    spool = Spool(tmp_path, lasting=lasting)
+    spool.close()
+    for table in TABLES:
+        with module._parquet(tmp_path / "other", arrow_schema(table), lasting) as writer:
+            writer.write_table(arrow_schema(table).empty_table())
+        name = f"{table.name}.parquet"
+        assert (tmp_path / name).read_bytes() == (tmp_path / "other").read_bytes()
+        assert spool._files[table.name] == [tmp_path / name]

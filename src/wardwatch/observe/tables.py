@@ -179,6 +179,36 @@ _NAMES = re.compile(r"\b(" + "|".join(table.name for table in TABLES) + r")\b")
 """Whatever in a question may be a table's name."""
 
 
+def _parquet(
+    where: Path | pa.BufferOutputStream, schema: pa.Schema, lasting: bool
+) -> pq.ParquetWriter:
+    """What writes a table to Parquet."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    return pq.ParquetWriter(
+        where,
+        schema,
+        # What lives for one run is not worth the time that zstd takes.
+        compression="zstd" if lasting else "lz4",
+        use_dictionary=[f.name for f in schema if pa.types.is_string(f.type)]
+        + [f"{f.name}.list.element" for f in schema if _is_list_of_numbers(f)],
+        # Of texts and lists they let no question skip a row group, and take a tenth of the time.
+        write_statistics=[f.name for f in schema if pa.types.is_primitive(f.type)],
+    )
+
+
+@cache
+def _empty_file(table: str, lasting: bool) -> bytes:
+    """A table without a row as Parquet: the same octets each time."""
+    import pyarrow as pa
+
+    stream = pa.BufferOutputStream()
+    with _parquet(stream, _schemas()[table], lasting) as writer:
+        writer.write_table(_empty()[table])
+    return bytes(stream.getvalue())
+
+
 class Temporary:
     """A private folder that goes when the value goes: tables live as long as who asks them."""
 
@@ -225,6 +255,9 @@ class Spool:
         self._kept: dict[str, pa.Table] = {}
         self._files: dict[str, list[Path]] = {}
         self._asked: Tables | None = None
+        self._given: weakref.ref[Tables] | None = None
+        """The tables once they are complete: whoever asks them holds them, and no circle that we
+        stand in, so that their connection is others' as soon as nobody asks."""
         self._kept_alive: list[object] = []
         self._none = _none()
         self._schemas = _schemas()
@@ -297,7 +330,9 @@ class Spool:
         behind = table in self._behind
         if table not in self._writers and not behind:
             self._kept[table] = self._joined(table)
-        if self._temporary is None or table in self._writers or (behind and self._pending[table]):
+        if self._temporary is None and not self.counts[table] and table not in self._writers:
+            self._write_empty(table)
+        elif self._temporary is None or table in self._writers or (behind and self._pending[table]):
             self._flush(table, even_empty=True)
             self._writers.pop(table).close()
             self._files[table] = [self._path(table)]
@@ -411,10 +446,13 @@ class Spool:
         self._hold(table, piece)
 
     def _tables(self) -> Tables:
-        if self._asked is None:
+        given = None if self._given is None else self._given()
+        tables = self._asked or given
+        if tables is None:
             keep = (self._temporary, self._kept_alive)
-            self._asked = Tables(self.folder, self._kept, keep, self.counts, self._files)
-        return self._asked
+            tables = Tables(self.folder, self._kept, keep, self.counts, self._files)
+            self._asked = tables
+        return tables
 
     def close(self, *, but: str = "") -> Tables:
         """Complete every table (with a folder of ours: an empty file for an empty table), to be asked.
@@ -424,7 +462,9 @@ class Spool:
         for table in TABLES:
             if table.name != but:
                 self.seal(table.name)
-        return self._tables()
+        tables = self._tables()
+        self._asked, self._given = None, weakref.ref(tables)
+        return tables
 
     def _hold(self, table: str, piece: pa.Table) -> None:
         """Keep a piece until there is enough of them."""
@@ -476,28 +516,21 @@ class Spool:
             elif self._suffix == ARROW:
                 self._writers[table] = pa.ipc.new_file(str(path), schema)
             else:
-                self._writers[table] = self._parquet(path, schema)
+                self._writers[table] = _parquet(path, schema, self.lasting)
             self._writers[table].write_table(data)
         except OSError as error:
             raise _unwritable(path, error) from error
         pending.clear()
         self._held[table] = [0, 0]
 
-    def _parquet(self, path: Path, schema: pa.Schema) -> pq.ParquetWriter:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        return pq.ParquetWriter(
-            path,
-            schema,
-            # What lives for one run is not worth the time that zstd takes.
-            compression="zstd" if self.lasting else "lz4",
-            use_dictionary=[f.name for f in schema if pa.types.is_string(f.type)]
-            + [f"{f.name}.list.element" for f in schema if _is_list_of_numbers(f)],
-            # Of texts and lists they let no question skip a row group, and take a tenth of the
-            # time.
-            write_statistics=[f.name for f in schema if pa.types.is_primitive(f.type)],
-        )
+    def _write_empty(self, table: str) -> None:
+        """A file without a row: most tables of a small capture are such."""
+        path = self._path(table)
+        try:
+            path.write_bytes(_empty_file(table, self.lasting))
+        except OSError as error:
+            raise _unwritable(path, error) from error
+        self._files[table] = [path]
 
     def _path(self, table: str) -> Path:
         return self.folder / f"{table}{self._suffix}"
