@@ -177,6 +177,23 @@ def test_what_a_copy_took_and_did_not_answer_is_asked_here(ends, tmp_path) -> No
     assert none_left()
 
 
+def test_a_copy_does_first_what_it_has_to_and_takes_nothing_where_that_fails(tmp_path) -> None:
+    here = os.getpid()
+
+    def begun():
+        (tmp_path / "a copy").touch()
+        assert os.getpid() != here
+        raise OSError("no room")
+
+    def asked(number):
+        until(tmp_path / "a copy")
+        return number, os.getpid()
+
+    questions = [partial(asked, number) for number in range(8)]
+    assert answers(questions, first=begun) == [(number, here) for number in range(8)]
+    assert none_left()
+
+
 def test_what_one_of_many_questions_raises_is_raised_here() -> None:
     def asked(number):
         return 1 // (number - 3)

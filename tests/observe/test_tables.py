@@ -4,6 +4,7 @@ import tempfile
 import weakref
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -213,6 +214,20 @@ def test_an_answer_larger_than_the_memory_for_questions_comes_from_disk(tmp_path
     question = f"SELECT range AS a, hash(range) AS b, hash(range + 1) AS c FROM range({rows})"
     assert tables.settle(question)[1] == rows
     assert any(Path(folder).iterdir())
+    with pytest.raises(duckdb.Error):
+        tables.apart(tmp_path)  # what is there already two would write to
+
+
+def test_a_copy_has_a_folder_of_its_own_for_what_is_too_large(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(module, "_ready", {})  # one that has not used another folder
+    tables = Tables.of()
+    held = tables.connection()  # so that no other test asks it
+    folder = tmp_path / "it's"
+    folder.mkdir()
+    tables.apart(folder)
+    tables.settle("SELECT range AS a, hash(range) AS b FROM range(12_000_000)")
+    assert any(folder.iterdir())
+    held.close()
 
 
 def test_what_was_settled_is_asked_once() -> None:

@@ -112,18 +112,27 @@ def beside(question: Callable[[], T], *, by_a_copy: bool = True) -> Iterator[Cal
             end_copy(child)
 
 
-def answers(questions: Sequence[Callable[[], T]], *, by_a_copy: bool = True) -> list[T]:
+def answers(
+    questions: Sequence[Callable[[], T]],
+    *,
+    by_a_copy: bool = True,
+    first: Callable[[], object] = lambda: None,
+) -> list[T]:
     """The answers to at most 256 questions, in their order; a copy of this process asks some of them.
 
     Each takes the next that nobody took, so that both are done at the same time: dear ones should
-    stand in front. What a copy took and came to no answer of is asked here.
+    stand in front. What a copy took and came to no answer of is asked here. The copy does ``first``
+    before it takes any, and takes none where that raises.
     """
+    here = os.getpid()
     turns, last = os.pipe()
     try:
         os.write(last, bytes(range(len(questions))))
         os.close(last)
 
         def some() -> dict[int, T]:
+            if os.getpid() != here:
+                first()
             found: dict[int, T] = {}
             while turn := os.read(turns, 1):
                 found[turn[0]] = questions[turn[0]]()

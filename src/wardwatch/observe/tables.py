@@ -152,6 +152,11 @@ def _give_back(
     _ready.setdefault(maker, deque(maxlen=MOST_READY)).append(connection)
 
 
+def _quoted(path: Path) -> str:
+    """A path between the quotes of a question."""
+    return str(path).replace("'", "''")
+
+
 def _is_list_of_numbers(field: pa.Field) -> bool:
     """Whether a column has lists of codes, a few different ones in many rows."""
     import pyarrow as pa
@@ -663,6 +668,13 @@ class Tables:
         """Give up a table that was laid or settled."""
         self._asked().execute(f"DROP TABLE {name}")
 
+    def apart(self, folder: Path) -> None:
+        """Ask in a copy of the process: what is too large for memory goes to ``folder``, not to ours.
+
+        Raises ``duckdb.Error`` where such is on disk already, which two cannot share.
+        """
+        self._asked().execute(f"SET GLOBAL temp_directory = '{_quoted(folder)}'")
+
     def _paths(self, table: str) -> Sequence[Path]:
         """The files of a table that is not in memory, in the order of their rows."""
         if table in self._files:
@@ -704,6 +716,5 @@ class Tables:
     def _view(self, name: str) -> None:
         """Make a table in files known: it takes a millisecond."""
         self._give_out()
-        paths = (str(path).replace("'", "''") for path in self._paths(name))
-        listed = ", ".join(f"'{path}'" for path in paths)
+        listed = ", ".join(f"'{_quoted(path)}'" for path in self._paths(name))
         self._asked().execute(f'CREATE TEMP VIEW "{name}" AS FROM read_parquet([{listed}])')
