@@ -118,6 +118,8 @@ def is_no_memory(error: BaseException) -> bool:
     return (
         isinstance(error, MemoryError)
         or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
+        # of a library that is loaded there was no room for the code
+        or (isinstance(error, ImportError) and "failed to map segment" in str(error))
         # DuckDB is loaded late, and need not be for this question
         or any(kind.__name__ == "OutOfMemoryException" for kind in type(error).__mro__)
     )
