@@ -2,14 +2,11 @@
 
 Captures of the mix and of the twin are read, as pcap and as pcapng, with Numba at hand; each
 kernel that was called goes into ``src/wardwatch/compiled/kernels.bin`` for the types that it was
-called with. ``tests/compiled/test_shipped.py`` fails when the file is not what this would write:
-``--check`` compiles every kernel and compares, but for those that were compiled before from the
-same sources by the same compilers, of which it was kept beside the object code what came of them.
+called with. ``tests/compiled/test_shipped.py`` fails when the file is not what this would write.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sys
@@ -33,8 +30,7 @@ def called(folder: Path) -> Called:
     from wardwatch.observe.engine import observe
     from wardwatch.twin.fleet.capture import write
     from wardwatch.twin.fleet.hospital import FleetPlan
-    from wardwatch.twin.scenario import play
-    from wardwatch.twin.scenario import write as write_day
+    from wardwatch.twin.scenario import demo
 
     found: Called = {}
     plain = border.bitcode_of
@@ -50,8 +46,8 @@ def called(folder: Path) -> Called:
         for shape in ("pcap", "pcapng"):
             (folder / shape).mkdir()
             write(FleetPlan(pumps=20), folder / shape, shape=shape)
-        # the clean day is this one without its attacks
-        write_day(play(1, attacked=True).frames, folder / "attacked.pcapng")
+        (folder / "demo").mkdir()
+        demo(1, folder / "demo")
         for path in sorted(folder.rglob("*.pcap*")):
             observe([path])
         _shared_by_two(folder / "mix.pcap")
@@ -73,54 +69,25 @@ def _shared_by_two(path: Path) -> None:
         later.cuts_of = chosen
 
 
-def made(found: Called, kept: Path | None = None) -> bytes:
-    """The file of kernels that were called; ``kept``: a folder with what was made of some before."""
+def made(found: Called) -> bytes:
+    """The file of kernels that were called."""
     from wardwatch.compiled import shipped
-
-    return shipped.pack({key: built(key, *found[key], kept) for key in sorted(found)})
-
-
-def built(
-    key: str, function: Callable[..., Any], types: tuple[Type, ...], kept: Path | None
-) -> bytes:
-    """A kernel in LLVM's language, as Numba makes it or, from all the same, once made it."""
-    from wardwatch.compiled import store
     from wardwatch.compiled.build import build
 
-    if kept is None:
-        return build(function, types)
-    whole = hashlib.sha256(f"{key}\0{store.machine()}\0".encode() + _compiler())
-    name = f"bitcode.{function.__module__}.{function.__name__}"
-    path = store.path_of(kept, name, whole.digest())
-    code = store.read(path, whole.digest())
-    if code is None:
-        code = build(function, types)
-        store.keep(path, whole.digest(), code)
-    return code
-
-
-def _compiler() -> bytes:
-    """Everything of ours that has a part in compiling."""
-    from wardwatch import compiled
-
-    folder = Path(compiled.__file__).parent
-    return b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))
+    return shipped.pack({key: build(*found[key]) for key in sorted(found)})
 
 
 def main() -> int:
     """Write the file, or with ``--check`` say what differs from it; 0, or 1 where something does."""
-    from wardwatch.compiled import cache_folder
     from wardwatch.compiled.shipped import FILE, unpack
 
-    check = "--check" in sys.argv[1:]
-    kept = cache_folder() if check else None
     with tempfile.TemporaryDirectory() as name:
         # kernels that were compiled before would not be asked for
         os.environ["NUMBA_CACHE_DIR"] = str(Path(name) / "kernels")
         found = called(Path(name))
-    raw = made(found, kept)
+    raw = made(found)
     names = {key: f"{f.__module__}.{f.__name__}" for key, (f, _) in found.items()}
-    if check:
+    if "--check" in sys.argv[1:]:
         old, new = unpack(FILE.read_bytes()), unpack(raw)
         stale = sorted({names[key] for key in new if old.get(key) != new[key]})
         more = len(old.keys() - new.keys())
