@@ -636,8 +636,10 @@ def page(
     count: int,
     further: list[str],
     start: dict[str, float],
+    worst: tuple[int, float],
 ) -> str:
-    """``docs/benchmarks.md``."""
+    """``docs/benchmarks.md``; ``worst``: packets of each dear kind, and what part of crowds."""
+    each, crowd = worst
     by = {f.case.name: f for f in figures}
     packets, size = mix["packets"], mix["bytes"]
     calls = int(by[EVIDENCE].told.get("parser_calls", -1))
@@ -681,9 +683,9 @@ def page(
         "",
         "## Worst cases",
         "",
-        f"Audits of {WORST_PACKETS:,} packets each (`bench/worst.py`), and of crowds "
-        "(`bench/crowd.py`: 4,000,000 and 600,000 packets, once), start-up subtracted, median of "
-        f"{min(count, 3)}. "
+        f"Audits of {each:,} packets each (`bench/worst.py`), and of crowds "
+        f"(`bench/crowd.py`: {4_000_000 * crowd:,.0f} and {600_000 * crowd:,.0f} packets, once), "
+        f"start-up subtracted, median of {min(count, 3)}. "
         "No case may fall under a tenth of the mix's rate.",
         "",
         *_worst(bad),
@@ -717,6 +719,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks.md")
     asked = parser.parse_args()
     size, count = (QUICK_MEGABYTES, 1) if asked.quick else (asked.megabytes, asked.rounds)
+    worst = (QUICK_WORST, 0.01) if asked.quick else (WORST_PACKETS, 1.0)
     if not asked.quick:
         peers.build(ROOT / ".cache" / "bench-venv", ROOT / "bench" / "requirements.txt")
     with tempfile.TemporaryDirectory(prefix="wardwatch-bench-") as name:
@@ -738,8 +741,8 @@ def main() -> None:
         figures = rounds([*cases, *others], count, tell=True)
         begun = rounds(start_cases(tiny, folder), count, tell=True)
         start = {f.case.name: f.cpu for f in begun if not f.failed}
-        worst = worst_cases(folder, *((QUICK_WORST, 0.01) if asked.quick else (WORST_PACKETS, 1.0)))
-        bad = rounds([*usual_cases(folder, packets), *worst], min(count, 3), tell=True)
+        dear = worst_cases(folder, *worst)
+        bad = rounds([*usual_cases(folder, packets), *dear], min(count, 3), tell=True)
         further = [] if asked.quick else _further(asked, folder, capture, small, packets, count)
         stages = Case(
             "profile", (sys.executable, "-m", "bench.stages", "profile", str(capture)), ""
@@ -747,7 +750,7 @@ def main() -> None:
         (profiled,) = rounds([stages], 1, tell=False)
         profile = {} if profiled.failed else profiled.told
         mix |= {"seed": asked.seed, "bytes": capture.stat().st_size, "small": few}
-    text = page(figures, bad, profile, mix, missing, count, further, start)
+    text = page(figures, bad, profile, mix, missing, count, further, start, worst)
     if not asked.quick:
         asked.out.write_text(text, encoding="utf-8")
     print(text)
