@@ -19,7 +19,7 @@ import sys
 import threading
 import weakref
 from operator import index, itemgetter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -95,7 +95,6 @@ class Kernel:
         """``function`` is what the kernel is; its object code follows from it."""
         self.py_func = function
         functools.update_wrapper(self, function)
-        self._count = function.__code__.co_argcount
         self._entries: list[Entry] = []
         self._by_types: dict[str, Entry] = {}
         self._other: Callable[..., Any] | None = None
@@ -103,11 +102,6 @@ class Kernel:
 
     def __call__(self, *args: Any) -> Any:
         """Run it; ``TypeError`` for arguments that the code was not made for."""
-        if len(args) == self._count:
-            for entry in self._entries:
-                result = entry.run(*args)
-                if result is not MISSED:
-                    return result
         for entry in self._entries:
             frame = entry.frame(args)
             if frame is not None:
@@ -142,10 +136,6 @@ MOST_FRAMES = 6
 Each keeps the tuples of its last call alive, which are columns of a block."""
 
 
-MISSED: Final = object()
-"""Instead of a result: :attr:`Entry.run` is no way to run these arguments."""
-
-
 class _Own(threading.local):
     """One thread's frames, by the identities of the arrays and tuples in them."""
 
@@ -177,41 +167,6 @@ class Entry:
         result, address = _code(function, types)
         self._result = RESULTS[result]
         self._enter = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)(address)
-        self.run = self._written_out(numbers)
-        """Runs it where the numbers are Python's own and all is of the types; else :data:`MISSED`."""
-
-    def _written_out(self, numbers: list[int]) -> Callable[..., Any]:
-        """:meth:`frame` and :meth:`enter`, written out for as many arguments as there are.
-
-        To go through lists of them takes half as long again.
-        """
-        names = [f"a{i}" for i in range(self._count)]
-        given = [names[i] for i in numbers]
-        others = "".join(f"id({name}), " for name in names if name not in given)
-        told = zip(given, self._kinds, strict=True)
-        strange = [f"type({name}) is not {kind.__name__}" for name, kind in told]
-        text = f"""
-def run({", ".join(names)}):
-    if {" or ".join(strange) or "False"}:
-        return missed
-    arrays = ({others})
-    frame = own.frames.get(arrays)
-    if frame is None or frame.lost:
-        frame = fill(arrays, ({", ".join(names)},))
-        if frame is None:
-            return missed
-    try:
-        pack({", ".join(["frame.words", "8", *given])})
-    except too_large:
-        return missed
-    return enter(frame)
-"""
-        seen: dict[str, Any] = {
-            **{"own": self._own, "fill": self._fill, "pack": self._pack, "enter": self.enter},
-            **{"missed": MISSED, "too_large": struct.error},
-        }
-        exec(text, seen)  # noqa: S102 — of it only how many arguments there are is not written above
-        return cast("Callable[..., Any]", seen["run"])
 
     def _planned(self, types: tuple[Type, ...]) -> Iterator[tuple[int, int, int]]:
         """Of each argument that is no number: its place, its first value's, of how many a tuple (-1 none)."""
