@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -157,9 +156,7 @@ def _judged(
     # Techniques take longest.
     questions: list[Callable[[], tuple[Any, ...]]] = [partial(detect, scene)]
     questions += [partial(verify, scene, checks=(check,)) for check in CHECKS]
-    with tempfile.TemporaryDirectory(prefix="wardwatch-") as spill:
-        first = partial(seen.tables.apart, Path(spill))
-        findings, *judged = answers(questions, by_a_copy=shared, first=first)
+    findings, *judged = answers(questions, by_a_copy=shared, first=seen.tables.apart)
     verdicts = tuple(verdict for some in judged for verdict in some)
     seen.complete()
     return Audit(

@@ -215,19 +215,24 @@ def test_an_answer_larger_than_the_memory_for_questions_comes_from_disk(tmp_path
     assert tables.settle(question)[1] == rows
     assert any(Path(folder).iterdir())
     with pytest.raises(duckdb.Error):
-        tables.apart(tmp_path)  # what is there already two would write to
+        tables.apart()  # what is there already two would write to
 
 
 def test_a_copy_has_a_folder_of_its_own_for_what_is_too_large(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(module, "_ready", {})  # one that has not used another folder
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "it's"))
+    (tmp_path / "it's").mkdir()
     tables = Tables.of()
     held = tables.connection()  # so that no other test asks it
-    folder = tmp_path / "it's"
-    folder.mkdir()
-    tables.apart(folder)
+    (before,) = (tmp_path / "it's").iterdir()
+    tables.apart()
     tables.settle("SELECT range AS a, hash(range) AS b FROM range(12_000_000)")
-    assert any(folder.iterdir())
+    (own,) = before.iterdir()
+    assert own.stat().st_mode & 0o777 == 0o700
+    assert any(own.iterdir())
     held.close()
+    del tables, held
+    assert not before.exists()
 
 
 def test_what_was_settled_is_asked_once() -> None:

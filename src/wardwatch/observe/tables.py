@@ -99,7 +99,7 @@ def quiet_connection() -> duckdb.DuckDBPyConnection:
     """
     import duckdb
 
-    spill = tempfile.mkdtemp(prefix="wardwatch-")
+    spill = Temporary()
     connection = duckdb.connect(
         ":memory:",
         config={
@@ -108,18 +108,12 @@ def quiet_connection() -> duckdb.DuckDBPyConnection:
             "threads": 1,
             "async_threads": 0,
             "memory_limit": MEMORY,
-            "temp_directory": spill,
+            "temp_directory": str(spill.path),
         },
     )
     connection.execute("SET GLOBAL parquet_metadata_cache = true")
-    weakref.finalize(connection, _remove, spill, os.getpid())
+    weakref.finalize(connection, spill.remove)  # which holds it as long
     return connection
-
-
-def _remove(folder: str, maker: int) -> None:
-    """Remove a folder; a copy of the process that made it, which drops what it has, does not."""
-    if os.getpid() == maker:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 MOST_READY = 2
@@ -219,7 +213,17 @@ class Temporary:
 
     def __init__(self) -> None:
         self.path = Path(tempfile.mkdtemp(prefix="wardwatch-"))
-        self.remove = weakref.finalize(self, shutil.rmtree, str(self.path), ignore_errors=True)
+        self._end = weakref.finalize(self, _remove, str(self.path), os.getpid())
+
+    def remove(self) -> None:
+        """Remove it now."""
+        self._end()
+
+
+def _remove(folder: str, maker: int) -> None:
+    """Remove a folder; a copy of the process that made it, which drops what it has, does not."""
+    if os.getpid() == maker:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class Spool:
@@ -668,11 +672,15 @@ class Tables:
         """Give up a table that was laid or settled."""
         self._asked().execute(f"DROP TABLE {name}")
 
-    def apart(self, folder: Path) -> None:
-        """Ask in a copy of the process: what is too large for memory goes to ``folder``, not to ours.
+    def apart(self) -> None:
+        """Ask in a copy of the process: what is too large for memory goes to a folder of the copy's.
 
-        Raises ``duckdb.Error`` where such is on disk already, which two cannot share.
+        It lies in that of the process, which removes both. Raises ``duckdb.Error`` where something
+        lies there already, which two cannot share.
         """
+        ((said,),) = self.ask("SELECT current_setting('temp_directory')")
+        folder = Path(said) / str(os.getpid())
+        folder.mkdir(mode=0o700)
         self._asked().execute(f"SET GLOBAL temp_directory = '{_quoted(folder)}'")
 
     def _paths(self, table: str) -> Sequence[Path]:
