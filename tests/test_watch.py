@@ -5,7 +5,6 @@ import hashlib
 import os
 import random
 import stat
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from bench.mix import write as write_mix
 from tests import demo_audits
+from tests.patience import until
 from tests.shared import CAPTURES, needs_shared
 from tests.ui import audits
 from tests.ui.test_cli import arp_capture
@@ -160,15 +160,15 @@ def test_a_copy_judges_too_where_a_capture_is_shared(
     here, asked = os.getpid(), tmp_path / "asked"
     await_copy = False
 
+    def told_so_far() -> list[str]:
+        return asked.read_text().splitlines()
+
     def spied(check: verify.Check) -> verify.Check:
         def judged(scene: Scene, minimums: verify.Minimums) -> list[Verdict]:
             with asked.open("a") as file:
                 file.write(f"{check.measure.id} {os.getpid()}\n")
             if os.getpid() == here and await_copy:
-                for _ in range(2_000):  # 20 s at most: it may get no core for a while
-                    if any(int(line.split()[1]) != here for line in asked.read_text().splitlines()):
-                        break
-                    time.sleep(0.01)
+                assert until(lambda: {line.split()[1] for line in told_so_far()} != {str(here)})
             return list(check.function(scene, minimums))
 
         return msgspec.structs.replace(check, function=judged)
@@ -181,7 +181,7 @@ def test_a_copy_judges_too_where_a_capture_is_shared(
         return found.findings, found.verdicts
 
     def who() -> dict[str, int]:
-        lines = [line.split() for line in asked.read_text().splitlines()]
+        lines = [line.split() for line in told_so_far()]
         asked.unlink()
         assert len(lines) == len(verify.CHECKS)
         return {measure: int(pid) for measure, pid in lines}

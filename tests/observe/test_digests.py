@@ -11,6 +11,7 @@ import time
 
 import pytest
 from bench.mix import write as write_mix
+from tests.patience import until
 
 from wardwatch.capture import open_capture, reader
 from wardwatch.capture.digest import digest_of
@@ -92,14 +93,6 @@ def test_what_an_ended_process_did_not_hash_is_hashed_here(mix, tmp_path, begun,
     monkeypatch.undo()
     os.kill(digests._child, signal.SIGKILL)
     assert digests.of(str(mix), stamp(mix)) == sha256(mix)
-
-
-def until(true, seconds=60):
-    """Wait until it is; whether it came to be."""
-    end = time.monotonic() + seconds
-    while not true() and time.monotonic() < end:
-        time.sleep(0.005)
-    return true()
 
 
 def test_it_waits_while_others_read(mix, tmp_path, begun, monkeypatch):

@@ -4,10 +4,10 @@ import gc
 import gzip
 import os
 import signal
-import time
 from functools import partial
 
 import pytest
+from tests.patience import until
 
 from wardwatch.observe import forks
 from wardwatch.observe.forks import answers, beside, forked
@@ -128,14 +128,6 @@ def test_a_copy_ends_with_the_one_who_asks_no_more() -> None:
     assert none_left()
 
 
-def until(path) -> None:
-    """Wait for a file that another process makes, 20 s at most."""
-    for _ in range(2_000):
-        if path.exists():
-            return
-        time.sleep(0.01)
-
-
 def test_two_share_questions_and_none_is_asked_twice(tmp_path) -> None:
     here = os.getpid()
 
@@ -144,7 +136,7 @@ def test_two_share_questions_and_none_is_asked_twice(tmp_path) -> None:
             file.write(f"{os.getpid()}\n")
         (tmp_path / ("here" if os.getpid() == here else "a copy")).touch()
         for who in ("here", "a copy"):  # either may come to its first question before the other
-            until(tmp_path / who)
+            assert until((tmp_path / who).exists)
         return number
 
     questions = [partial(asked, number) for number in range(8)]
@@ -169,7 +161,7 @@ def test_what_a_copy_took_and_did_not_answer_is_asked_here(ends, tmp_path) -> No
             (tmp_path / "a copy").touch()
             os.kill(os.getpid(), signal.SIGKILL)
         if os.getpid() == here:
-            until(tmp_path / "a copy")
+            assert until((tmp_path / "a copy").exists)
         return number
 
     assert answers([partial(asked, number) for number in range(8)]) == [*range(8)]
@@ -186,7 +178,7 @@ def test_a_copy_does_first_what_it_has_to_and_takes_nothing_where_that_fails(tmp
         raise OSError("no room")
 
     def asked(number):
-        until(tmp_path / "a copy")
+        assert until((tmp_path / "a copy").exists)
         return number, os.getpid()
 
     questions = [partial(asked, number) for number in range(8)]
