@@ -33,7 +33,7 @@ class Span(msgspec.Struct, frozen=True, gc=False, order=True):
 
 def mac_text(raw: bytes) -> str:
     """Six (or other) octets as lower-case hex pairs with colons, IEEE 802 canonical order."""
-    return ":".join(f"{octet:02x}" for octet in raw)
+    return raw.hex(":")
 
 
 def is_locally_administered(mac: str) -> bool:
