@@ -281,6 +281,30 @@ def test_a_quiet_station_of_a_known_maker_stays_in_a_flood(monkeypatch):
     assert set(found.bindings) == {PUMP, NOBODY}
 
 
+@pytest.mark.parametrize("few", [module.FEW, -1])
+def test_of_others_at_an_address_the_claim_is_kept_before_the_earlier_sender(few, monkeypatch):
+    monkeypatch.setattr(module, "MAX_STATIONS", 1)
+    monkeypatch.setattr(module, "MAX_ADDRESSES", 2)
+    monkeypatch.setattr(module, "FEW", few)
+    seen = Evidence().station(PUMP).station(PLAIN).station(NOBODY)
+    seen.binding(PUMP, IP, first=500)
+    seen.binding(NOBODY, IP, source="ip", first=100)  # of a packet that was forwarded, perhaps
+    seen.binding(PLAIN, IP, first=700)
+    seen.rows["presence"][0]["packets"] = 9_999
+    assert set(stations(seen.tables).bindings) == {PUMP, PLAIN}
+
+
+def test_of_those_only_named_the_busiest_stay_where_there_are_too_many(monkeypatch):
+    monkeypatch.setattr(module, "MAX_STATIONS", 1)
+    seen = Evidence()
+    seen.binding(PUMP, IP).binding(PLAIN, "10.1.2.4")
+    for row in seen.rows["bindings"]:
+        row["packets"] = 7 if row["mac"] == PLAIN else 3
+    assert PUMP < PLAIN, "by its name alone the other would come first"
+    found = stations(seen.tables)
+    assert (list(found.by_key), found.left_out) == ([PLAIN], 1)
+
+
 def test_a_packets_number_goes_there_and_back():
     assert evidence(code(7, 2**40 - 1)) == Packet(7, 2**40 - 1)
     assert evidence(code(1, 1)) == Packet(1, 1)
