@@ -199,6 +199,12 @@ def test_control_characters_of_a_file_name_are_shown_not_obeyed(tmp_path: Path, 
     assert b"\x1b" not in ran.stderr
 
 
+def came_of(error: Exception, first: Exception) -> Exception:
+    """An error that was raised while another one was handled."""
+    error.__context__ = first
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "said"),
     [
@@ -206,6 +212,11 @@ def test_control_characters_of_a_file_name_are_shown_not_obeyed(tmp_path: Path, 
         (OSError(errno.ENOMEM, "Cannot allocate memory"), ["there is not enough memory"]),
         (duckdb.OutOfMemoryException("failed\nPossible ways"), ["not enough memory (failed)"]),
         (ImportError("x.so: failed to map segment from shared object"), ["not enough memory"]),
+        (
+            came_of(OSError("not found, or else"), OSError("x.so: failed to map segment from it")),
+            ["not enough memory (x.so: failed to map segment from it)"],
+        ),
+        (came_of(OSError("not found"), OSError("no such file")), ["Traceback", "a fault of ours"]),
         (ImportError("no module"), ["Traceback", "a fault of ours"]),
         (OSError(errno.EIO, "worn"), ["Traceback", "OSError: [Errno 5] worn", "a fault of ours"]),
         (KeyError("\x1b[2J"), ["Traceback", "\\x1b[2J", "please report"]),

@@ -98,8 +98,8 @@ def _run() -> None:
 
 def _unexpected(error: Exception) -> str:
     """What to say of an error that nobody foresaw; what a message of it quotes may come from a file."""
-    said = str(error).partition("\n")[0]
-    if is_no_memory(error):
+    if lack := no_memory(error):
+        said = str(lack).partition("\n")[0]
         return (
             f"wardwatch: there is not enough memory ({printable(said)}); end other programs, or cut the "
             "capture (`editcap -c 1000000 CAPTURE PARTS`) and give all parts at once\n"
@@ -113,16 +113,23 @@ def _unexpected(error: Exception) -> str:
     )
 
 
-def is_no_memory(error: BaseException) -> bool:
-    """Whether the system had no memory left for NumPy, Arrow, DuckDB, or tables of our own."""
-    return (
-        isinstance(error, MemoryError)
-        or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
-        # of a library that is loaded there was no room for the code
-        or (isinstance(error, ImportError) and "failed to map segment" in str(error))
-        # DuckDB is loaded late, and need not be for this question
-        or any(kind.__name__ == "OutOfMemoryException" for kind in type(error).__mro__)
-    )
+def no_memory(error: BaseException | None) -> BaseException | None:
+    """What says that the system had no memory left for NumPy, Arrow, DuckDB, LLVM, or tables of ours.
+
+    It is the error itself, or one that it came of, as llvmlite tells of its library; else None.
+    """
+    while error is not None:
+        if (
+            isinstance(error, MemoryError)
+            or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
+            # of a library that is loaded there was no room for the code
+            or (isinstance(error, (ImportError, OSError)) and "failed to map segment" in str(error))
+            # DuckDB is loaded late, and need not be for this question
+            or any(kind.__name__ == "OutOfMemoryException" for kind in type(error).__mro__)
+        ):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _end_at_once(status: int) -> None:
