@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+from collections import Counter, defaultdict
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from wardwatch.model.judgement import Verdict
     from wardwatch.model.report import Report
     from wardwatch.observe.preflight import Readiness
     from wardwatch.observe.tables import Tables
@@ -77,12 +79,15 @@ def page(report: Report) -> str:
     environment.filters.update(
         utc=utc_text, packets=packets_text, device=device_name, shown=shown, thousands="{:,}".format
     )
+    of_measure: dict[str, list[Verdict]] = defaultdict(list)
+    for verdict in report.verdicts:
+        of_measure[verdict.measure].append(verdict)
     return environment.get_template("report.html").render(
         r=report,
         style=style,
         style_hash=f"sha256-{digest}",
         findings=sorted(report.findings, key=certainty_order),
-        measures=[(m, [v for v in report.verdicts if v.measure == m.id]) for m in MEASURES],
+        measures=[(m, said := of_measure[m.id], Counter(v.state for v in said)) for m in MEASURES],
         techniques={t.id: t for t in TECHNIQUES},
         states=list(State),
         names={d.id: d for d in report.devices},
