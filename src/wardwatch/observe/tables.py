@@ -356,11 +356,10 @@ class Spool:
         found = self._tables().answer(question)
         self.extend(table, {name: found[name].combine_chunks() for name in found.column_names})
 
-    def question(self, source: str, question: str) -> list[dict[str, Any]]:
-        """Rows of a question about a table that is complete."""
+    def question(self, source: str, question: str) -> list[Any]:
+        """Rows of a question about a table that is complete, as :meth:`Tables.ask` gives them."""
         self.seal(source)
-        rows: list[dict[str, Any]] = self._tables().answer(question).to_pylist()
-        return rows
+        return self._tables().ask(question, of=(source,))
 
     def discard(self) -> None:
         """Take back what was written: another spool begins anew in the same folder."""

@@ -491,6 +491,7 @@ def vantage_of_messages(spool: Spool) -> Callable[[object, object], dict[str, in
     none = dict.fromkeys(_TOLD, 0)
     for table, question in (("conversations", _OF_CONVERSATIONS), ("dhcp", _OF_DHCP)):
         for row in spool.question(table, question):
-            place = row.pop("capture"), row.pop("segment")
-            told.setdefault(place, {}).update(row)
+            counts = dict(zip(row._fields, row, strict=True))
+            place = counts.pop("capture"), counts.pop("segment")
+            told.setdefault(place, {}).update(counts)
     return lambda capture, segment: {**none, **told.get((capture, segment), {})}
