@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from bench import peers
+from bench import peers, stages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -415,16 +415,82 @@ def _streaming(by: dict[str, Figure], packets: float) -> list[str]:
     return lines
 
 
-def _stages(profile: Mapping[str, float]) -> list[str]:
-    """Where the time goes."""
-    if not profile:
-        return ["Not known: `python -m bench.stages profile` failed."]
-    total = sum(profile.values()) or 1.0
+Stages = Mapping[str, Mapping[str, float]]
+"""CPU seconds by stage and by what it is made of (:data:`bench.stages.KINDS`)."""
+
+BOUND = {
+    stages.LOOPS: "our loops, a visit a packet",
+    stages.READING: "SHA-256, and the copy out of the page cache",
+    stages.SQL: "DuckDB and Parquet",
+    stages.PYTHON: "the interpreter",
+}
+"""What bounds a stage that is made of one kind more than of any other."""
+
+
+def profile_cases(capture: Path, part: Path, packets: int) -> list[Case]:
+    """The stages of the audit of a part of the mix and of all of it."""
+    count = min(PART_PACKETS, packets // 2)
+    _first_packets(capture, part, count)
     return [
-        "| stage of evidence | CPU s | share |",
-        "|---|---|---|",
-        *(f"| {name} | {cpu:.2f} | {cpu / total:.0%} |" for name, cpu in profile.items()),
+        Case("profile", (sys.executable, "-m", "bench.stages", "profile", str(path)), "", n)
+        for path, n in ((part, count), (capture, packets))
     ]
+
+
+def _profiled(figure: Figure) -> Stages:
+    """Medians of what all rounds tell of the stages; empty where one failed."""
+    if figure.failed:
+        return {}
+    told = [json.loads(run.output.splitlines()[-1]) for run in figure.runs]
+    return {
+        stage: {
+            kind: statistics.median(one.get(stage, {}).get(kind, 0.0) for one in told)
+            for kind in stages.KINDS
+        }
+        for stage in dict.fromkeys(stage for one in told for stage in one)
+    }
+
+
+def _sum(kinds: Mapping[str, float]) -> float:
+    """CPU seconds of all kinds."""
+    return sum(kinds.values())
+
+
+def _of_kinds(profile: Stages) -> Mapping[str, float]:
+    """CPU seconds by kind, of all stages."""
+    return {kind: sum(kinds[kind] for kinds in profile.values()) for kind in stages.KINDS}
+
+
+def _stages(figures: list[Figure]) -> list[str]:
+    """Where the time goes, what bounds each stage, and what of it does not grow with a capture."""
+    less, more = figures
+    part, whole = _profiled(less), _profiled(more)
+    if not part or not whole:
+        return ["Not known: `python -m bench.stages profile` failed."]
+    lines = [
+        "| stage | CPU s | share | ns a packet | "
+        "does not grow | loops | read, hash | SQL | Python | bound by |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    grown = more.case.packets - less.case.packets
+    total = sum(map(_sum, whole.values()))
+
+    def line(stage: str, now: Mapping[str, float], before: Mapping[str, float], end: str) -> str:
+        cpu = _sum(now) or 1e-9
+        each = max(cpu - _sum(before), 0.0) / grown
+        fixed = max(cpu - each * more.case.packets, 0.0) / cpu
+        shares = " | ".join(f"{now[kind] / cpu:.0%}" for kind in stages.KINDS)
+        once = ", once a capture" if end and fixed >= 0.5 else ""
+        return (
+            f"| {stage} | {cpu:.2f} | {cpu / total:.0%} | {each * 1e9:.0f} | {fixed:.0%} "
+            f"| {shares} | {end}{once} |"
+        )
+
+    for stage, kinds in sorted(whole.items(), key=lambda item: -_sum(item[1])):
+        bound = BOUND[max(stages.KINDS, key=lambda kind: kinds[kind])]
+        lines.append(line(stage, kinds, part.get(stage, {}), bound))
+    lines.append(line("all", _of_kinds(whole), _of_kinds(part), ""))
+    return lines
 
 
 def _worst(figures: list[Figure]) -> list[str]:
@@ -630,7 +696,7 @@ def _growth(
 def page(
     figures: list[Figure],
     bad: list[Figure],
-    profile: Mapping[str, float],
+    profile: list[Figure],
     mix: dict[str, float],
     missing: list[str],
     count: int,
@@ -677,7 +743,12 @@ def page(
         "",
         "## Where the time goes",
         "",
-        "Measured inside one process, block by block, start-up left out.",
+        "Measured inside one process that has everything loaded, median of "
+        f"{len(profile[0].runs)}, less what the clock itself takes. A stage is bound by what it is made "
+        "of more than of anything else: compiled loops over the packets; the octets of the file, "
+        "copied and hashed; questions to DuckDB and Parquet; or the interpreter, with NumPy and Arrow "
+        "as it calls them. What does not grow is what a stage costs of any capture that says as much: "
+        f"the first {profile[0].case.packets:,} packets were profiled, too.",
         "",
         *_stages(profile),
         "",
@@ -744,11 +815,8 @@ def main() -> None:
         dear = worst_cases(folder, *worst)
         bad = rounds([*usual_cases(folder, packets), *dear], min(count, 3), tell=True)
         further = [] if asked.quick else _further(asked, folder, capture, small, packets, count)
-        stages = Case(
-            "profile", (sys.executable, "-m", "bench.stages", "profile", str(capture)), ""
-        )
-        (profiled,) = rounds([stages], 1, tell=False)
-        profile = {} if profiled.failed else profiled.told
+        sized = profile_cases(capture, folder / "part.pcap", packets)
+        profile = rounds(sized, min(count, 3), tell=True)
         mix |= {"seed": asked.seed, "bytes": capture.stat().st_size, "small": few}
     text = page(figures, bad, profile, mix, missing, count, further, start, worst)
     if not asked.quick:

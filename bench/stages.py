@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from functools import partial
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -52,40 +53,77 @@ def observe(path: str) -> dict[str, int]:
     }
 
 
+LOOPS, READING, SQL, PYTHON = "loops", "reading", "sql", "python"
+"""What a stage is made of: compiled loops; the file's octets copied and hashed; DuckDB and Parquet;
+and the interpreter with what it calls besides (NumPy, Arrow)."""
+KINDS = (LOOPS, READING, SQL, PYTHON)
+CALIBRATION = 10_000
+"""Calls by which is measured what the clock itself takes: microseconds, fifty thousand times."""
+
+
 class Watch:
-    """CPU time of the innermost stage that runs; one clock reading a block and stage."""
+    """CPU time of the innermost stage that runs, by what it is made of; one clock reading a change."""
 
     def __init__(self) -> None:
-        self.spent: defaultdict[str, float] = defaultdict(float)
-        self._stack = ["records, interpreter, the rest"]
+        self._spent: defaultdict[tuple[str, str], float] = defaultdict(float)
+        self._changes: Counter[tuple[str, str]] = Counter()
+        self._stages = ["records, interpreter, the rest"]
+        self._kinds = [PYTHON]
         self._since = time.process_time()
 
     def switch(self) -> None:
-        """Book the time since the last call to the present stage."""
+        """Book the time since the last call to the present stage and kind."""
         now = time.process_time()
-        self.spent[self._stack[-1]] += now - self._since
+        where = self._stages[-1], self._kinds[-1]
+        self._spent[where] += now - self._since
+        self._changes[where] += 1
         self._since = now
 
-    def around(self, owner: Any, name: str, stage: str) -> None:
-        """Book what ``owner.name`` takes to a stage."""
+    def around(self, owner: Any, name: str, *, stage: str = "", kind: str = "") -> None:
+        """Book what ``owner.name`` takes to a stage, or as of a kind."""
         inner: Callable[..., Any] = getattr(owner, name)
+        stack, what = (self._stages, stage) if stage else (self._kinds, kind)
 
         def timed(*given: Any, **named: Any) -> Any:
             self.switch()
-            self._stack.append(stage)
+            stack.append(what)
             try:
                 return inner(*given, **named)
             finally:
                 self.switch()
-                self._stack.pop()
+                stack.pop()
 
         setattr(owner, name, timed)
 
+    def begin(self) -> None:
+        """Forget what was booked."""
+        self.switch()
+        self._spent.clear()
+        self._changes.clear()
 
-def profile(path: str) -> dict[str, float]:
-    """Where the time goes, by stage, once everything is loaded."""
+    def spent(self) -> dict[str, dict[str, float]]:
+        """CPU seconds by stage and kind since :meth:`begin`, less what it took to watch them."""
+        self.switch()
+        booked, changes = dict(self._spent), Counter(self._changes)
+        idle = SimpleNamespace(call=lambda: None)
+        self.around(idle, "call", stage="calibration")
+        since = time.process_time()
+        for _ in range(CALIBRATION):
+            idle.call()
+        each = (time.process_time() - since) / (2 * CALIBRATION)
+        found: defaultdict[str, dict[str, float]] = defaultdict(lambda: dict.fromkeys(KINDS, 0.0))
+        for (stage, kind), cpu in booked.items():
+            found[stage][kind] = max(cpu - changes[stage, kind] * each, 0.0)
+        return dict(sorted(found.items(), key=lambda item: -sum(item[1].values())))
+
+
+def profile(path: str) -> dict[str, dict[str, float]]:
+    """Where the time goes, by stage and by what it is made of, once everything is loaded."""
+    from pyarrow import parquet
+
     from wardwatch import advise, detect, verify
     from wardwatch.capture import source
+    from wardwatch.compiled import border
     from wardwatch.decode.conversations import ConversationTable
     from wardwatch.decode.kernels import duplicates, headers, select, stations, young
     from wardwatch.inventory import identify
@@ -128,15 +166,25 @@ def profile(path: str) -> dict[str, float]:
         (detect, "detect", "verdicts, findings, advisories"),
         (report, "build", "report"),
     ):
-        watch.around(owner, name, stage)
+        watch.around(owner, name, stage=stage)
+    for whose, name, kind in (
+        (source.Stored, "readinto", READING),
+        (border.Entry, "enter", LOOPS),
+        (tables.Tables, "ask", SQL),
+        (tables.Tables, "answer", SQL),
+        (tables.Tables, "lay", SQL),
+        (tables.Tables, "_asked", SQL),
+        (parquet.ParquetWriter, "__init__", SQL),
+        (parquet.ParquetWriter, "write_table", SQL),
+        (parquet.ParquetWriter, "close", SQL),
+    ):
+        watch.around(whose, name, kind=kind)
     # One process in one thread: of the time that two take at once nobody could say whose it is.
     engine.observe = partial(engine.observe, threads=1)
     report.build(audit([path]))  # loads every kernel
-    watch.switch()
-    watch.spent.clear()
+    watch.begin()
     report.build(audit([path]))
-    watch.switch()
-    return dict(sorted(watch.spent.items(), key=lambda item: -item[1]))
+    return watch.spent()
 
 
 STAGES = {"profile": profile, "read": read, "digest": digest, "observe": observe}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 from bench import __main__ as bench
-from bench import mix
+from bench import mix, stages
 
 from wardwatch.capture import open_capture
 
@@ -31,6 +32,36 @@ def test_the_short_form_measures_everything_of_ours() -> None:
     assert len(cases) == 8
     assert not any("ended with" in line for line in (*ours, *cases))
     assert "| TLS in rows |" in page
+    went = page.partition(SECTIONS[2])[2].partition(SECTIONS[3])[0].splitlines()
+    stages = [line.strip("| ").split(" | ") for line in went if line.startswith("| ")][1:]
+    assert stages[-1][0] == "all"
+    assert {line[-1].partition(",")[0] for line in stages[:-1]} >= {
+        "our loops", "SHA-256", "DuckDB and Parquet", "the interpreter",
+    }  # fmt: skip
+
+
+def test_what_bounds_a_stage_and_what_of_it_does_not_grow() -> None:
+    def figure(packets: int, *told: dict[str, dict[str, float]]) -> bench.Figure:
+        runs = [bench.Run(1.0, 1.0, 1.0, "\n" + json.dumps(one), 0) for one in told]
+        return bench.Figure(bench.Case("profile", ("x",), "", packets), runs)
+
+    def of(loops: float, python: float, sql: float) -> dict[str, dict[str, float]]:
+        none = dict.fromkeys(stages.KINDS, 0.0)
+        return {
+            "walk": {**none, stages.LOOPS: loops, stages.PYTHON: python},
+            "ask": {**none, stages.SQL: sql},
+        }
+
+    less = figure(100, of(0.2, 0.1, 1.0), of(0.1, 0.1, 9.0), of(0.3, 0.0, 0.9))
+    more = figure(300, of(0.6, 0.3, 1.1), of(9.0, 0.3, 1.1), of(0.1, 0.3, 1.1))
+    lines = bench._stages([less, more])
+    assert lines[2:] == [
+        "| ask | 1.10 | 55% | 500000 | 86% | 0% | 0% | 100% | 0% | DuckDB and Parquet, once a capture |",
+        "| walk | 0.90 | 45% | 3000000 | 0% | 67% | 0% | 0% | 33% | our loops, a visit a packet |",
+        "| all | 2.00 | 100% | 3500000 | 48% | 30% | 0% | 55% | 15% |  |",
+    ]
+    less.runs[-1] = bench.Run(1.0, 1.0, 1.0, "", 2)
+    assert bench._stages([less, more]) == ["Not known: `python -m bench.stages profile` failed."]
 
 
 def test_what_grows_with_the_capture_is_told_by_pairs() -> None:
