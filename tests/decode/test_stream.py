@@ -354,15 +354,15 @@ def test_going_on_is_feeding(seed: int) -> None:
         near = one.next + chance.choice((0,) * 16 + (1, -1, 5, -5))
         seq = (BASE + near) & 0xFFFFFFFF
         data = bytes(chance.choices(b"ab", k=chance.choice((0, 1, 8, 3_000))))
-        found = one.go_on(seq, data, n, back, reached)
-        if found is None:
+        place = one.go_on(seq, data, back, reached)
+        if place < 0:
             assert back.acked(reached, n) == again.acked(reached, n)
             flags = ACK | FIN if n > 40 and chance.random() < 0.2 else ACK
             assert one.feed(seq, flags, data, n) == two.feed(seq, flags, data, n)
         else:
             went_on += 1
             assert again.acked(reached, n) == []  # nothing waits, so that nothing comes out
-            assert two.feed(seq, ACK, data, n) == [found]
+            assert two.feed(seq, ACK, data, n) == [Chunk(place, data, n)]
         if chance.random() < 0.1:
             place = one.next + chance.randrange(40)
             one.skip_to(place)

@@ -3,6 +3,7 @@
 import gc
 import json
 import random
+import struct
 import weakref
 from collections import Counter as Counted
 from pathlib import Path
@@ -13,11 +14,25 @@ from tests import hostile, hostile_sessions
 from tests.observe.talk import CLIENT, SERVER, Talk
 from tests.shared import CAPTURES, needs_shared
 
-from wardwatch.decode.kernels.young import SEQ, TOLD
+from wardwatch.decode.kernels.young import (
+    CAPTURE,
+    CONVERSATION,
+    DST_LO,
+    DST_PORT,
+    NET,
+    PACKET,
+    SEQ,
+    SRC_LO,
+    SRC_PORT,
+    TOLD,
+    TS,
+    WHOLE,
+)
 from wardwatch.decode.stream import ACK, SYN
 from wardwatch.observe import sessions as module
 from wardwatch.observe.follow import FOLLOW, IGNORE, UNDECIDED
 from wardwatch.observe.sessions import Sessions
+from wardwatch.observe.told import where_of
 from wardwatch.observe.where import Where
 from wardwatch.observe.young import Piece
 
@@ -308,15 +323,27 @@ SPOKEN = {
         b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n",
         b"123456789",
     ),
-    23: (b"login: ", b"r", b"oot\r\n", b"Password: ", b"secret\r\n", b"# "),
+    23: (b"login: ", b"r", b"oot\r\n", b"Password: ", b"secret\r\n", b"# ", b"l", b"l", b"s", b"s"),
     9: (b"\x01" * 40, b"\x02" * 70, b"\x03" * 70),
 }  # fmt: skip
-BY_SERVER = {21: {0, 2, 4}, 80: {1, 2, 3, 5}, 23: {0, 3, 5}, 9: {1}}
+NAMES = ["vlan 7"]
+BY_SERVER = {21: {0, 2, 4}, 80: {1, 2, 3, 5}, 23: {0, 3, 5, 7, 9}, 9: {1}}
+
+
+def raw_of(packet: int, number: int, side: int, ports: tuple[int, int]) -> bytes:
+    """What the kernel tells of a packet."""
+    told = [0] * TOLD
+    told[PACKET], told[TS], told[WHOLE], told[CAPTURE] = packet, packet, 1, 1
+    told[NET], told[CONVERSATION] = 4, number
+    told[SRC_LO], told[DST_LO] = 0x0A000002 + 7 * side, 0x0A000009 - 7 * side
+    told[SRC_PORT], told[DST_PORT] = ports[side], ports[1 - side]
+    return struct.pack(f"={TOLD}q", *told)
 
 
 def heard(seed: int, shortly: bool) -> tuple[Talk, int]:
     """Some disturbed conversations, said by turns, and how many segments went the short way."""
     chance, talk, taken = random.Random(seed), Talk(), 0
+    talk.sessions.shared.names = NAMES
     said = []
     for number, port in enumerate(SPOKEN):
         ahead, own = [1000, 2000], []
@@ -342,20 +369,21 @@ def heard(seed: int, shortly: bool) -> tuple[Talk, int]:
         own = chance.choice([one for one in said if one])
         number, port, side, seq, flags, payload, claimed = own.pop(0)
         packet += 1
-        ends = [(CLIENT, 40_000), (SERVER, port)]
-        where = Where(1, packet, packet, "vlan 7", "a", "b", *ends[side], *ends[1 - side], number)
+        raw = raw_of(packet, number, side, (40_000, port))
+        where = where_of(NAMES, raw)
         latest[number, side] = seq + claimed
-        given = (seq, latest.get((number, 1 - side), 0), flags, payload, where, claimed)
+        given = (seq, latest.get((number, 1 - side), 0), flags, payload)
         if talk.sessions.interest(number) == IGNORE:
             continue
         flow = talk.sessions.flow(number)
         if shortly and flow is not None:
-            interest = talk.sessions.go_on(flow, side, *given)
+            interest = talk.sessions.go_on(flow, side, *given, raw, claimed)
             if interest >= 0:
                 taken += 1
                 assert interest == talk.sessions.interest(number)
+                assert interest == IGNORE or flow.last == where
                 continue
-        talk.sessions.segment(number, side == 0, *given)
+        talk.sessions.segment(number, side == 0, *given, where, claimed)
     return talk, taken
 
 

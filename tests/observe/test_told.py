@@ -4,6 +4,7 @@ import numpy as np
 
 from wardwatch.decode.kernels import young as k
 from wardwatch.observe import told
+from wardwatch.observe.where import Where
 
 
 def rows(count):
@@ -25,6 +26,31 @@ def test_a_row_cites_its_packet_and_the_name_of_its_segment() -> None:
         "conversation": [70, 71],
     }
     assert cited["segment"].to_pylist() == ["vlan 2", "vlan 1"]
+
+
+def test_octets_cite_what_their_numbers_do() -> None:
+    (one,) = rows(1)
+    one[k.CAPTURE], one[k.TS], one[k.WHOLE], one[k.WHERE], one[k.TTL] = 3, 9, 1, 1, 64
+    one[k.HAS_MAC], one[k.SRC_MAC], one[k.SRC_LO], one[k.DST_PORT] = 1, 0x001A01000007, 10 << 24, 23
+    names = ["vlan 1", "vlan 2"]
+    where = told.where_of(names, one.tobytes())
+    assert where == Where(
+        3,
+        5,
+        9,
+        "vlan 2",
+        "00:1a:01:00:00:07",
+        "00:00:00:00:00:00",
+        "10.0.0.0",
+        0,
+        "0.0.0.0",
+        23,
+        0,
+        64,
+    )
+    assert told.told_of(one.tobytes()) == one.tolist()
+    assert told.packet_of(one.tobytes()) == where.packet
+    assert told.cited(names, one.tolist()) == where
 
 
 def test_addresses_are_spelled_and_a_frame_without_mac_has_none() -> None:

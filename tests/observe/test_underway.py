@@ -1,11 +1,16 @@
 """wardwatch.observe.underway: a conversation goes on elsewhere as if it had never moved."""
 
+import msgspec
+import numpy as np
 import pytest
 from tests import session_messages as said
 from tests.observe.talk import Talk
 
+from wardwatch.decode.kernels.young import CONVERSATION, PACKET, TOLD
+from wardwatch.decode.stream import ACK
 from wardwatch.model.columns import TABLES
 from wardwatch.observe.sessions import Sessions
+from wardwatch.observe.told import where_of
 
 
 class Moved(Talk):
@@ -89,6 +94,20 @@ def test_rows_bear_the_number_that_the_conversation_has_there() -> None:
     talk = Moved(21).opens().server(b"220 a FTP\r\n").client(b"USER nurse\r\nPASS filler\r\n")
     talk.server(b"230 in\r\n")
     assert talk.row("logins")["conversation"] in (talk.moves, talk.moves + 1)
+
+
+def test_the_newest_packet_bears_the_number_that_the_conversation_has_there() -> None:
+    talk = Talk(23).opens().server(b"login: ")
+    flow = talk.sessions.flow(1)
+    names = talk.sessions.shared.names = ["vlan 7"]
+    told = np.zeros(TOLD, np.int64)
+    told[[PACKET, CONVERSATION]] = 9, 1
+    raw = told.tobytes()
+    assert talk.sessions.go_on(flow, 1, talk.sequence[1], talk.sequence[0], ACK, b"x", raw, 1) == 1
+    assert flow.newest == raw
+    after = Sessions(talk.spool, talk.sessions.shared.secrets)
+    after.absorb(talk.sessions.under_way({}), {1: 7})
+    assert after.flow(7).last == msgspec.structs.replace(where_of(names, raw), conversation=7)
 
 
 def test_data_agreed_upon_and_what_is_over_is_known_there() -> None:

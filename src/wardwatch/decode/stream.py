@@ -93,7 +93,6 @@ class Stream(Generic[M]):
         "_held_bytes",
         "_pool",
         "_recent",
-        "_recent_bytes",
         "_skip_to",
         "_top",
         "anomalies",
@@ -104,8 +103,10 @@ class Stream(Generic[M]):
         "next",
         "out_of_window",
         "overlaps",
+        "recent_bytes",
         "reordered",
         "retransmissions",
+        "skips",
     )
 
     def __init__(self, pool: Pool | None = None) -> None:
@@ -114,8 +115,11 @@ class Stream(Generic[M]):
         self._held: list[_Held[M]] = []
         self._held_bytes = 0
         self._recent: list[tuple[int, bytes]] = []
-        self._recent_bytes = 0
+        self.recent_bytes = 0
+        """Delivered bytes kept to compare retransmissions with."""
         self._skip_to = 0
+        self.skips = False
+        """Whether bytes of it ever were not wanted."""
         self._acked = 0
         self._top = 0  # behind the highest byte seen
         self.next = 0
@@ -166,7 +170,7 @@ class Stream(Generic[M]):
     @property
     def buffered(self) -> int:
         """Bytes kept in memory for this direction."""
-        return self._held_bytes + self._recent_bytes
+        return self._held_bytes + self.recent_bytes
 
     def feed(
         self, seq: int, flags: int, data: bytes, mark: M, claimed: int = -1
@@ -193,14 +197,12 @@ class Stream(Generic[M]):
             return self._deliver(offset, length, data, mark)
         return self._late_or_early(offset, length, data, mark)
 
-    def go_on(
-        self, seq: int, data: bytes, mark: M, other: Stream[M], ack: int = -1
-    ) -> Chunk[M] | None:
-        """What :meth:`feed` would give of a whole segment without SYN, FIN or RST: by far the most.
+    def go_on(self, seq: int, data: bytes, other: Stream[M], ack: int = -1) -> int:
+        """Take a whole segment without SYN, FIN or RST, as :meth:`feed` would: by far the most.
 
         ``other`` is the other direction, of which all before ``ack`` is acknowledged (-1 nothing is
-        said of it). ``None``: it does not just continue the stream, or the other waits for bytes, and
-        nothing was done.
+        said of it). ⇒ the place of its first byte: ``data`` comes out as it is. -1: it does not just
+        continue the stream, or one of them waits for bytes, and nothing was done.
         """
         at = self.next
         if (
@@ -212,38 +214,26 @@ class Stream(Generic[M]):
             or not data
             or other._held
         ):
-            return None
+            return -1
         self.next = stop = at + len(data)
         if self._top < stop:
             self._top = stop
         self._remember(at, data)
         if ack >= 0:
             if (other._base + other.next) & _MASK != ack:
-                other.acked(ack, mark)
+                other._note_acked(ack)
             elif other._base >= 0 and other._acked < other.next:
                 other._acked = other.next
-        return Chunk(at, data, mark)
+        return at
 
     def acked(self, ack: int, mark: M) -> list[Chunk[M] | Gap[M]]:
         """The other side acknowledges all before ``ack``: what is missing there was lost to us."""
-        if self._base < 0:
-            return []
-        at = self.next
-        ahead = (ack - self._base - at) & _MASK
-        place = at + (ahead - (1 << 32) if ahead & 0x80000000 else ahead)
-        if place <= self._acked or place - at > WINDOW:
-            return []
-        self._acked = place
-        return self._settle(mark) if self._held else []
+        return self._settle(mark) if self._note_acked(ack) and self._held else []
 
     def skip_to(self, place: int) -> None:
         """Bytes before ``place`` are not wanted: they are counted, and do not come out."""
-        self._skip_to = max(self._skip_to, place)
-
-    @property
-    def skips(self) -> bool:
-        """Whether bytes of it ever were not wanted."""
-        return self._skip_to > 0
+        if place > self._skip_to:
+            self._skip_to, self.skips = place, True
 
     @property
     def wanted(self) -> int:
@@ -273,7 +263,7 @@ class Stream(Generic[M]):
     def drop(self) -> None:
         """Forget what is held and kept: nothing more will come out."""
         self._pool.used -= self._held_bytes
-        self._held_bytes = self._recent_bytes = 0
+        self._held_bytes = self.recent_bytes = 0
         self._held.clear()
         self._recent.clear()
 
@@ -296,11 +286,22 @@ class Stream(Generic[M]):
         """
         self.next = self._top = place
         self._skip_to, self._acked, self.fin = skip_to, acked, fin
-        self._recent, self._recent_bytes = recent, sum(len(data) for _, data in recent)
+        self.skips = skip_to > 0
+        self._recent, self.recent_bytes = recent, sum(len(data) for _, data in recent)
 
     def _place(self, seq: int) -> int:
         ahead = (seq - self._base - self.next) & _MASK
         return self.next + (ahead - (1 << 32) if ahead & 0x80000000 else ahead)
+
+    def _note_acked(self, ack: int) -> bool:
+        """Whether more is acknowledged than before by a segment that does so before ``ack``."""
+        if self._base < 0:
+            return False
+        place = self._place(ack)
+        if place <= self._acked or place - self.next > WINDOW:
+            return False
+        self._acked = place
+        return True
 
     def _late_or_early(
         self, offset: int, length: int, data: bytes, mark: M
@@ -437,10 +438,10 @@ class Stream(Generic[M]):
             offset, data = offset + len(data) - RECENT_BYTES, data[-RECENT_BYTES:]
         recent = self._recent
         recent.append((offset, data))
-        size = self._recent_bytes + len(data)
+        size = self.recent_bytes + len(data)
         while size > RECENT_BYTES or len(recent) > HELD_SEGMENTS:
             size -= len(recent.pop(0)[1])
-        self._recent_bytes = size
+        self.recent_bytes = size
 
     def _compare_delivered(self, offset: int, data: bytes, mark: M) -> None:
         for start, known in self._recent:

@@ -14,15 +14,17 @@ import msgspec
 from wardwatch.decode.stream import Chunk, Gap, Pool, Stream
 from wardwatch.observe.chains import Chains, Fingerprints
 from wardwatch.observe.heads import Heads
+from wardwatch.observe.told import where_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from wardwatch.decode.kernels.rows_tls import One
     from wardwatch.model.evidence import Anomaly
     from wardwatch.observe.datagrams import Datagrams
     from wardwatch.observe.secrets import Secrets
     from wardwatch.observe.tables import Spool
+    from wardwatch.observe.told import Raw
     from wardwatch.observe.where import Where
 
 UNDECIDED, FOLLOW, IGNORE = 0, 1, 2
@@ -34,8 +36,16 @@ MAX_ANOMALIES = 64
 class Shared:
     """What all conversations of a run share: the tables, the secrets, what is expected where."""
 
-    def __init__(self, spool: Spool, secrets: Secrets, datagrams: Datagrams | None) -> None:
+    def __init__(
+        self,
+        spool: Spool,
+        secrets: Secrets,
+        datagrams: Datagrams | None,
+        names: Sequence[str] = (),
+    ) -> None:
+        """``names`` are those of segments, for packets that nobody has cited yet."""
         self.spool = spool
+        self.names = names
         self.secrets = secrets
         self.datagrams = datagrams
         self.pool = Pool()
@@ -92,8 +102,8 @@ class Flow:
         )
         source = End(where.src, where.src_port, where.src_mac)
         target = End(where.dst, where.dst_port, where.dst_mac)
-        self.last = where
-        """The newest packet."""
+        self.newest: Where | Raw = where
+        """The newest packet, see :attr:`last`."""
         self.ends = (source, target) if from_orig else (target, source)
         self.follower: Follower = Follower(self)
         self.service = ""
@@ -101,6 +111,14 @@ class Flow:
         self.accounted = 0
         """Bytes in memory when it was last counted."""
         self._anomalies = 0
+
+    @property
+    def last(self) -> Where:
+        """The newest packet; hardly any is ever asked for, and only then it is looked up."""
+        newest = self.newest
+        if isinstance(newest, bytes):
+            newest = self.newest = where_of(self.shared.names, newest)
+        return newest
 
     @property
     def from_start(self) -> bool:
@@ -208,6 +226,14 @@ class Follower:
 
     def data(self, side: int, chunk: Chunk[Where]) -> None:
         """Bytes in order."""
+
+    def quiet(self, side: int, octets: bytes, raw: Raw) -> int:
+        """Take bytes in order, as :meth:`data` would, where they come to nothing yet.
+
+        They write no row and change nothing of what is wanted. ``raw``: the packet they came in.
+        ⇒ how many bytes it keeps more; -1: nothing was done, :meth:`data` is to read them.
+        """
+        return -1
 
     def gap(self, side: int, gap: Gap[Where]) -> None:
         """Bytes that will not come."""

@@ -23,7 +23,8 @@ from wardwatch.observe.bindings import Bindings
 from wardwatch.observe.conversations import write_conversations
 from wardwatch.observe.fast_rows import FastRows
 from wardwatch.observe.radio import Radio
-from wardwatch.observe.side import DEVICE_PREFIXES, WRITE_ROWS, Reassembly, Side, cited, payload_of
+from wardwatch.observe.side import DEVICE_PREFIXES, WRITE_ROWS, Reassembly, Side, payload_of
+from wardwatch.observe.told import cited
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

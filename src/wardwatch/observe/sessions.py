@@ -19,16 +19,18 @@ from wardwatch.decode.stream import ACK, FIN, RST, SYN, Chunk, Gap
 from wardwatch.observe.exchanges import DeviceStream, Http
 from wardwatch.observe.follow import FOLLOW, IGNORE, UNDECIDED, Flow, Shared
 from wardwatch.observe.recognise import Undecided
+from wardwatch.observe.told import where_of
 from wardwatch.observe.underway import UnderWay, packed, unpacked
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from wardwatch.observe.datagrams import Datagrams
     from wardwatch.observe.follow import Follower
     from wardwatch.observe.plain_http import Midway
     from wardwatch.observe.secrets import Secrets
     from wardwatch.observe.tables import Spool
+    from wardwatch.observe.told import Raw
     from wardwatch.observe.where import Where
     from wardwatch.observe.young import Piece
 
@@ -52,11 +54,22 @@ class Counters(msgspec.Struct, frozen=True, gc=False):
 class Sessions:
     """All TCP conversations of a run."""
 
-    def __init__(self, spool: Spool, secrets: Secrets, datagrams: Datagrams | None = None) -> None:
-        """Rows go to ``spool``; DNS over TCP goes to ``datagrams.dns_message``."""
-        self.shared = Shared(spool, secrets, datagrams)
+    def __init__(
+        self,
+        spool: Spool,
+        secrets: Secrets,
+        datagrams: Datagrams | None = None,
+        names: Sequence[str] = (),
+    ) -> None:
+        """Rows go to ``spool``; DNS over TCP goes to ``datagrams.dns_message``.
+
+        ``names`` are those of segments, as :meth:`go_on` needs them.
+        """
+        self.shared = Shared(spool, secrets, datagrams, names)
         """What all readers of conversations share."""
         self._flows: OrderedDict[int, Flow] = OrderedDict()
+        self.flow: Callable[[int], Flow | None] = self._flows.get
+        """A conversation that is followed, or may come to be, by its number; asked for every packet."""
         self._words: OrderedDict[int, Piece] = OrderedDict()
         """First words that show nothing, of conversations that said no second."""
         self._buffered = 0
@@ -79,10 +92,6 @@ class Sessions:
             return IGNORE
         flow = self._flows.get(conversation)
         return UNDECIDED if flow is None else flow.follower.interest
-
-    def flow(self, conversation: int) -> Flow | None:
-        """A conversation that is followed, or may come to be."""
-        return self._flows.get(conversation)
 
     def agrees(self, conversation: int) -> bool:
         """Whether what it says may agree upon other connections."""
@@ -123,7 +132,7 @@ class Sessions:
             flow = self._open(conversation, where, from_orig)
         else:
             self._flows.move_to_end(conversation)
-        flow.last = where
+        flow.newest = where
         side = 0 if from_orig else 1
         stream, other = flow.streams[side], flow.streams[1 - side]
         if flags & ACK:
@@ -158,10 +167,12 @@ class Sessions:
         ack: int,
         flags: int,
         payload: bytes,
-        where: Where,
+        raw: Raw,
         claimed: int,
     ) -> int:
         """Take a segment that just continues its stream, as :meth:`segment` would: by far the most.
+
+        ``raw`` is what the kernel tells of it, which is cited where somebody asks for it.
 
         ⇒ what is wanted of the conversation, IGNORE: it is over; -1: nothing was done, as the
         segment does not just continue its stream.
@@ -170,13 +181,21 @@ class Sessions:
         stream, other = streams[side], streams[1 - side]
         if flags & _MARKS or claimed > len(payload) or stream.anomalies:
             return -1
-        chunk = stream.go_on(seq, payload, where, other, ack if flags & ACK else -1)
-        if chunk is None:
+        before = stream.recent_bytes
+        place = stream.go_on(seq, payload, other, ack if flags & ACK else -1)
+        if place < 0:
             return -1
-        flow.last = where
+        flow.newest = raw
         self._flows.move_to_end(flow.number)
         follower = flow.follower
-        follower.data(side, chunk)
+        more = follower.quiet(side, payload, raw)
+        if more >= 0:
+            more += stream.recent_bytes - before
+            if more:
+                self._account(flow, flow.accounted + more)
+            return follower.interest
+        where = flow.newest = where_of(self.shared.names, raw)
+        follower.data(side, Chunk(place, payload, where))
         follower = flow.follower
         interest = follower.interest
         if interest == IGNORE:
@@ -212,7 +231,7 @@ class Sessions:
             stream.go_on_from(side.next, side.skip_to, side.acked, side.fin, side.recent)
         flow.become(Http.midway(flow, [side.left for side in talk.sides], talk.asked, talk.shown))
         flow.closed = [side.fin >= 0 for side in talk.sides]
-        flow.last = last
+        flow.newest = last
         self._account(flow, flow.buffered)
 
     def wait_for_more(self, conversation: int, word: Piece) -> None:
@@ -268,6 +287,8 @@ class Sessions:
 
         ``interest``: what is wanted of conversations, by number, as the caller knows it.
         """
+        for flow in self._flows.values():
+            flow.newest = flow.last  # there the packet is told by other numbers
         return UnderWay(
             flows=packed(list(self._flows.values()), self.shared),
             interest=interest,

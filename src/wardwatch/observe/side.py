@@ -18,14 +18,13 @@ from wardwatch.decode.conversations import ConversationTable
 from wardwatch.decode.fragments import Fragments, Key, Whole, reassembled
 from wardwatch.decode.kernels import headers
 from wardwatch.decode.kernels.conversations import TCP
-from wardwatch.decode.kernels.young import WHERE, tell
+from wardwatch.decode.kernels.young import tell
 from wardwatch.observe.datagrams import Datagrams
 from wardwatch.observe.segments import segment_name
-from wardwatch.observe.text import ip_of, mac_of
-from wardwatch.observe.where import Where
+from wardwatch.observe.told import cited
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from wardwatch.observe.secrets import Secrets
     from wardwatch.observe.segments import Places
     from wardwatch.observe.tables import Spool
-    from wardwatch.observe.young import Told
+    from wardwatch.observe.where import Where
 
 DEVICE_PREFIXES = (0x001A01, 0x0003B1)
 """Prefixes of the advisory's manufacturer and of its successor: what their devices send or get is
@@ -223,29 +222,6 @@ def payload_of(block: PacketBlock, columns: PacketColumns, i: int) -> bytes:
     """What the packet of row ``i`` carries."""
     start, size = int(columns.payload[i]), int(columns.payload_len[i])
     return block.arena[start : start + size].tobytes() if start >= 0 else b""
-
-
-def cited(names: Sequence[str], told: Told) -> Where:
-    """A packet as rows of tables will cite it; ``names`` are those of segments."""
-    (
-        packet, ts, whole, capture, has_mac, src_mac, dst_mac, net, src_hi, src_lo, src_port,
-        dst_hi, dst_lo, dst_port, conversation, ttl, segment,
-    ) = told[: WHERE + 1]  # fmt: skip
-    return Where(
-        capture,
-        packet,
-        ts,
-        names[segment],
-        mac_of(src_mac) if has_mac else "",
-        mac_of(dst_mac) if has_mac else "",
-        ip_of(net, src_hi, src_lo),
-        src_port,
-        ip_of(net, dst_hi, dst_lo),
-        dst_port,
-        conversation,
-        ttl if net else -1,
-        whole != 0,
-    )
 
 
 def has_fragments(columns: PacketColumns, n: int) -> bool:

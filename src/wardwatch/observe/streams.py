@@ -26,10 +26,10 @@ from wardwatch.observe.side import (
     InFragments,
     Reassembly,
     Side,
-    cited,
     payload_of,
 )
 from wardwatch.observe.text import ip_of
+from wardwatch.observe.told import cited, told_of, where_of
 from wardwatch.observe.young import Piece, Young
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from wardwatch.observe.tables import Spool
     from wardwatch.observe.underway import UnderWay
     from wardwatch.observe.where import Where
-    from wardwatch.observe.young import Told
+    from wardwatch.observe.young import Raw, Told
 
 _WORD = 0xFFFFFFFF
 
@@ -69,7 +69,7 @@ class Streams(Side):
     ) -> None:
         """``seats``: conversations that the kernel follows at once; 0 leaves all to Python."""
         super().__init__(spool, secrets, places, reassembly, TCP, idle_ns)
-        self.sessions = Sessions(spool, secrets, self._datagrams)
+        self.sessions = Sessions(spool, secrets, self._datagrams, places.names)
         prefixes = np.array(DEVICE_PREFIXES, np.uint32)
         self.young = Young(self.sessions.shared, places.names, prefixes, seats)
         self._into = spool
@@ -100,50 +100,36 @@ class Streams(Side):
         segment, names = self._places.segment, self._places.names
         asked, any_asked = self._fragments.take(columns, block.n)
         sessions, octets, table = self.sessions, block.arena.data, self._conversations
-        known = self._interest
+        known, flow_of, go_on = self._interest, sessions.flow, sessions.go_on
 
-        def read(told: Told, pieces: Sequence[Piece | Midway]) -> None:
+        def read(numbers: list[int], raw: Raw, pieces: Sequence[Piece | Midway]) -> None:
             if pieces:
                 self._reread(pieces)
-            i, number = told[young.ROW], told[young.CONVERSATION]
+            number, _, _, seq, ack, flags, claimed, from_orig, start, size, i = numbers
             if any_asked and asked[i]:
-                self._fragment(block, columns, i, cited(names, told))
+                self._fragment(block, columns, i, where_of(names, raw))
                 return
-            flow, size = sessions.flow(number), told[young.LENGTH]
-            side = 1 - told[young.FROM_ORIG]
+            flow, side = flow_of(number), 1 - from_orig
             if flow is None and sessions.waits_for_more(number):
                 flow = self._go_on_behind(number)
             stream = None if flow is None else flow.streams[side]
             # By far the most are wanted: nothing was said to the kernel since it told this.
-            plain = stream is not None and size and not stream.skips
-            if not plain and not self._is_wanted(told, flow, int(table.row[i])):
-                return
-            start = told[young.START]
-            payload = bytes(octets[start : start + size])
-            if (
-                flow is None
-                and number not in known
-                and self._waits(told, payload, int(table.row[i]))
+            if (stream is None or not size or stream.skips) and not self._is_wanted(
+                number, flow, side, flags, seq, size, int(table.row[i])
             ):
                 return
-            where = cited(names, told)
+            payload = octets[start : start + size].tobytes()
             if flow is not None and stream is not None:
                 before = known.get(number)
-                interest = sessions.go_on(
-                    flow,
-                    side,
-                    told[young.SEQ],
-                    told[young.ACK],
-                    told[young.FLAGS],
-                    payload,
-                    where,
-                    told[young.CLAIMED],
-                )
+                interest = go_on(flow, side, seq, ack, flags, payload, raw, claimed)
                 if interest >= 0:
                     if interest != before or stream.skips:
                         self._learn(number, flow, interest, side, int(table.row[i]))
                     return
-            self._segment(told, payload, where, int(table.row[i]))
+            told, row = told_of(raw), int(table.row[i])
+            if flow is None and number not in known and self._waits(told, payload, row):
+                return
+            self._segment(told, payload, cited(names, told), row)
 
         whole = self._whole(block, columns, asked) if any_asked else ()
         at = 0
@@ -259,15 +245,16 @@ class Streams(Side):
         for pieces in self.young.settle(least):
             self._reread(pieces)
 
-    def _is_wanted(self, told: Told, flow: Flow | None, row: int) -> bool:
+    def _is_wanted(
+        self, number: int, flow: Flow | None, side: int, flags: int, seq: int, size: int, row: int
+    ) -> bool:
         """Whether a segment is wanted still, behind those that were told together with it.
 
         What is read does not depend on what was told at once. ``row``: that of the conversation.
         """
-        interest = self._interest.get(told[young.CONVERSATION], UNDECIDED)
+        interest = self._interest.get(number, UNDECIDED)
         if flow is None:
             return interest != IGNORE
-        flags = told[young.FLAGS]
         if flags & (SYN | FIN | RST) and interest == FOLLOW:
             return True
         # What the kernel goes by (not the stream, which may have gone past what it skips).
@@ -275,10 +262,10 @@ class Streams(Side):
         return chosen_segment(
             interest,
             now[k.ORIG_BYTES] + now[k.RESP_BYTES],
-            int(now[k.RESP_SKIP - told[young.FROM_ORIG]]),
+            int(now[k.ORIG_SKIP + side]),
             flags,
-            told[young.SEQ],
-            told[young.LENGTH],
+            seq,
+            size,
         )
 
     def _waits(self, told: Told, payload: bytes, row: int) -> bool:

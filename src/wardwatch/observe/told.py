@@ -1,8 +1,9 @@
-"""Told: what the kernel tells of packets, as columns of tables."""
+"""Told: what the kernel tells of packets, as columns of tables and as rows cite it."""
 
 from __future__ import annotations
 
 from functools import cache
+from struct import Struct
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from wardwatch.model.columns import BY_NAME
 from wardwatch.observe import arrays
 from wardwatch.observe.spelled import ips, macs, spelled
 from wardwatch.observe.tables import arrow_schema
+from wardwatch.observe.text import ip_of, mac_of
+from wardwatch.observe.where import Where
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,6 +24,51 @@ if TYPE_CHECKING:
 
 Told = list[int]
 """A row or piece as the kernel tells it: the columns of ``young``."""
+Raw = bytes
+"""The same in its octets. Most packets are never cited, and their numbers need not be made."""
+
+_ALL = Struct(f"={k.TOLD}q")
+_CITED = Struct(f"={k.WHERE + 1}q")  # as far as rows cite it
+_PACKET = Struct("=q")
+
+
+def told_of(raw: Raw) -> Told:
+    """What is told in ``raw``."""
+    return list(_ALL.unpack(raw))
+
+
+def packet_of(raw: Raw) -> int:
+    """The number of the packet of which ``raw`` tells."""
+    packet: int = _PACKET.unpack_from(raw, k.PACKET * _PACKET.size)[0]
+    return packet
+
+
+def where_of(names: Sequence[str], raw: Raw) -> Where:
+    """The packet of which ``raw`` tells, as :func:`cited`."""
+    return cited(names, _CITED.unpack_from(raw))
+
+
+def cited(names: Sequence[str], told: Sequence[int]) -> Where:
+    """A packet as rows of tables will cite it; ``names`` are those of segments."""
+    (
+        packet, ts, whole, capture, has_mac, src_mac, dst_mac, net, src_hi, src_lo, src_port,
+        dst_hi, dst_lo, dst_port, conversation, ttl, segment,
+    ) = told[: k.WHERE + 1]  # fmt: skip
+    return Where(
+        capture,
+        packet,
+        ts,
+        names[segment],
+        mac_of(src_mac) if has_mac else "",
+        mac_of(dst_mac) if has_mac else "",
+        ip_of(net, src_hi, src_lo),
+        src_port,
+        ip_of(net, dst_hi, dst_lo),
+        dst_port,
+        conversation,
+        ttl if net else -1,
+        whole != 0,
+    )
 
 
 def cited_columns(

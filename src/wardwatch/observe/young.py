@@ -13,6 +13,7 @@ from wardwatch.decode.kernels import young as k
 from wardwatch.decode.wire import tls
 from wardwatch.decode.wire.reader import text
 from wardwatch.observe.plain_http import Midway, PlainHttp
+from wardwatch.observe.told import Raw as Raw
 from wardwatch.observe.told import Told as Told
 from wardwatch.observe.told import cited_columns, ips_of, macs_of, taken
 
@@ -70,6 +71,7 @@ class Young:
         self._row = np.zeros((1, rows_tls.FIELDS), np.int64)
         self._lists = np.zeros((1, rows_tls.WIDTH), np.int32)
         self._told = np.zeros((k.AT_ONCE, k.TOLD), np.int64)
+        self._raw = self._told.view(f"V{k.TOLD * self._told.itemsize}").ravel()
         self._control = np.zeros(2, np.int64)
         self._columns_of: PacketColumns | None = None
         self._arrays: k.Arrays = None
@@ -86,13 +88,14 @@ class Young:
         wanted: NDArray[np.uint8],
         where: NDArray[np.int32],
         table: ConversationTable,
-        read: Callable[[Told, Sequence[Piece | Midway]], None],
+        read: Callable[[list[int], Raw, Sequence[Piece | Midway]], None],
         start: int,
         stop: int,
     ) -> None:
         """Go through rows ``start`` to ``stop`` of a block.
 
-        ``read(told, pieces)`` is called for each row that Python reads.
+        ``read(numbers, raw, pieces)`` is called for each row that Python reads: ``numbers`` are
+        those told from CONVERSATION on, ``raw`` holds them all.
 
         ``wanted`` (≥ n,): 1 for rows without TCP that it reads; ``where`` (n,): number of the
         segment. ``pieces`` are those of a conversation that the kernel gives up with this row,
@@ -133,13 +136,15 @@ class Young:
             )
             if not count:
                 return
-            *before, last = self._told[:count].tolist()
+            numbers = self._told[:count, k.CONVERSATION :].tolist()
+            raws = self._raw[:count].tolist()
             i, seat = self._control.tolist()
             pieces = self._leave(seat) if seat else ()
             self.reread += count + len(pieces)
-            for told in before:
-                read(told, ())
-            read(last, pieces)
+            last, last_raw = numbers.pop(), raws.pop()
+            for told, raw in zip(numbers, raws, strict=True):
+                read(told, raw, ())
+            read(last, last_raw, pieces)
             if i == n:
                 return
             if table.generation != generation:

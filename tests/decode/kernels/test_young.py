@@ -10,6 +10,7 @@ from tests.decode.kernels.blocks import block_of, decoded
 from wardwatch.decode.conversations import ConversationTable
 from wardwatch.decode.kernels import young as k
 from wardwatch.observe.follow import Shared
+from wardwatch.observe.told import told_of
 from wardwatch.observe.young import Young
 
 
@@ -38,7 +39,9 @@ def walked(frames, seats=k.SEATS, prefixes=(0x001A01,)):
     where = np.zeros(block.n, np.int32)
     young.walk(
         block, columns, np.zeros(block.n, np.uint8), where, table,
-        lambda told, pieces: read.append((told[k.ROW], told, [(p.told, p.payload) for p in pieces])),
+        lambda numbers, raw, pieces: read.append(
+            (numbers[-1], told_of(raw), [(p.told, p.payload) for p in pieces])
+        ),
         0, block.n,
     )  # fmt: skip
     left = young.settle()
