@@ -1,7 +1,15 @@
 """wardwatch.observe.logins"""
 
+import random
+
+import numpy as np
 import pytest
 from tests.observe.talk import CLIENT, SERVER, Talk
+
+from wardwatch.decode.kernels.young import TOLD
+from wardwatch.decode.stream import Chunk
+from wardwatch.observe import logins
+from wardwatch.observe.where import Where
 
 
 def ftp() -> Talk:
@@ -156,6 +164,48 @@ def test_endless_commands_wait_in_a_bounded_queue() -> None:
     talk = ftp().client(b"NOOP\r\n" * 500).client(b"RETR a\r\n")
     assert talk.sessions._flows[1].follower.buffered == 0
     assert len(talk.sessions._flows[1].follower._pending) == 64  # type: ignore[attr-defined]
+
+
+SAID = (
+    b"login: ", b"Password: ", b"\r\n", b"\r\0", b"bob", b"$ ", b"\x7f", b"\x15", b"\0", b"\xff\xf1",
+    b"\xff\xfb\x01", b"\xff\xfa\x18\x00x\xff\xf0", b"\x1b[1m", b"Login incorrect", b"last login ",
+    b"all that is here", b" ", b"\n",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_what_comes_to_nothing_yet_is_taken_as_it_would_be_read(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for bound, size in (("LINE", 60), ("TYPED", 5), ("OUTCOME", 70), ("QUIET", 150)):
+        monkeypatch.setattr(logins, f"MAX_{bound}", size)
+    chance = random.Random(seed)
+    one, two = Talk(23).opens(), Talk(23).opens()
+    quick, plain = (logins.Telnet(talk.sessions.flow(1), 1) for talk in (one, two))
+    quiet = place = 0
+    for packet in range(900):
+        side = chance.randrange(2)
+        words = chance.choice(SAID)
+        pieces = [words] if chance.random() < 0.3 else [bytes([octet]) for octet in words]
+        for piece in pieces:
+            where = Where(1, packet, packet, "vlan 7")
+            raw = np.array([packet] + [0] * (TOLD - 1), np.int64).tobytes()
+            before = quick.buffered
+            more = quick.quiet(side, piece, raw)
+            if more < 0:
+                assert quick.buffered == before
+                quick.data(side, Chunk(place, piece, where))
+            else:
+                quiet += 1
+                assert quick.buffered == before + more
+            plain.data(side, Chunk(place, piece, where))
+            place += len(piece)
+            kept = [{n: v for n, v in vars(t).items() if n != "flow"} for t in (quick, plain)]
+            assert kept[0] == kept[1], (packet, piece)
+            assert one.sessions.parser_calls == two.sessions.parser_calls
+    assert quiet > 500
+    assert one.rows("logins") == two.rows("logins") != []
+    assert one.rows("banners") == two.rows("banners")
 
 
 def telnet(greeting: bytes = b"\r\nward login: ") -> Talk:

@@ -11,10 +11,12 @@ from wardwatch.decode.wire import ftp, telnet
 from wardwatch.decode.wire.banner import SHOWN
 from wardwatch.decode.wire.reader import text
 from wardwatch.observe.follow import FOLLOW, IGNORE, Flow, Follower, Inbox
+from wardwatch.observe.told import packet_of
 from wardwatch.observe.where import Where
 
 if TYPE_CHECKING:
     from wardwatch.decode.stream import Gap
+    from wardwatch.observe.told import Raw
 
 MAX_LINE = ftp.LONGEST_ARGUMENT
 """Octets of a line that is still taken for one; sixteen times what FTP servers take."""
@@ -321,6 +323,10 @@ MAX_QUIET = 1 << 20
 a book is not about to ask for a name. Such a session counts among what was given up."""
 
 
+_KEYS = b"\0\x08\n\r\x15\x7f"
+"""Typed octets that are none of a line: see :meth:`Telnet._client_types`."""
+
+
 class Telnet(Follower):
     """A telnet session up to its login: prompts of the server, lines typed at them."""
 
@@ -333,7 +339,7 @@ class Telnet(Follower):
         self._rest = [b"", b""]
         self._line = bytearray()  # the server's current line
         self._typed = bytearray()
-        self._typed_mark: Where | None = None
+        self._typed_at = -1  # packet of the newest octet typed
         self._asks = ""  # what the server asked for last: user, password, command
         self._attempt: Attempt | None = None
         self._said = bytearray()  # by the server, behind the password
@@ -370,6 +376,38 @@ class Telnet(Follower):
                 self.flow.shared.given_up += 1
         else:
             self._client_types(words, chunk.mark)
+
+    def quiet(self, side: int, octets: bytes, raw: Raw) -> int:
+        """Take an echo, the middle of a line, what is typed: a login is octet upon octet of these."""
+        if 255 in octets or self._rest[side]:
+            return -1
+        if side != self._server:
+            return self._is_typed(octets, raw) if self._asks in ("user", "password") else 0
+        line, size = self._line, len(octets)
+        if (
+            self._attempt is not None
+            or 10 in octets
+            or 0 in octets
+            or len(line) + size > MAX_LINE
+            or self._quiet + size > MAX_QUIET
+        ):
+            return -1
+        line += octets
+        if telnet.may_ask(line) and telnet.prompt(bytes(line[-160:])):
+            del line[-size:]
+            return -1
+        self._quiet += size
+        return size
+
+    def _is_typed(self, octets: bytes, raw: Raw) -> int:
+        """As :meth:`quiet`, of octets typed at a prompt that end no line and take none back."""
+        if octets.translate(None, _KEYS) != octets:
+            return -1
+        taken = octets[: MAX_TYPED - len(self._typed)]
+        if taken:
+            self._typed += taken
+            self._typed_at = packet_of(raw)
+        return len(taken)
 
     def gap(self, side: int, gap: Gap[Where]) -> None:
         """Go on behind bytes that will not come."""
@@ -424,10 +462,10 @@ class Telnet(Follower):
             return  # what is typed at a shell is none of our business
         for octet in words:
             if octet in (10, 13):
-                if self._typed_mark is not None or self._asks == "password":
-                    self._entered(self._typed_mark or where, where)
+                if self._typed_at >= 0 or self._asks == "password":
+                    self._entered(self._typed_at if self._typed_at >= 0 else where.packet, where)
                 self._typed.clear()
-                self._typed_mark = None
+                self._typed_at = -1
                 if not self._asks:
                     return
             elif octet in (8, 127):  # backspace, delete
@@ -436,9 +474,9 @@ class Telnet(Follower):
                 self._typed.clear()
             elif len(self._typed) < MAX_TYPED:
                 self._typed.append(octet)
-                self._typed_mark = where
+                self._typed_at = where.packet
 
-    def _entered(self, last: Where, where: Where) -> None:
+    def _entered(self, last: int, where: Where) -> None:
         typed = bytes(self._typed)
         asked, self._asks = self._asks, ""
         if asked == "user":
@@ -451,7 +489,7 @@ class Telnet(Follower):
             where,
             self._user,
             known.digest(typed),
-            last.packet,
+            last,
             known.known_default(typed, "telnet"),
         )
         self._user = ""
