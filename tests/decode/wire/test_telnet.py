@@ -1,7 +1,9 @@
 """wardwatch.decode.wire.telnet"""
 
+import re
+
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests import hostile, hostile_sessions
 
@@ -106,6 +108,80 @@ def test_honest_authentication_brings_none(payload: bytes) -> None:
 )
 def test_prompts(line: bytes, asks: str) -> None:
     assert telnet.prompt(line) == asks
+
+
+ESCAPES = re.compile(rb"\x1b(?:\[[0-?]{0,16}[ -/]{0,4}[@-~]|\][^\x07]{0,64}\x07|[@-Z])")
+ASKS = (
+    ("password", re.compile(rb"(?:password|passcode|passwd)[^:\n]{0,40}:[ ]{0,2}$", re.I)),
+    ("user", re.compile(rb"(?:login|user ?name|user|account)[ ]?:[ ]{0,2}$", re.I)),
+    ("command", re.compile(rb"[^\s][^\n]{0,78}?[$#%>][ ]{0,2}$|^[$#%>][ ]?$")),
+)
+LAST = re.compile(rb"last (?:interactive |successful )?login\b", re.I)
+REFUSED = re.compile(
+    rb"login incorrect|login failed|incorrect login|authentication (?:failed|failure)|access denied"
+    rb"|permission denied|(?:bad|wrong|invalid|incorrect) (?:password|passwd|login|user)"
+    rb"|(?:password|login|user ?name|user)[a-z ]{0,20} (?:incorrect|invalid|failed|rejected)",
+    re.I,
+)
+
+
+def asked(line: bytes) -> str:
+    """What a line asks for, searched in all of it."""
+    shown = ESCAPES.sub(b"", line).strip(b"\r\n\0")
+    for name, pattern in ASKS:
+        if pattern.search(shown) and not (name == "user" and LAST.search(shown)):
+            return name
+    return ""
+
+
+WORDS = (
+    b"Password", b"passwd", b"PASSCODE", b"login", b"User name", b"user", b"account", b":", b" ", b"  ",
+    b"\n", b"\r\n", b"\t", b"\0", b"$", b"#", b"%", b">", b"\x1b[1m", b"x", b"last ", b"interactive ",
+    b"incorrect", b"failed", b"failure", b"rejected", b"bad ", b"authentication ", b"permission denied",
+    b"invalid", b"y" * 20, b"y" * 39,
+)  # fmt: skip
+words = st.lists(st.one_of(st.sampled_from(WORDS), st.binary(max_size=2)), max_size=8).map(b"".join)
+
+
+@given(words)
+@settings(max_examples=1500)
+@example(b"x" + b" " * 78 + b"$")
+@example(b"x" + b" " * 79 + b"$")
+@example(b"password" + b"y" * 40 + b":  ")
+@example(b"password" + b"y" * 41 + b":")
+@example(b"$  ")
+def test_what_is_asked_is_told_by_the_end_as_by_all_of_a_line(line: bytes) -> None:
+    assert telnet.prompt(line) == asked(line)
+
+
+@given(words, st.integers(0, 60))
+@settings(max_examples=1500)
+@example(b"user name" + b"y" * 20 + b" incorrect", 38)
+@example(b"user name" + b"y" * 20 + b" incorrect", 39)
+def test_an_outcome_is_told_by_the_octets_around_the_newest(said: bytes, old: int) -> None:
+    for tells, pattern in ((telnet.refused, REFUSED), (telnet.welcomed, LAST)):
+        assert tells(said) == (pattern.search(said) is not None)
+        if not pattern.search(said[:old]):
+            since = max(old - telnet.LONGEST_OUTCOME, 0)
+            assert tells(said[since:]) == tells(said)
+
+
+@given(
+    st.lists(st.sampled_from([b"\xff", b"\xff\xff", b"\xf0", b"ab", b"\0"]), max_size=9).map(
+        b"".join
+    )
+)
+def test_parameters_end_where_iac_is_not_doubled(said: bytes) -> None:
+    found, at = bytearray(), 0
+    while at + 1 < len(said) and (said[at] != 255 or said[at + 1] == 255):
+        found.append(said[at])
+        at += 2 if said[at] == 255 else 1
+    piece, _ = telnet.parse(b"\xff\xfa" + said)
+    assert piece is not None
+    if at + 1 < len(said):
+        assert piece.subnegotiations[:1] == (((found[0], bytes(found[1:])),) if found else ())
+    else:
+        assert piece.rest == b"\xff\xfa" + said
 
 
 def test_refusals_and_welcomes() -> None:

@@ -87,19 +87,11 @@ def parse(payload: bytes) -> tuple[Piece | None, tuple[Anomaly, ...]]:
 
 def _subnegotiation(payload: bytes, at: int) -> tuple[int, bytes]:
     """Where it ends (-1: not here) and its parameters, IAC IAC undone."""
-    found = bytearray()
-    end = len(payload)
-    while at + 1 < end:
-        octet = payload[at]
-        if octet != IAC:
-            found.append(octet)
-            at += 1
-        elif payload[at + 1] == IAC:
-            found.append(IAC)
-            at += 2
-        else:  # SE; any other command ends it too, or the rest of the session would vanish
-            return at + 2, bytes(found)
-    return -1, b""
+    stop = _PARAMETERS.match(payload, at).end()  # type: ignore[union-attr] # it may be empty
+    if stop + 1 >= len(payload):
+        return -1, b""
+    # SE; any other command ends it too, or the rest of the session would vanish
+    return stop + 2, payload[at:stop].replace(b"\xff\xff", b"\xff")
 
 
 def _authentication(parameters: bytes, at: int, stop: int, anomalies: list[Anomaly]) -> None:
@@ -129,36 +121,50 @@ def prompt(line: bytes) -> str:
     if not may_ask(line):
         return ""
     shown = _ESCAPES.sub(b"", line).strip(b"\r\n\0")
-    if not shown.endswith((b":", b"$", b"#", b"%", b">", b" ")):
-        return ""  # how all below end
-    if _PASSWORD.search(shown):
-        return "password"
-    if _USER.search(shown) and not _LAST.search(shown):
-        return "user"
-    if _COMMAND.search(shown):
-        return "command"
+    asked = shown.rstrip(b" ")
+    spaces = len(shown) - len(asked)
+    if spaces > 2:
+        return ""
+    if asked.endswith(b":"):
+        tail = asked[-_LONGEST_QUESTION:].lower()
+        if _PASSWORD.search(tail):
+            return "password"
+        return "user" if _USER.search(tail) and not welcomed(shown) else ""
+    if asked.endswith((b"$", b"#", b"%", b">")):
+        if len(asked) == 1:
+            return "command" if spaces < 2 else ""
+        before = asked[:-1].rpartition(b"\n")[2]
+        return "command" if before[-_LONGEST_NAME:].strip() else ""
     return ""
 
 
 def refused(said: bytes) -> bool:
-    """Whether a server says that a login failed."""
-    return _REFUSED.search(said) is not None
+    """Whether a server says that a login failed, in at most ``LONGEST_OUTCOME`` octets in a row."""
+    return _REFUSED.search(said.lower()) is not None
 
 
 def welcomed(said: bytes) -> bool:
-    """Whether a server says that a login succeeded."""
-    return _LAST.search(said) is not None
+    """Whether a server says that a login succeeded, in as many at most."""
+    return _LAST.search(said.lower()) is not None
 
 
+LONGEST_OUTCOME = 39
+"""Octets that tell whether a login succeeded, at most: who hears more of it need look at no more
+of what was heard before."""
+
+_PARAMETERS = re.compile(rb"[^\xff]*+(?:\xff\xff[^\xff]*+)*+")
 _ENDS = frozenset(b":$#%> \r\n\0")
 _ESCAPES = re.compile(rb"\x1b(?:\[[0-?]{0,16}[ -/]{0,4}[@-~]|\][^\x07]{0,64}\x07|[@-Z])")  # ECMA-48
-_PASSWORD = re.compile(rb"(?:password|passcode|passwd)[^:\n]{0,40}:[ ]{0,2}$", re.IGNORECASE)
-_USER = re.compile(rb"(?:login|user ?name|user|account)[ ]?:[ ]{0,2}$", re.IGNORECASE)
-_LAST = re.compile(rb"last (?:interactive |successful )?login\b", re.IGNORECASE)
-_COMMAND = re.compile(rb"[^\s][^\n]{0,78}?[$#%>][ ]{0,2}$|^[$#%>][ ]?$")
+# Of lower case, and of the end alone: an echo asks for every octet, and to search all of a line for
+# what nobody asks took a hundred times as long as all else that is done for a packet.
+_LONGEST_QUESTION = 8 + 40 + 1
+_PASSWORD = re.compile(rb"(?:password|passcode|passwd)[^:\n]{0,40}:\Z")
+_USER = re.compile(rb"(?:login|user ?name|user|account) ?:\Z")
+_LONGEST_NAME = 79
+"""Octets before a shell's ``$`` that are looked at."""
+_LAST = re.compile(rb"last (?:interactive |successful )?login\b")
 _REFUSED = re.compile(
     rb"login incorrect|login failed|incorrect login|authentication (?:failed|failure)|access denied"
     rb"|permission denied|(?:bad|wrong|invalid|incorrect) (?:password|passwd|login|user)"
-    rb"|(?:password|login|user ?name|user)[a-z ]{0,20} (?:incorrect|invalid|failed|rejected)",
-    re.IGNORECASE,
+    rb"|(?:password|login|user ?name|user)[a-z ]{0,20} (?:incorrect|invalid|failed|rejected)"
 )
