@@ -244,12 +244,15 @@ def test_the_pump_asks_for_no_name() -> None:
         (b"\r\nLogin incorrect\r\nlogin: ", "failed"),
         (b"\r\npassword:", "failed"),
         (b"\r\nroot@pump:~# ", "success"),
+        (b"\r\nLast successful login: Monday\r\n", "success"),
         (b"\r\nhmm\r\n", "unknown"),
         (b"x" * 5000, "unknown"),
     ],
 )
-def test_telnet_outcomes(answer: bytes, outcome: str) -> None:
-    talk = telnet().client(b"bob\r\n").server(b"Password:").client(b"filler\r\n").server(answer)
+@pytest.mark.parametrize("size", [1, 9_999])
+def test_telnet_outcomes(answer: bytes, outcome: str, size: int) -> None:
+    talk = telnet().client(b"bob\r\n").server(b"Password:").client(b"filler\r\n")
+    talk.server(*[answer[at : at + size] for at in range(0, len(answer), size)])
     assert talk.row("logins")["outcome"] == outcome
 
 

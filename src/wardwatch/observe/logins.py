@@ -385,11 +385,11 @@ class Telnet(Follower):
             return self._is_typed(octets, raw) if self._asks in ("user", "password") else 0
         line, size = self._line, len(octets)
         if (
-            self._attempt is not None
-            or 10 in octets
+            10 in octets
             or 0 in octets
             or len(line) + size > MAX_LINE
             or self._quiet + size > MAX_QUIET
+            or (self._attempt is not None and self._decides(octets))
         ):
             return -1
         line += octets
@@ -397,7 +397,10 @@ class Telnet(Follower):
             del line[-size:]
             return -1
         self._quiet += size
-        return size
+        if self._attempt is None:
+            return size
+        self._said += octets
+        return 2 * size
 
     def _is_typed(self, octets: bytes, raw: Raw) -> int:
         """As :meth:`quiet`, of octets typed at a prompt that end no line and take none back."""
@@ -426,7 +429,9 @@ class Telnet(Follower):
             self._decide("unknown", -1)
 
     def _server_says(self, words: bytes, where: Where) -> None:
+        heard = b""
         if self._attempt is not None:
+            heard = self._heard(words[:MAX_OUTCOME])
             self._said += words[:MAX_OUTCOME]
         *lines, last = words.split(b"\n") if 10 in words else (words,)
         if lines:
@@ -441,20 +446,29 @@ class Telnet(Follower):
         if asks and asks != "command":
             self._banner(bytes(self._line), where)
         if self._attempt is not None:
-            self._judge(asks, where)
+            self._judge(asks, heard, where)
         if asks:
             self._asks = asks
 
-    def _judge(self, asks: str, where: Where) -> None:
-        said = bytes(self._said)
-        if telnet.refused(said) or asks in ("user", "password"):
+    def _heard(self, words: bytes) -> bytes:
+        """What may tell the outcome with these words of the server: all before them told nothing."""
+        return bytes(self._said[-telnet.LONGEST_OUTCOME :]) + words
+
+    def _decides(self, words: bytes) -> bool:
+        """Whether these words of the server decide an attempt, be they a question or not."""
+        heard = self._heard(words)
+        too_much = len(self._said) + len(words) > MAX_OUTCOME
+        return too_much or telnet.refused(heard) or telnet.welcomed(heard)
+
+    def _judge(self, asks: str, heard: bytes, where: Where) -> None:
+        if telnet.refused(heard) or asks in ("user", "password"):
             self._decide("failed", where.packet)
-        elif telnet.welcomed(said) or asks == "command":
+        elif telnet.welcomed(heard) or asks == "command":
             self._decide("success", where.packet)
             if asks == "command":
                 line = bytes(self._line).strip()
                 self.flow.banner(self._server, "telnet", text(line, SHOWN)[:SHOWN], where)
-        elif len(said) > MAX_OUTCOME:
+        elif len(self._said) > MAX_OUTCOME:
             self._decide("unknown", -1)
 
     def _client_types(self, words: bytes, where: Where) -> None:
