@@ -31,7 +31,7 @@ from wardwatch.decode.kernels.young import (
 from wardwatch.decode.stream import ACK, SYN
 from wardwatch.observe import sessions as module
 from wardwatch.observe.follow import FOLLOW, IGNORE, UNDECIDED
-from wardwatch.observe.sessions import Sessions
+from wardwatch.observe.sessions import AS_IT_WAS, Sessions
 from wardwatch.observe.told import where_of
 from wardwatch.observe.where import Where
 from wardwatch.observe.young import Piece
@@ -377,14 +377,35 @@ def heard(seed: int, shortly: bool) -> tuple[Talk, int]:
             continue
         flow = talk.sessions.flow(number)
         if shortly and flow is not None:
+            before = talk.sessions.interest(number)
             interest = talk.sessions.go_on(flow, side, *given, raw, claimed)
-            if interest >= 0:
+            if interest != -1:
                 taken += 1
-                assert interest == talk.sessions.interest(number)
+                expected = talk.sessions.interest(number)
+                assert expected == (before if interest == AS_IT_WAS else interest)
                 assert interest == IGNORE or flow.last == where
                 continue
         talk.sessions.segment(number, side == 0, *given, where, claimed)
     return talk, taken
+
+
+def test_bytes_that_come_to_nothing_yet_count_among_those_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "MAX_BUFFERED", 100)
+    talk = Talk()
+    for number in (1, 2):
+        talk.turns_to(number, 23, 40_000 + number).opens().server(b"login: ")
+    sessions, flow = talk.sessions, talk.sessions.flow(2)
+    seq, ack = talk.sequence[::-1]
+    kept = sessions._buffered
+    raw = raw_of(9, 2, 1, (40_002, 23))
+    for at in range(50):
+        assert sessions.go_on(flow, 1, seq + at, ack, ACK, b"x", raw, 1) == AS_IT_WAS
+        assert flow.accounted == flow.buffered
+        kept += 2  # of the stream, and of the line
+        assert sessions.flow(1) is None or sessions._buffered == kept <= 100
+    assert sessions.evicted == 1 and sessions._buffered == flow.buffered
 
 
 def test_the_short_way_of_a_segment_ends_where_the_long_one_does() -> None:

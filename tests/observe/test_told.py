@@ -53,6 +53,14 @@ def test_octets_cite_what_their_numbers_do() -> None:
     assert told.cited(names, one.tolist()) == where
 
 
+def test_what_is_heard_is_told_in_its_order() -> None:
+    one = np.arange(3 * k.TOLD, dtype=np.int64).reshape(3, k.TOLD) << 40
+    columns = [
+        k.CONVERSATION, k.SEQ, k.ACK, k.FLAGS, k.CLAIMED, k.FROM_ORIG, k.START, k.LENGTH, k.ROW,
+    ]  # fmt: skip
+    assert [list(row) for row in told.heard(one)] == one[:, columns].tolist()
+
+
 def test_addresses_are_spelled_and_a_frame_without_mac_has_none() -> None:
     one = rows(2)
     one[:, k.SRC_LO] = 0x0A000001, 0x0A000002

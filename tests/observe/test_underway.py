@@ -9,7 +9,7 @@ from tests.observe.talk import Talk
 from wardwatch.decode.kernels.young import CONVERSATION, PACKET, TOLD
 from wardwatch.decode.stream import ACK
 from wardwatch.model.columns import TABLES
-from wardwatch.observe.sessions import Sessions
+from wardwatch.observe.sessions import AS_IT_WAS, Sessions
 from wardwatch.observe.told import where_of
 
 
@@ -103,7 +103,10 @@ def test_the_newest_packet_bears_the_number_that_the_conversation_has_there() ->
     told = np.zeros(TOLD, np.int64)
     told[[PACKET, CONVERSATION]] = 9, 1
     raw = told.tobytes()
-    assert talk.sessions.go_on(flow, 1, talk.sequence[1], talk.sequence[0], ACK, b"x", raw, 1) == 1
+    assert (
+        talk.sessions.go_on(flow, 1, talk.sequence[1], talk.sequence[0], ACK, b"x", raw, 1)
+        == AS_IT_WAS
+    )
     assert flow.newest == raw
     after = Sessions(talk.spool, talk.sessions.shared.secrets)
     after.absorb(talk.sessions.under_way({}), {1: 7})

@@ -215,10 +215,15 @@ class Stream(Generic[M]):
             or other._held
         ):
             return -1
-        self.next = stop = at + len(data)
+        size = len(data)
+        self.next = stop = at + size
         if self._top < stop:
             self._top = stop
-        self._remember(at, data)
+        if size + self.recent_bytes > RECENT_BYTES or len(self._recent) >= HELD_SEGMENTS:
+            self._remember(at, data)
+        else:  # nothing has to go for it: no call
+            self._recent.append((at, data))
+            self.recent_bytes += size
         if ack >= 0:
             if (other._base + other.next) & _MASK != ack:
                 other._note_acked(ack)

@@ -227,13 +227,13 @@ class Follower:
     def data(self, side: int, chunk: Chunk[Where]) -> None:
         """Bytes in order."""
 
-    def quiet(self, side: int, octets: bytes, raw: Raw) -> int:
+    def quiet(self, side: int, octets: bytes, raw: Raw) -> int | None:
         """Take bytes in order, as :meth:`data` would, where they come to nothing yet.
 
         They write no row and change nothing of what is wanted. ``raw``: the packet they came in.
-        ⇒ how many bytes it keeps more; -1: nothing was done, :meth:`data` is to read them.
+        ⇒ how many bytes it keeps more; ``None``: nothing was done, :meth:`data` is to read them.
         """
-        return -1
+        return None
 
     def gap(self, side: int, gap: Gap[Where]) -> None:
         """Bytes that will not come."""

@@ -377,35 +377,41 @@ class Telnet(Follower):
         else:
             self._client_types(words, chunk.mark)
 
-    def quiet(self, side: int, octets: bytes, raw: Raw) -> int:
+    def quiet(self, side: int, octets: bytes, raw: Raw) -> int | None:
         """Take an echo, the middle of a line, what is typed: a login is octet upon octet of these."""
         if 255 in octets or self._rest[side]:
-            return -1
+            return None
         if side != self._server:
             return self._is_typed(octets, raw) if self._asks in ("user", "password") else 0
-        line, size = self._line, len(octets)
+        size, before = len(octets), len(self._line)
         if (
-            10 in octets
-            or 0 in octets
-            or len(line) + size > MAX_LINE
+            0 in octets
             or self._quiet + size > MAX_QUIET
             or (self._attempt is not None and self._decides(octets))
         ):
-            return -1
-        line += octets
+            return None
+        if 10 in octets:
+            if self._banners < MAX_BANNERS and not self._entered_secret:
+                return None
+            line = bytearray(octets[octets.rindex(b"\n") + 1 :][:MAX_LINE])
+        else:
+            line = self._line
+            line += octets[: MAX_LINE - before]
         if telnet.may_ask(line) and telnet.prompt(bytes(line[-160:])):
-            del line[-size:]
-            return -1
+            del self._line[before:]
+            return None
+        self._line = line
         self._quiet += size
-        if self._attempt is None:
-            return size
-        self._said += octets
-        return 2 * size
+        more = len(line) - before
+        if self._attempt is not None:
+            self._said += octets
+            more += size
+        return more
 
-    def _is_typed(self, octets: bytes, raw: Raw) -> int:
+    def _is_typed(self, octets: bytes, raw: Raw) -> int | None:
         """As :meth:`quiet`, of octets typed at a prompt that end no line and take none back."""
         if octets.translate(None, _KEYS) != octets:
-            return -1
+            return None
         taken = octets[: MAX_TYPED - len(self._typed)]
         if taken:
             self._typed += taken

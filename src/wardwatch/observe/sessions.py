@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from wardwatch.observe.where import Where
     from wardwatch.observe.young import Piece
 
+AS_IT_WAS = -2
+"""What is wanted of a conversation is what was wanted before, see :meth:`Sessions.go_on`."""
 _MARKS = SYN | FIN | RST
 MAX_FOLLOWED = 16_384
 """Conversations followed at once, some 3 KiB each: a SYN flood must not cost more. Those of which no
@@ -174,8 +176,8 @@ class Sessions:
 
         ``raw`` is what the kernel tells of it, which is cited where somebody asks for it.
 
-        ⇒ what is wanted of the conversation, IGNORE: it is over; -1: nothing was done, as the
-        segment does not just continue its stream.
+        ⇒ what is wanted of the conversation, IGNORE: it is over, AS_IT_WAS: it came to nothing yet;
+        -1: nothing was done, as the segment does not just continue its stream.
         """
         streams = flow.streams
         stream, other = streams[side], streams[1 - side]
@@ -189,11 +191,14 @@ class Sessions:
         self._flows.move_to_end(flow.number)
         follower = flow.follower
         more = follower.quiet(side, payload, raw)
-        if more >= 0:
+        if more is not None:
             more += stream.recent_bytes - before
             if more:
-                self._account(flow, flow.accounted + more)
-            return follower.interest
+                flow.accounted += more
+                self._buffered += more
+                if self._buffered > MAX_BUFFERED:
+                    self._relieve()
+            return AS_IT_WAS
         where = flow.newest = where_of(self.shared.names, raw)
         follower.data(side, Chunk(place, payload, where))
         follower = flow.follower
@@ -380,8 +385,12 @@ class Sessions:
         if size != before:
             flow.accounted = size
             self._buffered += size - before
-            while self._buffered > MAX_BUFFERED and len(self._flows) > 1:
-                self._evict()
+            self._relieve()
+
+    def _relieve(self) -> None:
+        """Give up conversations where more is kept of all than may be."""
+        while self._buffered > MAX_BUFFERED and len(self._flows) > 1:
+            self._evict()
 
     def _evict(self) -> None:
         """Give up the conversation that has been silent longest, first of those that said one word."""
@@ -402,4 +411,4 @@ def _has_ended(flow: Flow, side: int) -> bool:
     return stream.ended or (flow.follower.passes_over and stream.over)
 
 
-__all__ = ["FOLLOW", "IGNORE", "UNDECIDED", "Counters", "Sessions"]
+__all__ = ["AS_IT_WAS", "FOLLOW", "IGNORE", "UNDECIDED", "Counters", "Sessions"]

@@ -19,7 +19,7 @@ from wardwatch.observe.conversations import write_conversations
 from wardwatch.observe.forks import Lost
 from wardwatch.observe.plain_http import Midway
 from wardwatch.observe.recognise import shows_nothing
-from wardwatch.observe.sessions import FOLLOW, IGNORE, UNDECIDED, Sessions
+from wardwatch.observe.sessions import AS_IT_WAS, FOLLOW, IGNORE, UNDECIDED, Sessions
 from wardwatch.observe.side import (
     DEVICE_PREFIXES,
     WRITE_ROWS,
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from wardwatch.observe.tables import Spool
     from wardwatch.observe.underway import UnderWay
     from wardwatch.observe.where import Where
-    from wardwatch.observe.young import Raw, Told
+    from wardwatch.observe.young import Heard, Raw, Told
 
 _WORD = 0xFFFFFFFF
 
@@ -102,10 +102,10 @@ class Streams(Side):
         sessions, octets, table = self.sessions, block.arena.data, self._conversations
         known, flow_of, go_on = self._interest, sessions.flow, sessions.go_on
 
-        def read(numbers: list[int], raw: Raw, pieces: Sequence[Piece | Midway]) -> None:
+        def read(heard: Heard, raw: Raw, pieces: Sequence[Piece | Midway]) -> None:
             if pieces:
                 self._reread(pieces)
-            number, _, _, seq, ack, flags, claimed, from_orig, start, size, i = numbers
+            number, seq, ack, flags, claimed, from_orig, start, size, i = heard
             if any_asked and asked[i]:
                 self._fragment(block, columns, i, where_of(names, raw))
                 return
@@ -120,10 +120,11 @@ class Streams(Side):
                 return
             payload = octets[start : start + size].tobytes()
             if flow is not None and stream is not None:
-                before = known.get(number)
                 interest = go_on(flow, side, seq, ack, flags, payload, raw, claimed)
+                if interest == AS_IT_WAS:
+                    return
                 if interest >= 0:
-                    if interest != before or stream.skips:
+                    if interest != known.get(number) or stream.skips:
                         self._learn(number, flow, interest, side, int(table.row[i]))
                     return
             told, row = told_of(raw), int(table.row[i])

@@ -17,7 +17,7 @@ from wardwatch.observe.text import ip_of, mac_of
 from wardwatch.observe.where import Where
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pyarrow as pa
     from numpy.typing import NDArray
@@ -27,9 +27,19 @@ Told = list[int]
 Raw = bytes
 """The same in its octets. Most packets are never cited, and their numbers need not be made."""
 
+Heard = tuple[int, ...]
+"""What every segment is read by: CONVERSATION, and SEQ, ACK, FLAGS, CLAIMED, FROM_ORIG, START, LENGTH
+and ROW."""
+
 _ALL = Struct(f"={k.TOLD}q")
 _CITED = Struct(f"={k.WHERE + 1}q")  # as far as rows cite it
 _PACKET = Struct("=q")
+_HEARD = Struct(f"={8 * k.CONVERSATION}x q {8 * (k.SEQ - k.CONVERSATION - 1)}x {k.TOLD - k.SEQ}q")
+
+
+def heard(rows: NDArray[np.int64]) -> Iterator[Heard]:
+    """What is heard in each of the rows ((n, TOLD), one behind the other in memory)."""
+    return _HEARD.iter_unpack(rows.data)  # two thirds of the time that NumPy takes
 
 
 def told_of(raw: Raw) -> Told:

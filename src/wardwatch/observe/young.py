@@ -13,9 +13,10 @@ from wardwatch.decode.kernels import young as k
 from wardwatch.decode.wire import tls
 from wardwatch.decode.wire.reader import text
 from wardwatch.observe.plain_http import Midway, PlainHttp
+from wardwatch.observe.told import Heard as Heard
 from wardwatch.observe.told import Raw as Raw
 from wardwatch.observe.told import Told as Told
-from wardwatch.observe.told import cited_columns, ips_of, macs_of, taken
+from wardwatch.observe.told import cited_columns, heard, ips_of, macs_of, taken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -88,14 +89,13 @@ class Young:
         wanted: NDArray[np.uint8],
         where: NDArray[np.int32],
         table: ConversationTable,
-        read: Callable[[list[int], Raw, Sequence[Piece | Midway]], None],
+        read: Callable[[Heard, Raw, Sequence[Piece | Midway]], None],
         start: int,
         stop: int,
     ) -> None:
         """Go through rows ``start`` to ``stop`` of a block.
 
-        ``read(numbers, raw, pieces)`` is called for each row that Python reads: ``numbers`` are
-        those told from CONVERSATION on, ``raw`` holds them all.
+        ``read(heard, raw, pieces)`` is called for each row that Python reads.
 
         ``wanted`` (≥ n,): 1 for rows without TCP that it reads; ``where`` (n,): number of the
         segment. ``pieces`` are those of a conversation that the kernel gives up with this row,
@@ -136,15 +136,15 @@ class Young:
             )
             if not count:
                 return
-            numbers = self._told[:count, k.CONVERSATION :].tolist()
             raws = self._raw[:count].tolist()
+            rows = heard(self._told[:count])
             i, seat = self._control.tolist()
             pieces = self._leave(seat) if seat else ()
             self.reread += count + len(pieces)
-            last, last_raw = numbers.pop(), raws.pop()
-            for told, raw in zip(numbers, raws, strict=True):
-                read(told, raw, ())
-            read(last, last_raw, pieces)
+            last = raws.pop()
+            for raw, row in zip(raws, rows, strict=False):  # the last is left
+                read(row, raw, ())
+            read(next(rows), last, pieces)
             if i == n:
                 return
             if table.generation != generation:

@@ -39,8 +39,8 @@ def walked(frames, seats=k.SEATS, prefixes=(0x001A01,)):
     where = np.zeros(block.n, np.int32)
     young.walk(
         block, columns, np.zeros(block.n, np.uint8), where, table,
-        lambda numbers, raw, pieces: read.append(
-            (numbers[-1], told_of(raw), [(p.told, p.payload) for p in pieces])
+        lambda heard, raw, pieces: read.append(
+            (heard[-1], told_of(raw), [(p.told, p.payload) for p in pieces])
         ),
         0, block.n,
     )  # fmt: skip
