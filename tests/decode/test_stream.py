@@ -1,6 +1,8 @@
 """wardwatch.decode.stream"""
 
 import random
+import tracemalloc
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from wardwatch.decode import stream as s
 from wardwatch.decode.stream import ACK, FIN, RST, SYN, Chunk, Gap, Pool, Stream
+from wardwatch.observe.where import Where
 
 BASE = 0xFFFFFFF0  # so that every test crosses the wrap of sequence numbers
 
@@ -210,7 +213,7 @@ def test_a_hole_too_wide_is_given_up_and_named() -> None:
         out += say(stream, 10 + 1024 * k, b"z" * 1024)
     assert out[0] == Gap(0, 10, 1)
     assert stream.anomalies[0][0].fault is s.BUFFER_FULL
-    assert stream.buffered <= s.RECENT_BYTES
+    assert stream.buffered == 4 * (1024 + s.RECENT_COST)
 
 
 def test_a_flood_of_tiny_pieces_is_bounded_by_their_number() -> None:
@@ -218,6 +221,69 @@ def test_a_flood_of_tiny_pieces_is_bounded_by_their_number() -> None:
     for k in range(2 * s.HELD_SEGMENTS):
         say(stream, 10 + 2 * k, b"z")
     assert len(stream._held) <= s.HELD_SEGMENTS + 1
+
+
+def test_a_piece_is_counted_with_what_it_costs_beside_its_data() -> None:
+    pool = Pool()
+    stream = opened(pool)
+    for k in (2, 0, 1):
+        say(stream, 10 + 2 * k, b"z")
+    assert pool.used == stream.held == stream.buffered == 3 * (1 + s.HELD_COST)
+    say(stream, 0, b"0123456789")
+    assert pool.used == stream.held == 2 * (1 + s.HELD_COST)
+    assert stream.buffered == stream.held + 10 + 1 + 2 * s.RECENT_COST
+    stream.drop()
+    assert pool.used == stream.held == stream.buffered == 0
+
+
+def test_delivered_octets_are_counted_with_what_they_cost_whichever_way_they_came() -> None:
+    one, two = opened(), opened()
+    other: Stream[int] = Stream()
+    for k in range(2 * s.HELD_SEGMENTS):
+        say(one, k, b"z")
+        assert two.go_on((BASE + k) & 0xFFFFFFFF, b"z", other) == k
+        assert one.buffered == two.buffered == min(k + 1, s.HELD_SEGMENTS) * (1 + s.RECENT_COST)
+
+
+def where(number: int) -> Where:
+    """A packet as sessions cite it; packets of one conversation share its texts."""
+    mac, ip = "00:1a:01:00:00:41", "10.1.2.3"
+    return Where(
+        1, 1_000_000 + number, 10**18 + number, "vlan 120", mac, mac, ip, 50_000, ip, 23, 2**33, 64, True
+    )  # fmt: skip
+
+
+def memory(count: int, piece: Callable[[int], object]) -> float:
+    """Octets of memory that each of so many calls leaves in use."""
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for number in range(count):
+            piece(number)
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    return (after - before) / count
+
+
+def test_held_octets_take_no_more_memory_than_is_counted() -> None:
+    stream: Stream[Where] = Stream()
+    each = memory(
+        s.HELD_SEGMENTS,
+        lambda k: stream.feed(BASE - 5_000 + 2 * k + (k > 0) * 1_000, ACK, b"z", where(k)),
+    )
+    assert len(stream._held) == s.HELD_SEGMENTS - 1
+    assert s.HELD_COST / 2 < each < s.HELD_COST
+
+
+def test_delivered_octets_take_no_more_memory_than_is_counted() -> None:
+    stream = opened()
+    say(stream, 0, bytes(100_000))  # of small numbers Python has one each
+    pairs = [(n, n) for n in range(5_000)]  # and of pairs that were freed some thousands
+    each = memory(s.HELD_SEGMENTS, lambda k: say(stream, 100_000 + k, b"z"))
+    assert stream.buffered == s.HELD_SEGMENTS * (1 + s.RECENT_COST)
+    assert s.RECENT_COST / 2 < each < s.RECENT_COST
+    del pairs
 
 
 def test_all_streams_share_one_pool() -> None:

@@ -28,7 +28,7 @@ from wardwatch.decode.kernels.young import (
     TS,
     WHOLE,
 )
-from wardwatch.decode.stream import ACK, SYN
+from wardwatch.decode.stream import ACK, RECENT_COST, SYN
 from wardwatch.observe import sessions as module
 from wardwatch.observe.follow import FOLLOW, IGNORE, UNDECIDED
 from wardwatch.observe.sessions import AS_IT_WAS, Sessions
@@ -392,19 +392,21 @@ def heard(seed: int, shortly: bool) -> tuple[Talk, int]:
 def test_bytes_that_come_to_nothing_yet_count_among_those_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "MAX_BUFFERED", 100)
     talk = Talk()
     for number in (1, 2):
         talk.turns_to(number, 23, 40_000 + number).opens().server(b"login: ")
     sessions, flow = talk.sessions, talk.sessions.flow(2)
     seq, ack = talk.sequence[::-1]
-    kept = sessions._buffered
+    kept, each = sessions._buffered, 2 + RECENT_COST  # of the stream, and of the line
+    most = kept + 40 * each
+    monkeypatch.setattr(module, "MAX_BUFFERED", most)
     raw = raw_of(9, 2, 1, (40_002, 23))
     for at in range(50):
         assert sessions.go_on(flow, 1, seq + at, ack, ACK, b"x", raw, 1) == AS_IT_WAS
         assert flow.accounted == flow.buffered
-        kept += 2  # of the stream, and of the line
-        assert sessions.flow(1) is None or sessions._buffered == kept <= 100
+        kept += each
+        assert (sessions.flow(1) is None) == (at >= 40)
+        assert sessions.flow(1) is None or sessions._buffered == kept <= most
     assert sessions.evicted == 1 and sessions._buffered == flow.buffered
 
 

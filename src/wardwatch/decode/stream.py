@@ -14,6 +14,9 @@ not before our eyes), the connection ended, or a bound was reached. Then the hol
 
 from __future__ import annotations
 
+from bisect import bisect_right, insort
+from itertools import islice
+from operator import attrgetter
 from typing import Generic, TypeVar
 
 import msgspec
@@ -33,7 +36,11 @@ FAULTS: tuple[Fault, ...] = (OVERLAP, BUFFER_FULL)
 HELD_BYTES = 256 * 1024
 """Held behind a hole at most: a common receive window; a hole wider than that was lost here."""
 HELD_SEGMENTS = 256
-"""Held pieces at most: each costs some 200 bytes beside its data, were it only one byte long."""
+"""Held pieces at most, and delivered ones that are kept, were they only one byte long."""
+HELD_COST = 384
+"""Bytes of memory that a held piece takes beside its data, with the packet it cites."""
+RECENT_COST = 128
+"""The same of a delivered piece: its place, and what Python keeps of a pair."""
 POOL_BYTES = 32 * 1024 * 1024
 """Held in all streams together: what a flood of connections with holes may cost us."""
 RECENT_BYTES = 4096
@@ -67,7 +74,7 @@ class Gap(msgspec.Struct, Generic[M], frozen=True, gc=False):
 
 
 class Pool:
-    """How many bytes all streams together may hold."""
+    """How many bytes all streams together may hold, with what each piece costs beside its data."""
 
     __slots__ = ("limit", "used")
 
@@ -81,6 +88,9 @@ class _Held(msgspec.Struct, Generic[M], gc=False):
     length: int
     data: bytes
     mark: M
+
+
+_START = attrgetter("start")
 
 
 class Stream(Generic[M]):
@@ -103,7 +113,7 @@ class Stream(Generic[M]):
         "next",
         "out_of_window",
         "overlaps",
-        "recent_bytes",
+        "recent",
         "reordered",
         "retransmissions",
         "skips",
@@ -115,8 +125,8 @@ class Stream(Generic[M]):
         self._held: list[_Held[M]] = []
         self._held_bytes = 0
         self._recent: list[tuple[int, bytes]] = []
-        self.recent_bytes = 0
-        """Delivered bytes kept to compare retransmissions with."""
+        self.recent = 0
+        """Bytes of memory that delivered pieces take, kept to compare retransmissions with."""
         self._skip_to = 0
         self.skips = False
         """Whether bytes of it ever were not wanted."""
@@ -144,7 +154,7 @@ class Stream(Generic[M]):
     @property
     def held(self) -> int:
         """Bytes of the pool that it holds."""
-        return self._held_bytes
+        return self._held_bytes + HELD_COST * len(self._held)
 
     @property
     def seen(self) -> bool:
@@ -170,7 +180,7 @@ class Stream(Generic[M]):
     @property
     def buffered(self) -> int:
         """Bytes kept in memory for this direction."""
-        return self._held_bytes + self.recent_bytes
+        return self.held + self.recent
 
     def feed(
         self, seq: int, flags: int, data: bytes, mark: M, claimed: int = -1
@@ -219,11 +229,12 @@ class Stream(Generic[M]):
         self.next = stop = at + size
         if self._top < stop:
             self._top = stop
-        if size + self.recent_bytes > RECENT_BYTES or len(self._recent) >= HELD_SEGMENTS:
+        kept = len(self._recent)
+        if size + self.recent - RECENT_COST * kept > RECENT_BYTES or kept >= HELD_SEGMENTS:
             self._remember(at, data)
         else:  # nothing has to go for it: no call
             self._recent.append((at, data))
-            self.recent_bytes += size
+            self.recent += size + RECENT_COST
         if ack >= 0:
             if (other._base + other.next) & _MASK != ack:
                 other._note_acked(ack)
@@ -267,8 +278,8 @@ class Stream(Generic[M]):
 
     def drop(self) -> None:
         """Forget what is held and kept: nothing more will come out."""
-        self._pool.used -= self._held_bytes
-        self._held_bytes = self.recent_bytes = 0
+        self._pool.used -= self.held
+        self._held_bytes = self.recent = 0
         self._held.clear()
         self._recent.clear()
 
@@ -292,7 +303,8 @@ class Stream(Generic[M]):
         self.next = self._top = place
         self._skip_to, self._acked, self.fin = skip_to, acked, fin
         self.skips = skip_to > 0
-        self._recent, self.recent_bytes = recent, sum(len(data) for _, data in recent)
+        self._recent = recent
+        self.recent = sum(len(data) + RECENT_COST for _, data in recent)
 
     def _place(self, seq: int) -> int:
         ahead = (seq - self._base - self.next) & _MASK
@@ -349,12 +361,13 @@ class Stream(Generic[M]):
         end = offset + length
         pieces = []
         repeated = False
-        for held in self._held:
+        first = bisect_right(self._held, offset, key=_START)
+        if first and self._held[first - 1].start + self._held[first - 1].length > offset:
+            first -= 1
+        for held in islice(self._held, first, None):
             if held.start >= end:
                 break
             stop = held.start + held.length
-            if stop <= offset:
-                continue
             repeated = True
             start = max(offset, held.start)
             self._compare(
@@ -392,19 +405,16 @@ class Stream(Generic[M]):
         while self._held and self._held[0].start <= self.next:
             piece = self._held.pop(0)
             self._held_bytes -= len(piece.data)
-            self._pool.used -= len(piece.data)
+            self._pool.used -= len(piece.data) + HELD_COST
             old = self.next - piece.start
             if old < piece.length:
                 out += self._deliver(self.next, piece.length - old, piece.data[old:], piece.mark)
         return out
 
     def _hold(self, piece: _Held[M]) -> None:
-        at = len(self._held)
-        while at and self._held[at - 1].start > piece.start:
-            at -= 1
-        self._held.insert(at, piece)
+        insort(self._held, piece, key=_START)
         self._held_bytes += len(piece.data)
-        self._pool.used += len(piece.data)
+        self._pool.used += len(piece.data) + HELD_COST
         self._top = max(self._top, piece.start + piece.length)
 
     def _settle(self, mark: M) -> list[Chunk[M] | Gap[M]]:
@@ -443,10 +453,10 @@ class Stream(Generic[M]):
             offset, data = offset + len(data) - RECENT_BYTES, data[-RECENT_BYTES:]
         recent = self._recent
         recent.append((offset, data))
-        size = self.recent_bytes + len(data)
-        while size > RECENT_BYTES or len(recent) > HELD_SEGMENTS:
-            size -= len(recent.pop(0)[1])
-        self.recent_bytes = size
+        size = self.recent + len(data) + RECENT_COST
+        while size - RECENT_COST * len(recent) > RECENT_BYTES or len(recent) > HELD_SEGMENTS:
+            size -= len(recent.pop(0)[1]) + RECENT_COST
+        self.recent = size
 
     def _compare_delivered(self, offset: int, data: bytes, mark: M) -> None:
         for start, known in self._recent:

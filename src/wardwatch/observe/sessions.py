@@ -183,7 +183,7 @@ class Sessions:
         stream, other = streams[side], streams[1 - side]
         if flags & _MARKS or claimed > len(payload) or stream.anomalies:
             return -1
-        before = stream.recent_bytes
+        before = stream.recent
         place = stream.go_on(seq, payload, other, ack if flags & ACK else -1)
         if place < 0:
             return -1
@@ -192,7 +192,7 @@ class Sessions:
         follower = flow.follower
         more = follower.quiet(side, payload, raw)
         if more is not None:
-            more += stream.recent_bytes - before
+            more += stream.recent - before
             if more:
                 flow.accounted += more
                 self._buffered += more
