@@ -42,11 +42,20 @@ def test_garbage_in_cycles_is_found_all_the_same() -> None:
 
 
 def test_what_the_caller_froze_or_switched_off_stays_so() -> None:
-    gc.set_threshold(0, 11, 12)
-    gc.freeze()
+    for told, meanwhile in ((0, 0), (700, YOUNG)):
+        gc.set_threshold(told, 11, 12)
+        gc.freeze()
+        with at_rest():
+            assert gc.get_threshold()[0] == meanwhile
+        assert gc.get_threshold()[0] == told
+        assert gc.get_freeze_count() > 0
+
+
+def test_who_made_it_look_as_seldom_is_left_alone(monkeypatch) -> None:
+    monkeypatch.setattr(gc, "get_freeze_count", None)
+    gc.set_threshold(YOUNG, 11, 12)
     with at_rest():
-        assert gc.get_threshold()[0] == 0
-    assert gc.get_freeze_count() > 0
+        assert gc.get_threshold() == (YOUNG, 11, 12)
 
 
 def test_reading_leaves_it_as_it_was(tmp_path) -> None:
