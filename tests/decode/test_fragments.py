@@ -67,7 +67,7 @@ def test_honest_fragments_in_any_order_and_repeated_are_the_datagram(data, units
 def test_hostile_fragments_never_escape_and_never_make_more_than_they_hold(pieces) -> None:
     fragments = f.Fragments()
     whole, _ = feed(pieces, fragments)
-    assert 0 <= fragments.buffered <= sum(len(data) for _, _, data in pieces)
+    assert 0 <= fragments.buffered <= sum(len(data) + f.PIECE_COST for _, _, data in pieces)
     if whole:
         assert len(whole.payload) == max(
             o + len(d) for o, m, d in pieces if not m and o + len(d) == len(whole.payload)
@@ -109,14 +109,33 @@ def test_a_fragment_cut_by_the_capture_makes_no_datagram() -> None:
 
 
 def test_time_and_numbers_and_octets_are_bounded() -> None:
-    fragments = f.Fragments(max_datagrams=4, max_bytes=100)
+    held = 4 * (16 + f.PIECE_COST)
+    fragments = f.Fragments(max_datagrams=4, max_bytes=held + f.PIECE_COST + 36)
     for k in range(9):
         feed([(0, True, bytes(16))], fragments, key=f.Key(4, 1, 2, k, 17), ts=k)
-    assert (len(fragments), fragments.expired, fragments.buffered) == (4, 5, 64)
+    assert (len(fragments), fragments.expired, fragments.buffered) == (4, 5, held)
     feed([(16, True, bytes(80))], fragments, key=f.Key(4, 1, 2, 8, 17), ts=9)
-    assert fragments.buffered <= 100
+    assert (len(fragments), fragments.buffered) == (3, held - 16 + 80)
     feed([(0, True, bytes(8))], fragments, key=f.Key(4, 9, 9, 9, 17), ts=f.TIMEOUT_NS + 9)
     assert len(fragments) == 1
+
+
+def test_small_pieces_are_counted_with_what_they_cost() -> None:
+    fragments = f.Fragments()
+    most = f.MAX_BYTES // (8 + f.PIECE_COST)
+    for k in range(3 * most // 1000):
+        feed([(8 * n, True, bytes(8)) for n in range(1000)], fragments, key=f.Key(4, 1, 2, k, 17))
+    assert fragments.buffered <= f.MAX_BYTES and len(fragments) == most // 1000
+
+
+def test_a_fragment_repeated_without_end_is_not_cited_without_end() -> None:
+    fragments = f.Fragments()
+    for packet in range(f.MAX_PIECES + 5):
+        fragments.add(KEY, 17, 0, True, bytes(16), packet, 0, ip_bytes=36, counted=True)
+    whole, _ = fragments.add(KEY, 17, 16, False, bytes(4), packet + 1, 0, ip_bytes=24, counted=True)
+    assert whole is not None
+    assert whole.packets == tuple(range(f.MAX_PIECES))
+    assert (whole.counted, whole.ip_bytes) == (f.MAX_PIECES + 6, 36 * (f.MAX_PIECES + 5) + 24)
 
 
 def test_pieces_of_different_datagrams_do_not_meet() -> None:

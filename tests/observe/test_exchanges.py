@@ -4,6 +4,8 @@ import pytest
 from tests import session_messages as said
 from tests.observe.talk import CLIENT, SERVER, Talk
 
+from wardwatch.observe.exchanges import SEGMENT_COST
+
 GET = b"GET /patients/jane-doe HTTP/1.1\r\nHost: gw\r\n"
 OK = b"HTTP/1.1 200 OK\r\nServer: goahead\r\n"
 
@@ -191,6 +193,14 @@ def test_an_hl7_document_of_megabytes_is_bounded() -> None:
         talk.client(b"QUJD" * 2000)
     assert talk.sessions._flows[1].buffered < 30_000
     assert len(talk.client(b"\r\x1c\r").rows("hl7")) == 1
+
+
+def test_small_hl7_segments_are_counted_with_what_they_cost() -> None:
+    talk = Talk(2575).opens().client(b"\x0b" + said.HL7_MESSAGE)
+    reader = talk.sessions._flows[1].follower
+    before = reader.buffered
+    talk.client(b"OBX\r" * 10)
+    assert reader.buffered == before + 10 * (3 + SEGMENT_COST)
 
 
 def test_dicom_pdus_are_counted_and_their_data_skipped() -> None:

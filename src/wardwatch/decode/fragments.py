@@ -41,9 +41,11 @@ FAULTS: tuple[Fault, ...] = (OVERLAP, TOO_LONG, UNALIGNED, TWO_ENDS, TINY)
 MAX_DATAGRAMS = 1024
 """Datagrams under way at once: whoever sends first fragments only must not fill our memory."""
 MAX_BYTES = 8 << 20
-"""Octets of all of them together."""
+"""Octets of memory of all of them together."""
+PIECE_COST = 256
+"""Octets that a piece takes beside its data: it may be of eight, or one, where a capture cut it."""
 MAX_PIECES = 8192
-"""Fragments of one datagram: 65,535 octets in pieces of 8."""
+"""Fragments of one datagram: 65,535 octets in pieces of 8. Of more, repeated, the first are cited."""
 TIMEOUT_NS = 60 * 10**9
 """RFC 8200 §4.5: 60 seconds from the first that came; RFC 1122 §3.3.2 allows 60 to 120 for IPv4."""
 
@@ -161,6 +163,11 @@ class _Partial:
         self.bad = False  # it overlapped: RFC 5722 has all of it discarded, later pieces too
         self.cut = False  # the capture did not keep all of some piece
 
+    @property
+    def held(self) -> int:
+        """Octets of memory."""
+        return self.size + PIECE_COST * len(self.pieces)
+
 
 UnderWay = dict[Key, _Partial]
 """Datagrams under way, oldest first; pickle takes them to another process."""
@@ -192,7 +199,7 @@ class Fragments:
 
     @property
     def buffered(self) -> int:
-        """Octets kept."""
+        """Octets of memory for what is kept."""
         return self._bytes
 
     def awaits(self, keys: Iterable[Key]) -> bool:
@@ -205,7 +212,7 @@ class Fragments:
 
     def can_absorb(self, under_way: UnderWay) -> str:
         """Why :meth:`absorb` could not be exact; ``""`` where it will be."""
-        octets = self._bytes + sum(partial.size for partial in under_way.values())
+        octets = self._bytes + sum(partial.held for partial in under_way.values())
         if len(self) + len(under_way) > self._max_datagrams or octets > self._max_bytes:
             return "too many datagrams are in fragments"
         return ""
@@ -213,7 +220,7 @@ class Fragments:
     def absorb(self, under_way: UnderWay) -> None:
         """Go on with datagrams none of whose fragments has come here (:meth:`awaits`)."""
         self._under_way.update(under_way)
-        self._bytes += sum(partial.size for partial in under_way.values())
+        self._bytes += sum(partial.held for partial in under_way.values())
 
     def take(
         self, block: PacketBlock, columns: PacketColumns, i: int
@@ -279,7 +286,8 @@ class Fragments:
         if partial.bad:
             self._drop(partial)
         else:
-            partial.packets.append(packet)
+            if len(partial.packets) < MAX_PIECES:
+                partial.packets.append(packet)
             partial.last_ts = max(partial.last_ts, ts)
             partial.ip_bytes += ip_bytes
             if counted:
@@ -291,7 +299,7 @@ class Fragments:
         )
         if partial.bad or partial.size != partial.end:
             return None, anomalies
-        self._bytes -= partial.size
+        self._bytes -= partial.held
         del self._under_way[key]
         if partial.cut:
             return None, anomalies
@@ -354,13 +362,13 @@ class Fragments:
         partial.pieces[offset] = data
         partial.starts.insert(place, offset)
         partial.size += len(data)
-        self._bytes += len(data)
+        self._bytes += len(data) + PIECE_COST
         self._bound()
         return faults
 
     def _drop(self, partial: _Partial) -> None:
         """Forget what a datagram said; its key stays, so that later pieces are discarded too."""
-        self._bytes -= partial.size
+        self._bytes -= partial.held
         partial.size = 0
         partial.pieces.clear()
         partial.starts.clear()
@@ -381,7 +389,7 @@ class Fragments:
 
     def _give_up(self) -> None:
         _, partial = self._under_way.popitem(last=False)
-        self._bytes -= partial.size
+        self._bytes -= partial.held
         if not partial.bad:
             self.expired += 1
 

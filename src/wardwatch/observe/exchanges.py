@@ -26,6 +26,8 @@ MAX_OBSERVATIONS = 64
 """OBX segments kept of a message: the device stands in the first ones."""
 MAX_SEGMENT = 4096
 """Octets of a segment kept; longer ones carry documents."""
+SEGMENT_COST = 48
+"""Octets of memory that a segment takes beside its data."""
 MAX_LINE = 256
 """Octets of a chunk-size line or trailer that are waited for."""
 
@@ -444,7 +446,7 @@ class Hl7(Follower):
     @property
     def buffered(self) -> int:
         """Bytes kept in memory."""
-        kept = sum(len(segment) for side in self._kept for segment in side)
+        kept = sum(len(segment) + SEGMENT_COST for side in self._kept for segment in side)
         return len(self._boxes[0]) + len(self._boxes[1]) + kept
 
     def data(self, side: int, chunk: Chunk[Where]) -> None:
