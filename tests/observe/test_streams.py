@@ -10,8 +10,9 @@ from tests.observe import frames as f
 from tests.observe.test_young import observed, write
 
 from wardwatch.capture import open_capture
+from wardwatch.decode.kernels import conversations as k
 from wardwatch.decode.kernels import headers
-from wardwatch.observe import sessions, streams
+from wardwatch.observe import logins, sessions, streams
 from wardwatch.observe.ahead import decoded
 from wardwatch.observe.secrets import Secrets
 from wardwatch.observe.segments import Places
@@ -149,3 +150,61 @@ def test_frames_are_what_dpkt_writes() -> None:
             assert mine == bytes(dpkt.ip.IP(**ends, p=17, data=told, len=28 + len(last)))
         mine = f.ip4(src, dst, data, 2, ttl=ttl, ident=ident)
         assert mine == bytes(dpkt.ip.IP(**ends, p=2, data=data, len=20 + len(data)))
+
+
+def typed(words: bytes, size: int) -> list[tuple[int, bytes]]:
+    """Words in pieces of so many octets, with their places."""
+    return [(at, words[at : at + size]) for at in range(0, len(words), size)]
+
+
+@pytest.mark.parametrize("size", [1, 3, 16])
+@pytest.mark.parametrize("how", ["in order", "its end comes first", "without an end"])
+def test_what_ftp_agrees_upon_piece_by_piece_counts_from_the_next_packet_on(
+    how, size, tmp_path
+) -> None:
+    client, server = ("10.0.0.5", 40_000), ("10.0.0.9", 21)
+    reply = typed(b"227 Entering Passive Mode (10,0,0,9,200,1)\r\n", size)
+    if how == "its end comes first":
+        reply[-2:] = reply[:-3:-1]
+    if how == "without an end":  # as much as is taken for a line
+        reply = typed(b"227 Entering Passive Mode (10,0,0,9,200,1)" + b" " * logins.MAX_LINE, size)
+        reply = reply[: logins.MAX_LINE // size + 1]
+    ends, first = ((*client, *server), (*server, *client)), [101, 501]
+    packets = [f.tcp(*ends[0], b"", "S", 100, 0), f.tcp(*ends[1], b"", "SA", 500, 101)]
+    for side, pieces in (
+        (1, typed(b"220 x FTP\r\n", 99)),
+        (0, typed(b"PASV\r\n", size)),
+        (1, reply),
+    ):
+        for at, piece in pieces:
+            packets.append(f.tcp(*ends[side], piece, "PA", first[side] + at, first[1 - side]))
+        first[side] += sum(len(piece) for _, piece in pieces)
+    data = (("10.0.0.5", 40_001, "10.0.0.9", 51_201), ("10.0.0.9", 51_201, "10.0.0.5", 40_001))
+    packets += [f.tcp(*data[0], b"", "S", 100, 0), f.tcp(*data[1], b"", "SA", 500, 101)]
+    # A file that looks like what a kernel reads by itself, unless it knows better by then.
+    packets.append(f.tcp(*data[0], b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "PA", 101, 501))
+    path = write(tmp_path / "a.pcap", [(f.ether(f.NURSE, f.SERVER, p), None) for p in packets])
+    tables, _ = observed(path, tmp_path / "key")
+    assert len(tables["conversations"]) == 2
+    assert [row for row in tables["conversations"] if '"ftp-data"' in row] and not tables["http"]
+
+
+def test_octets_of_ftp_that_end_no_line_are_told_together(tmp_path, monkeypatch) -> None:
+    """And a line's end, a hole, or much of a line ends the list."""
+    told = []
+    agreeing = logins.Ftp.agreeing
+
+    def noted(self):
+        told.append(agreeing(self))
+        return told[-1]
+
+    monkeypatch.setattr(logins.Ftp, "agreeing", noted)
+    ends = ("10.0.0.5", 40_000, "10.0.0.9", 21), ("10.0.0.9", 21, "10.0.0.5", 40_000)
+    packets = [f.tcp(*ends[0], b"", "S", 100, 0), f.tcp(*ends[1], b"", "SA", 500, 101)]
+    packets.append(f.tcp(*ends[1], b"220 x FTP\r\n", "PA", 501, 101))
+    order = (0, 1, 2, 4, 5, 3)
+    packets += [f.tcp(*ends[0], b"USER x"[at : at + 1], "PA", 101 + at, 512) for at in order]
+    packets.append(f.tcp(*ends[0], b"x" * (logins.MAX_LINE // 2), "PA", 107, 512))
+    path = write(tmp_path / "a.pcap", [(f.ether(f.NURSE, f.SERVER, p), None) for p in packets])
+    observed(path, tmp_path / "key")
+    assert told == [k.LINES] * 4 + [k.ANYTHING] * 2 + [k.LINES, k.ANYTHING]

@@ -260,16 +260,17 @@ class ConversationTable:
         """How many more conversations fit before one is given up."""
         return self._max - len(self)
 
-    def interest(self, number: int, interest: int, *, agrees: bool = False, near: int = -1) -> None:
+    def interest(self, number: int, interest: int, *, agrees: int = 0, near: int = -1) -> None:
         """What Python wants of a conversation.
 
         ``UNDECIDED``, ``FOLLOW`` (every segment, the SYNs too) or ``IGNORE`` (none any more).
-        ``agrees``: it may agree upon other connections. ``near`` as for :meth:`skip_until`.
+        ``agrees``: which of its segments may agree upon other connections (``NOTHING``,
+        ``ANYTHING``, ``LINES``). ``near`` as for :meth:`skip_until`.
         """
         r = self._row(number, near)
         if r >= 0:
             self._one[r, k.INTEREST] = interest
-            self._one[r, k.AGREES] = int(agrees)
+            self._one[r, k.AGREES] = agrees
 
     def wanted(self, number: int) -> int:
         """What is wanted of a conversation, as :meth:`interest` was told or a kernel found."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from wardwatch.decode.kernels.conversations import NOTHING
 from wardwatch.decode.stream import Chunk, Gap, Pool, Stream
 from wardwatch.observe.chains import Chains, Fingerprints
 from wardwatch.observe.heads import Heads
@@ -110,6 +111,8 @@ class Flow:
         self.closed = [False, False]
         self.accounted = 0
         """Bytes in memory when it was last counted."""
+        self.agreeing = NOTHING
+        """What the kernel was told of :meth:`Follower.agreeing`."""
         self._anomalies = 0
 
     @property
@@ -209,7 +212,7 @@ class Follower:
     interest = IGNORE
     """UNDECIDED, FOLLOW or IGNORE."""
     agrees = False
-    """Whether it may agree upon other connections, as FTP does."""
+    """Whether it may agree upon other connections, as FTP does: :meth:`agreeing`."""
 
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
@@ -223,6 +226,10 @@ class Follower:
     def passes_over(self) -> bool:
         """Whether a side ends with its FIN, though what it skips before it was not seen."""
         return False
+
+    def agreeing(self) -> int:
+        """Which segments to come may agree upon other connections: NOTHING, ANYTHING or LINES."""
+        return NOTHING
 
     def data(self, side: int, chunk: Chunk[Where]) -> None:
         """Bytes in order."""

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from wardwatch.decode.kernels.conversations import ANYTHING, LINES
+from wardwatch.decode.kernels.young import AT_ONCE, TYPED
 from wardwatch.decode.stream import Chunk
 from wardwatch.decode.wire import ftp, telnet
 from wardwatch.decode.wire.banner import SHOWN
@@ -105,6 +107,14 @@ class Ftp(Follower):
     def buffered(self) -> int:
         """Bytes kept in memory."""
         return len(self._boxes[0]) + len(self._boxes[1])
+
+    def agreeing(self) -> int:
+        """Those that end a line, where no hole may be filled and no line be too long before one does."""
+        one, two = self._boxes
+        if max(len(one), len(two)) > MAX_LINE - AT_ONCE * TYPED:
+            return ANYTHING
+        first, second = self.flow.streams
+        return ANYTHING if first.held or second.held else LINES
 
     def data(self, side: int, chunk: Chunk[Where]) -> None:
         """Read what came in order."""

@@ -11,7 +11,7 @@ import numpy as np
 from wardwatch.decode.columns import PacketColumns
 from wardwatch.decode.kernels import conversations as k
 from wardwatch.decode.kernels import headers, young
-from wardwatch.decode.kernels.conversations import TCP
+from wardwatch.decode.kernels.conversations import NOTHING, TCP
 from wardwatch.decode.kernels.select import chosen_segment
 from wardwatch.decode.kernels.young import tell
 from wardwatch.decode.stream import ACK, FIN, RST, SYN
@@ -124,7 +124,7 @@ class Streams(Side):
                 if interest == AS_IT_WAS:
                     return
                 if interest >= 0:
-                    if interest != known.get(number) or stream.skips:
+                    if interest != known.get(number) or stream.skips or flow.follower.agrees:
                         self._learn(number, flow, interest, side, int(table.row[i]))
                     return
             told, row = told_of(raw), int(table.row[i])
@@ -360,9 +360,11 @@ class Streams(Side):
 
         ``flow`` is looked at where it is not over.
         """
-        if interest != self._interest[number]:
+        agrees = NOTHING if flow is None or interest == IGNORE else flow.follower.agreeing()
+        if interest != self._interest[number] or (flow is not None and agrees != flow.agreeing):
             self._interest[number] = interest
-            agrees = flow is not None and interest != IGNORE and flow.follower.agrees
+            if flow is not None:
+                flow.agreeing = agrees
             self._conversations.interest(number, interest, agrees=agrees, near=near)
         if flow is not None and interest == FOLLOW:
             unwanted = flow.streams[side].unwanted()

@@ -64,7 +64,9 @@ ALL, TCP, OTHERS = 0, 1, 2
 """Which packets a table takes: two tables that share the work have every conversation between them."""
 
 UNDECIDED, FOLLOW, IGNORE = 0, 1, 2
-# AGREES 1: what it says may agree upon another connection, as FTP does.
+NOTHING, ANYTHING, LINES = range(3)
+"""AGREES: which segments may agree upon another connection, as FTP's do: none, each, or those that
+may end a line."""
 THEIRS = -1
 """SEAT of a conversation that Python reads, or nobody any more; 0: nobody has looked yet. Below it:
 the same, and in which list of young.next_rows its first row was told."""

@@ -23,9 +23,11 @@ from wardwatch.compiled import helper, hot, kernel
 from wardwatch.decode.columns import DECODED, KIND_FRAGMENT, KIND_TCP
 from wardwatch.decode.kernels.conversations import (
     AGREES,
+    ANYTHING,
     FOLLOW,
     IGNORE,
     INTEREST,
+    LINES,
     ORIG_BYTES,
     ORIG_ISN,
     ORIG_SKIP,
@@ -94,6 +96,8 @@ TOLD = 25
 """WHERE is the caller's number of the segment. START and LENGTH: the payload, in the arena or in
 the bytes of the seat. ROW: the row of the block."""
 
+TYPED = 16
+"""Octets of a payload at most that is taken for typed, where it ends no line."""
 AT_ONCE = 256
 """Rows told at once: what one costs to be told shrinks with their number."""
 GO_ON, GIVEN_UP = range(2)
@@ -136,6 +140,7 @@ _LEAST = 11
 """Bytes of a side's first segment that are looked at: SSL 2 shows itself by then."""
 _FTP, _TELNET, _DNS = 21, 23, 53
 _DIGIT_2 = 50
+_LF = 10
 _HEAD = 2
 """Its number in rows_http.METHODS."""
 _MAX_UNKNOWN, _BOTH = 1024, 64
@@ -172,8 +177,8 @@ def next_rows(
 
     Datagrams, rows of conversations that Python follows already, and the first rows of those that
     tell it nothing of others are told together; a fragment, a SYN that may begin a connection anew,
-    and a row of a conversation that Python has not decided about or that may agree upon others,
-    ends the list, so that what it learns counts for all behind it. Where a conversation leaves its
+    and a row of a conversation that Python has not decided about or that may agree upon others
+    (octet upon octet of FTP do not, but the line's end does), ends the list, so that what it learns counts for all behind it. Where a conversation leaves its
     seat, its pieces are to be read before the last row.
     """
     count = 0
@@ -213,7 +218,10 @@ def next_rows(
         if seat <= THEIRS:
             count += 1
             i += 1
-            if rows[r, INTEREST] != FOLLOW or rows[r, AGREES]:
+            agrees = rows[r, AGREES]
+            if rows[r, INTEREST] != FOLLOW or agrees == ANYTHING:
+                break
+            if agrees == LINES and _may_end_line(arena, told, count - 1):
                 break
             if np.int64(c.flags[i - 1]) & (_SYN | _ACK) == _SYN:
                 break  # of a new connection all is wanted, also what the one before would skip
@@ -417,6 +425,18 @@ def _may_agree(arena: Bytes, told: Ints, count: Int, expected: NDArray[np.uint8]
     if expected[source] or expected[target]:
         return True
     return bool(told[count, LENGTH] > 0 and arena[told[count, START]] == _DIGIT_2)
+
+
+@helper
+def _may_end_line(arena: Bytes, told: Ints, count: Int) -> bool:
+    """Whether a row's payload ends a line, or is longer than what is typed."""
+    size = told[count, LENGTH]
+    if size > TYPED:
+        return True
+    for k in range(size):
+        if arena[np.uint64(told[count, START] + k)] == _LF:
+            return True
+    return False
 
 
 @helper
