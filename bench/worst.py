@@ -128,24 +128,47 @@ def deep_tunnels(count: int, chance: random.Random) -> Iterator[bytes]:
         yield ethernet(packet)
 
 
-def single_bytes(count: int, chance: random.Random) -> Iterator[bytes]:
-    """Telnet sessions typed one byte a segment, by both sides in turn."""
+def _octets(count: int, port: int, said: bytes, answered: bytes, step: int = 1) -> Iterator[bytes]:
+    """Sessions typed one byte a segment, by both sides in turn, ``step`` places apart."""
     made = 0
-    ends = [(client(n), (30_000 + n, 23)) for n in range(_CONNECTIONS)]
+    ends = [(client(n), (30_000 + n, port)) for n in range(_CONNECTIONS)]
     for here, ports in ends:
         yield ethernet(tcp(here, SERVER, ports, (0, 0), SYN))
         yield ethernet(tcp(SERVER, here, ports[::-1], (0, 1), SYN | ACK))
         made += 2
-    text = b"login: biomed\r\nPassword: letmein\r\n$ show configuration all of it\r\n"
-    place = 0
-    while made < count:
-        one = text[place % len(text) : place % len(text) + 1]
+    for turn in itertools.count():
+        asks, answers = (words[turn % len(words) :][:1] for words in (said, answered))
+        # With holes nothing behind the first of them is acknowledged, nor sent again.
+        place = step * (turn + 1) - (step == 1)
+        numbers = [(1 + place, 1 + place), (1 + place, 2 + place)]
+        if step > 1:
+            numbers = [(1 + place, 1), (1 + place, 1)]
         for here, ports in ends:
-            yield ethernet(tcp(here, SERVER, ports, (1 + place, 1 + place), PSH | ACK, one, place))
-            answer = (1 + place, 2 + place)
-            yield ethernet(tcp(SERVER, here, ports[::-1], answer, PSH | ACK, one, place))
+            yield ethernet(tcp(here, SERVER, ports, numbers[0], PSH | ACK, asks, turn))
+            yield ethernet(tcp(SERVER, here, ports[::-1], numbers[1], PSH | ACK, answers, turn))
             made += 2
-        place += 1
+        if made >= count:
+            return
+
+
+_TELNET = b"login: biomed\r\nPassword: letmein\r\n$ show configuration all of it\r\n"
+
+
+def single_bytes(count: int, chance: random.Random) -> Iterator[bytes]:
+    """Telnet sessions typed one byte a segment, by both sides in turn."""
+    return _octets(count, 23, _TELNET, _TELNET)
+
+
+def single_bytes_of_ftp(count: int, chance: random.Random) -> Iterator[bytes]:
+    """FTP control connections typed one byte a segment, by both sides in turn."""
+    said = b"USER biomed\r\nPASS letmein\r\nSYST\r\nNOOP\r\n"
+    answered = b"220 FTP\r\n331 Password, please\r\n230 In\r\n215 UNIX\r\n200 Okay\r\n"
+    return _octets(count, 21, said, answered)
+
+
+def single_bytes_apart(count: int, chance: random.Random) -> Iterator[bytes]:
+    """Single bytes with a hole before each that nobody fills: all of them wait."""
+    return _octets(count, 23, _TELNET, _TELNET, step=2)
 
 
 CASES: dict[str, Callable[[int, random.Random], Iterator[bytes]]] = {
@@ -155,6 +178,8 @@ CASES: dict[str, Callable[[int, random.Random], Iterator[bytes]]] = {
     "one endless stream": endless,
     "deep tunnels": deep_tunnels,
     "one-byte segments": single_bytes,
+    "one-byte segments of FTP": single_bytes_of_ftp,
+    "one-byte segments, holes between": single_bytes_apart,
 }
 
 

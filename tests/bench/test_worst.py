@@ -35,7 +35,9 @@ def test_every_packet_has_true_sums_and_lengths(case):
         assert plain_sum(pseudo + body) == 0xFFFF
 
 
-@pytest.mark.parametrize("case", ["one endless stream", "one-byte segments"])
+@pytest.mark.parametrize(
+    "case", ["one endless stream", "one-byte segments", "one-byte segments of FTP"]
+)
 def test_sequence_numbers_add_up(case):
     expected = {}
     for frame in CASES[case](3_000, random.Random(1)):
@@ -49,6 +51,18 @@ def test_sequence_numbers_add_up(case):
             assert segment.ack == expected[way[2:] + way[:2]]
         else:
             assert segment.ack == 0
+
+
+def test_a_hole_stands_before_each_byte_that_waits():
+    places = {}
+    for frame in itertools.islice(CASES["one-byte segments, holes between"](1, None), 5_000):
+        segment = dpkt.ethernet.Ethernet(frame).data.data
+        if len(segment.data):
+            places.setdefault((segment.sport, segment.dport), []).append(segment.seq)
+            assert segment.ack == 1
+    assert places
+    for seen in places.values():
+        assert seen == [3 + 2 * k for k in range(len(seen))]
 
 
 def test_as_many_packets_as_asked(tmp_path):
