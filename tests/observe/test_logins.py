@@ -7,8 +7,9 @@ import pytest
 from tests.observe.talk import CLIENT, SERVER, Talk
 
 from wardwatch.decode.kernels.young import TOLD
-from wardwatch.decode.stream import Chunk
+from wardwatch.decode.stream import Chunk, Gap
 from wardwatch.observe import logins
+from wardwatch.observe.told import where_of
 from wardwatch.observe.where import Where
 
 
@@ -206,6 +207,62 @@ def test_what_comes_to_nothing_yet_is_taken_as_it_would_be_read(
     assert quiet > 500
     assert one.rows("logins") == two.rows("logins") != []
     assert one.rows("banners") == two.rows("banners")
+
+
+REPLIES = (
+    b"220 x FTP\r\n",
+    b"331 Password\r\n",
+    b"230 In\r\n",
+    b"530 No\r\n",
+    b"200 Okay\r\n",
+    b"2",
+)
+COMMANDS = (b"USER biomed\r\n", b"PASS letmein\r\n", b"\r\n", b"SYST\r\n", b"RETR a\r\n", b"x" * 9)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_the_middle_of_an_ftp_line_is_taken_as_it_would_be_read(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logins, "MAX_LINE", 60)
+    monkeypatch.setattr(logins, "MOST_TYPED", 30)
+    chance = random.Random(seed)
+    one, two = Talk(21).opens(), Talk(21).opens()
+    one.sessions.shared.names = ["vlan 7"]
+    quick, plain = (logins.Ftp(talk.sessions.flow(1), 1) for talk in (one, two))
+    quiet, places = 0, [0, 0]
+    for packet in range(600):
+        side = chance.randrange(2)
+        words = chance.choice(REPLIES if side else COMMANDS)
+        pieces = [words] if chance.random() < 0.3 else [bytes([octet]) for octet in words]
+        if chance.random() < 0.05:
+            gap = Gap(places[side], 7, Where(1, packet, packet, "vlan 7"))
+            quick.gap(side, gap)
+            plain.gap(side, gap)
+            places[side] += 7
+        for at, piece in enumerate(pieces):
+            number = 100 * packet + at
+            raw = np.array([number, number, 1, 1] + [0] * (TOLD - 4), np.int64).tobytes()
+            where = where_of(["vlan 7"], raw)
+            before = quick.buffered
+            more = quick.quiet(side, piece, raw)
+            if more is None:
+                assert quick.buffered == before
+                quick.data(side, Chunk(places[side], piece, where))
+            else:
+                quiet += 1
+                assert quick.buffered == before + more
+            plain.data(side, Chunk(places[side], piece, where))
+            places[side] += len(piece)
+            assert quick.agreeing() == plain.agreeing()
+        if chance.random() < 0.1:
+            quick.settle()
+            assert quick._boxes[0].mark == plain._boxes[0].mark
+    assert quiet > 500
+    quick.end()
+    plain.end()
+    for table in ("ftp", "logins", "transfers"):
+        assert one.rows(table) == two.rows(table) != []
 
 
 def telnet(greeting: bytes = b"\r\nward login: ") -> Talk:

@@ -242,6 +242,9 @@ class Follower:
         """
         return None
 
+    def settle(self) -> None:
+        """Cite packets that nobody has cited yet: elsewhere they are told by other numbers."""
+
     def gap(self, side: int, gap: Gap[Where]) -> None:
         """Bytes that will not come."""
 

@@ -13,7 +13,7 @@ from wardwatch.decode.wire import ftp, telnet
 from wardwatch.decode.wire.banner import SHOWN
 from wardwatch.decode.wire.reader import text
 from wardwatch.observe.follow import FOLLOW, IGNORE, Flow, Follower, Inbox
-from wardwatch.observe.told import packet_of
+from wardwatch.observe.told import packet_of, where_of
 from wardwatch.observe.where import Where
 
 if TYPE_CHECKING:
@@ -80,6 +80,10 @@ class _Pending(msgspec.Struct):
     begin_packet: int = -1
 
 
+MOST_TYPED = MAX_LINE - AT_ONCE * TYPED
+"""Octets of a line up to which none of the rows that a kernel tells at once can make it too long."""
+
+
 class Ftp(Follower):
     """An FTP control connection, RFC 959: replies answer commands in their order."""
 
@@ -91,6 +95,8 @@ class Ftp(Follower):
         super().__init__(flow)
         self._server = server
         self._boxes = (Inbox(flow.streams[0]), Inbox(flow.streams[1]))
+        self._newest: list[Raw | None] = [None, None]
+        """The packet of each side's newest bytes, where nobody has cited it."""
         self._to_line_end = [False, False]
         self._pending: list[_Pending] = []
         self._attempt: Attempt | None = None
@@ -111,7 +117,7 @@ class Ftp(Follower):
     def agreeing(self) -> int:
         """Those that end a line, where no hole may be filled and no line be too long before one does."""
         one, two = self._boxes
-        if max(len(one), len(two)) > MAX_LINE - AT_ONCE * TYPED:
+        if max(len(one.data), len(two.data)) > MOST_TYPED:
             return ANYTHING
         first, second = self.flow.streams
         return ANYTHING if first.held or second.held else LINES
@@ -119,6 +125,7 @@ class Ftp(Follower):
     def data(self, side: int, chunk: Chunk[Where]) -> None:
         """Read what came in order."""
         box = self._boxes[side]
+        self._cite(side)
         fresh = box.feed(chunk)
         while self.flow.follower is self:  # AUTH TLS hands the rest over
             end = box.data.find(b"\n")
@@ -146,8 +153,28 @@ class Ftp(Follower):
             rest = box.take(len(box))
             self.flow.follower.data(side, Chunk(box.start - len(rest), rest, chunk.mark))
 
+    def quiet(self, side: int, octets: bytes, raw: Raw) -> int | None:
+        """Take the middle of a line, where it is no long one."""
+        said = self._boxes[side].data
+        if not said or 10 in octets or len(said) + len(octets) > MOST_TYPED:
+            return None
+        said += octets
+        self._newest[side] = raw
+        return len(octets)
+
+    def settle(self) -> None:
+        """Cite the newest packets as they are told here."""
+        self._cite(0)
+        self._cite(1)
+
+    def _cite(self, side: int) -> None:
+        raw, self._newest[side] = self._newest[side], None
+        if raw is not None:
+            self._boxes[side].mark = where_of(self.flow.shared.names, raw)
+
     def gap(self, side: int, gap: Gap[Where]) -> None:
         """Go on behind bytes that will not come."""
+        self._newest[side] = None
         self._boxes[side].clear()
         self._to_line_end[side] = True
         self._multi = 0

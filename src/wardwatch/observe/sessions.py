@@ -294,6 +294,7 @@ class Sessions:
         """
         for flow in self._flows.values():
             flow.newest = flow.last  # there the packet is told by other numbers
+            flow.follower.settle()
         return UnderWay(
             flows=packed(list(self._flows.values()), self.shared),
             interest=interest,
