@@ -230,6 +230,8 @@ def test_the_middle_of_an_ftp_line_is_taken_as_it_would_be_read(
     one, two = Talk(21).opens(), Talk(21).opens()
     one.sessions.shared.names = ["vlan 7"]
     quick, plain = (logins.Ftp(talk.sessions.flow(1), 1) for talk in (one, two))
+    quick.flow.become(quick)
+    plain.flow.become(plain)
     quiet, places = 0, [0, 0]
     for packet in range(600):
         side = chance.randrange(2)
