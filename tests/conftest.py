@@ -20,6 +20,25 @@ def pytest_xdist_auto_num_workers() -> int | None:
     return None if told else len(os.sched_getaffinity(0)) + 1
 
 
+LONG = (
+    "test_what_came_is_what_the_source_says",
+    "test_two_readers_whatever_the_blocks_and_the_cut",
+    "test_the_short_form_measures_everything_of_ours",
+    "test_every_expectation_about_the_shared_captures_is_met",
+    "test_every_byte_truncation_of_every_shared_capture_is_read_up_to_the_cut",
+    "test_two_processes_find_what_one_does_in_shared_captures",
+    "test_any_cut_of_disturbed_conversations",
+    "test_any_parts_of_disturbed_conversations_in_any_bracketing",
+)
+"""Tests of ten seconds and more. One that comes last leaves all workers but one without work."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long tests first: what is left at the end is short, and is shared."""
+    places = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(getattr(item, "originalname", item.name), len(LONG)))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _no_shelf_of_the_one_who_runs_this(tmp_path_factory):
     """An audit asks the shelf of its user by default; what stands there must not decide a test."""

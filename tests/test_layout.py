@@ -5,6 +5,7 @@ import importlib
 from pathlib import Path
 
 import pytest
+from tests.conftest import LONG
 
 ROOT = Path(__file__).parents[1]
 SRC = ROOT / "src" / "wardwatch"
@@ -54,3 +55,8 @@ def test_no_file_names_a_path_of_one_machine() -> None:
     ]:
         text = path.read_text(encoding="utf-8")
         assert not any(place in text for place in places), path
+
+
+def test_every_test_that_is_to_run_first_is_there() -> None:
+    written = [path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py")]
+    assert [name for name in LONG if not any(f"def {name}(" in text for text in written)] == []
