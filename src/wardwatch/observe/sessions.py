@@ -95,11 +95,6 @@ class Sessions:
         flow = self._flows.get(conversation)
         return UNDECIDED if flow is None else flow.follower.interest
 
-    def agrees(self, conversation: int) -> bool:
-        """Whether what it says may agree upon other connections."""
-        flow = self._flows.get(conversation)
-        return flow is not None and flow.follower.agrees
-
     def skip(self, conversation: int, from_orig: bool) -> tuple[int, int] | None:
         """Sequence numbers ``[from, to)`` of payload that need not be brought.
 

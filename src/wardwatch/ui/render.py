@@ -150,7 +150,7 @@ def _print_summary(screen: Console, report: Report, out: Path | None) -> None:
     malformed = sum(c.malformed for c in report.captures)
     screen.print(
         f" {total:,} packets = {decoded:,} decoded + {skipped:,} skipped + {malformed:,} malformed; "
-        f"{report.anomalies:,} anomalies in messages"
+        f"{report.anomalies:,} anomal{'y' if report.anomalies == 1 else 'ies'} in messages"
     )
     for capture in report.captures:
         for damage in capture.damage:
