@@ -72,6 +72,12 @@ def test_control_characters_are_shown_not_obeyed() -> None:
     assert (escaped, type(escaped)) == ("<b>", str)
 
 
+@pytest.mark.parametrize(("count", "said"), [(1, "1 anomaly in"), (2, "2 anomalies in")])
+def test_one_anomaly_is_one(count: int, said: str) -> None:
+    report = msgspec.structs.replace(build(audits.make()), anomalies=count)
+    assert said in render.summary_text(report, None)
+
+
 def test_the_summary_fits_a_terminal_and_obeys_no_markup(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "100")
     out = render.summary_text(build(audits.make()), None)
