@@ -6,6 +6,7 @@ import re
 from collections import Counter, defaultdict
 from functools import lru_cache
 from itertools import chain
+from operator import eq
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -93,7 +94,8 @@ def inventory(tables: Tables, listed: Sequence[Listed] = ()) -> tuple[Device, ..
 
 
 def _order(device: Device) -> tuple[bool, bool, str]:
-    return not device.is_pump, not device.is_medical, device.id
+    kind = device.identity.kind
+    return kind != "infusion pump", kind not in MEDICAL_KINDS, device.id
 
 
 def _listed_behind_routers(tables: Tables, found: Stations, listed: Sequence[Listed]) -> None:
@@ -116,31 +118,32 @@ def _gather(
 ) -> defaultdict[str, _Shown]:
     """What each station showed, as rules read it."""
     shown: defaultdict[str, _Shown] = defaultdict(_Shown)
-    heard: dict[tuple[str, str], tuple[Rule, ...]] = {}
+    heard: defaultdict[str, dict[str, tuple[Rule, ...]]] = defaultdict(dict)
     for sign in given:
         key, kind, value = sign.station, sign.sign, sign.value
-        if kind == "serial":
+        if kind[:5] == "name.":
+            shown[key].names[value] = None
+        elif kind == "serial":
             shown[key].serials[value] = None
         elif kind == "firmware":
             shown[key].versions.setdefault(value[:64], sign.packets[0])
-        elif kind.startswith("name."):
-            shown[key].names[value] = None
-        said = (kind, value)
-        rules_heard = heard.get(said)
+        of_kind = heard[kind]
+        rules_heard = of_kind.get(value)
         if rules_heard is None:
-            rules_heard = heard[said] = book.speaking(kind, value)
+            rules_heard = of_kind[value] = book.speaking(kind, value)
         for rule in rules_heard:
             shown[key].add(rule, sign.times, sign.packets)
     rules = {rule.id: rule for rule in book.rules}
+    routing = found.routing
     for key, station in found.by_key.items():
-        if key.startswith("ip:"):
+        if key[:3] == "ip:":
             continue
         of_mac = book.of_mac(key)
         if of_mac and not is_locally_administered(key):
             for rule in of_mac:
                 shown[key].add(rule, station.packets, (station.first_packet,))
-        if key in found.routing:
-            rule = rules["router-routing" if found.routing[key] else "router-forwards"]
+        if key in routing:
+            rule = rules["router-routing" if routing[key] else "router-forwards"]
             shown[key].add(rule, 1, (station.first_packet,))
     # A sender behind a router is a device only where something was learned of it; one of the
     # internet is none of ours.
@@ -198,7 +201,7 @@ def _groups(found: Stations, shown: Mapping[str, _Shown], tables: Tables) -> lis
     for name, keys in by_name.items():
         if len(keys) == 2 and _DIGIT.search(name) and _one_in_turn(keys[0], keys[1], shown, tables):
             unite(keys)
-    if all(key == first for key, first in leader.items()):
+    if all(map(eq, leader, leader.values())):
         return [(key,) for key in leader]
     groups: dict[str, list[str]] = defaultdict(list)
     for key, first in leader.items():
@@ -247,10 +250,13 @@ def _pump_servers(
     rules = {rule.id: rule for rule in book.rules}
     # Weighed are those alone that a rule takes for a pump.
     telling = {rule.id for rule in book.rules if rule.kind == "infusion pump"}
+    hinted = {key for key, thing in shown.items() if not telling.isdisjoint(thing.reasons)}
+    if not hinted:
+        return []
     pumps = {
         key
         for group in groups
-        if any(key in shown and not telling.isdisjoint(shown[key].reasons) for key in group)
+        if not hinted.isdisjoint(group)
         and (weighed := _weighed(group, shown)).confidence >= Confidence.PROBABLE
         and weighed.identity.kind == "infusion pump"
         for key in group
@@ -290,8 +296,9 @@ def _weighed(group: Sequence[str], shown: Mapping[str, _Shown]) -> Weighed:
 
 def _spoken(things: Sequence[_Shown]) -> tuple[str, ...]:
     """The ids of all rules that spoke, in order."""
-    if len(things) == 1:
-        return tuple(sorted(things[0].reasons))
+    if len(things) <= 1:
+        reasons = things[0].reasons if things else ()
+        return tuple(sorted(reasons)) if reasons else ()
     return tuple(sorted({rule for thing in things for rule in thing.reasons}))
 
 
@@ -323,7 +330,7 @@ def _notes(found: Stations) -> dict[str, list[str]]:
             else:
                 notes[mac].append(f"address {ip} was reused: also held by {', '.join(others)}")
     for key in found.by_key:
-        if key.startswith("ip:"):
+        if key[:3] == "ip:":
             notes[key].append("known by its address only: its own MAC was not seen from here")
         elif is_locally_administered(key):
             notes[key].append(
@@ -342,7 +349,7 @@ def _device(
     members = [found.by_key[key] for key in group]
     one = members[0] if len(members) == 1 else _as_one(members)
     things = [shown[key] for key in group if key in shown]
-    weighed, by_prefix = _of_rules(_spoken(things) if things else ())
+    weighed, by_prefix = _of_rules(_spoken(things))
     identity, confidence = weighed.identity, weighed.confidence
     traits = [
         _trait(rule, times, packets)
@@ -351,14 +358,14 @@ def _device(
     ]
     if len(traits) > 1:
         traits.sort(key=_heaviest)
-    macs = tuple([key for key in group if not key.startswith("ip:")])
     said = [note for key in group if key in notes for note in notes[key]]
     if not by_prefix and (named := _registered_maker(members)):
         maker, trait = named
         traits.append(trait)
         if not identity.manufacturer and identity.kind not in MEDICAL_KINDS:
             identity = _made_by(identity, maker)
-            confidence = max(confidence, Confidence.POSSIBLE)
+            if confidence is Confidence.UNKNOWN:
+                confidence = Confidence.POSSIBLE
     shows = _all_of(things) if things else _NOTHING
     if versions := shows.versions:
         latest = max(versions, key=lambda v: versions[v])
@@ -373,23 +380,27 @@ def _device(
         vlans = sorted({s.partition("@")[0] for s in one.segments})
         if len(vlans) > 1:
             said.append(f"seen in several segments: {', '.join(vlans[:6])}")
-    if len(macs) > 1:
-        said.insert(0, f"one device with {len(macs)} addresses: {', '.join(macs)}")
-    first = group[0]
+    first, names, serials = group[0], shows.names, shows.serials
+    bare = first[:3] == "ip:"
+    macs = group
+    if bare or len(group) > 1:
+        macs = tuple([key for key in group if not key.startswith("ip:")])
+        if len(macs) > 1:
+            said.insert(0, f"one device with {len(macs)} addresses: {', '.join(macs)}")
+    # In the order of its fields: by their names it takes four times as long.
     return Device(
-        id="dev-"
-        + (first.replace("ip:", "ip-") if first.startswith("ip:") else first.replace(":", "")),
-        identity=identity,
-        confidence=confidence,
-        traits=tuple(traits),
-        macs=macs,
-        ips=one.ips,
-        segments=one.segments,
-        names=tuple(shows.names)[:NAMES],
-        serial=next((s for s in shows.serials if _telling_serial(s)), "") if shows.serials else "",
-        first_ts=one.first_ts,
-        last_ts=one.last_ts,
-        packets=max(one.packets, 1),
+        f"dev-ip-{first[3:]}" if bare else f"dev-{first.replace(':', '')}",
+        identity,
+        confidence,
+        tuple(traits),
+        macs,
+        one.ips,
+        one.segments,
+        tuple(names)[:NAMES] if names else (),
+        next((s for s in serials if _telling_serial(s)), "") if serials else "",
+        one.first_ts,
+        one.last_ts,
+        one.packets or 1,
         notes=tuple(dict.fromkeys(said))[:NOTES] if said else (),
     )
 

@@ -321,37 +321,52 @@ def signs(tables: Tables, answer: Told, found: Stations) -> Iterator[Sign]:
 
 
 def _clients_signs(tables: Tables, answer: Told) -> Iterator[_Row]:
-    """Signs of DHCP clients; of one client's many values of a sign those that came first."""
+    """Signs of DHCP clients; of one client's many values of a sign those that came first.
+
+    Rows of one client follow each other.
+    """
     columns = ", ".join(f'{value} AS "{sign}"' for sign, value in _OF_CLIENTS.items())
-    pieces: Iterable[pa.Table] = ()
+    pieces: Iterable[_Clients] = ()
     for sign in _OF_CLIENTS:
         if not pieces or answer.clients_rows > AT_ONCE:
-            found = _pieces(
-                tables, answer.clients, answer.clients_rows, f"mac, times, codes, {columns}"
+            found = map(
+                _Clients,
+                _pieces(tables, answer.clients, answer.clients_rows, f"mac, times, codes, {columns}"),
             )
             pieces = list(found) if answer.clients_rows <= AT_ONCE else found
-        said = chain.from_iterable(_said(piece, sign) for piece in pieces)
-        for mac, rows in groupby(said, itemgetter(0)):
-            kept: dict[str, tuple[int, list[int]]] = {}
-            for _, value, times, codes in rows:
-                if value in kept:
-                    before, earlier = kept[value]
-                    kept[value] = before + times, sorted((*earlier, *codes))[:PACKETS]
-                elif len(kept) < VALUES:
-                    kept[value] = times, codes
-            for value, (times, codes) in kept.items():
-                yield mac, "", sign, value, times, codes
+        before = ""
+        kept: dict[str, tuple[int, list[int]]] = {}
+        for mac, value, times, codes in chain.from_iterable(piece.said(sign) for piece in pieces):
+            if mac != before:
+                for text, (often, packets) in kept.items():
+                    yield before, "", sign, text, often, packets
+                before, kept = mac, {value: (times, codes)}
+            elif value in kept:
+                often, packets = kept[value]
+                kept[value] = often + times, sorted((*packets, *codes))[:PACKETS]
+            elif len(kept) < VALUES:
+                kept[value] = times, codes
+        for text, (often, packets) in kept.items():
+            yield before, "", sign, text, often, packets
 
 
-def _said(piece: pa.Table, sign: str) -> Iterator[tuple[str, str, int, list[int]]]:
-    """MAC, value, how often and first packets, of clients that show a sign."""
-    values = piece[sign].to_pylist()
-    if values.count(None) == len(values):
-        return
-    columns = (piece[name].to_pylist() for name in ("times", "codes"))
-    for mac, value, times, codes in zip(piece["mac"].to_pylist(), values, *columns, strict=True):
-        if value is not None:
-            yield mac, value, times, codes
+class _Clients:
+    """Some rows of what DHCP clients say of themselves: what all signs share is fetched once."""
+
+    def __init__(self, piece: pa.Table) -> None:
+        self._piece = piece
+        self._shared: list[list[Any]] = []
+
+    def said(self, sign: str) -> Iterable[tuple[str, str, int, list[int]]]:
+        """MAC, value, how often and first packets, of clients that show a sign."""
+        column = self._piece[sign]
+        if column.null_count == len(column):
+            return ()
+        if not self._shared:
+            self._shared = [self._piece[name].to_pylist() for name in ("mac", "times", "codes")]
+        macs, times, codes = self._shared
+        rows = zip(macs, column.to_pylist(), times, codes, strict=True)
+        return rows if not column.null_count else (row for row in rows if row[1] is not None)
 
 
 def _others_signs(tables: Tables, answer: Told) -> Iterator[_Row]:

@@ -128,7 +128,9 @@ class Stations(msgspec.Struct):
 
     def holder(self, mac: str, ip: str) -> str:
         """Key of the station that a fact from ``mac`` and ``ip`` is credited to; "" nobody."""
-        if mac and (not ip or mac not in self.routing):
+        if mac and not ip:
+            return mac
+        if mac and mac not in self.routing:
             return self.contested.get((mac, ip), mac)
         if ip and ip in self.owner:
             return self.owner[ip]
@@ -165,13 +167,18 @@ def stations(tables: Tables) -> Stations:
         tables.forget(used)
     owner, contested = _owners(bindings)
     for mac, held in bindings.items():
-        if mac in found:
-            addresses = [b.ip for b in held if (mac, b.ip) not in contested]
-            found[mac].ips = in_order(addresses) if len(addresses) > 1 else tuple(addresses)
+        station = found.get(mac)
+        if station is None:
+            continue
+        if len(held) == 1 and not contested:
+            station.ips = (held[0].ip,)
+            continue
+        addresses = [b.ip for b in held if (mac, b.ip) not in contested]
+        station.ips = in_order(addresses) if len(addresses) > 1 else tuple(addresses)
     bare, others = _bare(tables, owner)
     left_out += others + _add(found, bare, bystanders)
     for key, station in found.items():
-        if key.startswith("ip:"):
+        if key[:3] == "ip:":
             station.ips = (key[3:],)
     return Stations(found, routing, owner, contested, bindings, left_out)
 
@@ -248,16 +255,17 @@ def _present(tables: Tables, bystanders: frozenset[str]) -> tuple[dict[str, Stat
 
 def _all_present(tables: Tables, bystanders: frozenset[str]) -> dict[str, Station]:
     """The stations that spoke for themselves, where none is left out."""
-    heard = tables.answer(f"""
-        SELECT mac, segment, first_ts, last_ts, packets, packet
-        FROM {stations_heard(tables)} WHERE {_IS_STATION}""")
+    heard = columns(
+        tables,
+        f"""SELECT mac, segment, first_ts, last_ts, packets, packet
+        FROM {stations_heard(tables)} WHERE {_IS_STATION}""",
+    )
     found: dict[str, Station] = {}
-    # Columns of thousands of rows are fetched in half the time of the rows.
-    columns = (column.to_pylist() for column in heard.columns)
-    for mac, segment, first_ts, last_ts, packets, packet in zip(*columns, strict=True):
+    alone = {segment: (segment,) for segment in heard[1]}
+    for mac, segment, first_ts, last_ts, packets, packet in zip(*heard, strict=True):
         known = found.get(mac)
         if known is None:
-            found[mac] = Station(mac, first_ts, last_ts, packets, (segment,), packet)
+            found[mac] = Station(mac, first_ts, last_ts, packets, alone[segment], packet)
             continue
         known.first_ts = min(known.first_ts, first_ts)
         known.last_ts = max(known.last_ts, last_ts)
@@ -371,9 +379,21 @@ def _used(tables: Tables) -> _Used:
     if tables.rows("bindings") > FEW:
         return tables.settle(question)[0]
     used: dict[str, list[Binding]] = {}
-    for row in tables.ask(f"{question} ORDER BY mac, first_ts, ip", of=("bindings",)):
-        used.setdefault(row[0], []).append(Binding(*row))
+    if not tables.rows("bindings"):
+        return used
+    last, held = "", []
+    for binding in map(Binding, *columns(tables, f"{question} ORDER BY mac, first_ts, ip")):
+        if binding.mac == last:
+            held.append(binding)
+        else:
+            last = binding.mac
+            held = used[last] = [binding]
     return used
+
+
+def columns(tables: Tables, question: str) -> list[list[Any]]:
+    """The answer to a question column by column: thousands of rows in half the time of their rows."""
+    return [column.to_pylist() for column in tables.answer(question).columns]
 
 
 def _claimed_routers(tables: Tables, used: _Used, replies: Sequence[Any] | None) -> frozenset[str]:
@@ -541,6 +561,10 @@ def _bindings(
         used = _near(used, set(kept))
     found: dict[str, tuple[Binding, ...]] = {}
     for mac, all_of in used.items():
+        if len(all_of) == 1:
+            if is_host(all_of[0].ip) and (all_of[0].bound or mac not in routing):
+                found[mac] = (all_of[0],)
+            continue
         if len(all_of) > MAX_ADDRESSES:
             first = sorted(all_of, key=lambda b: not b.bound)[:MAX_ADDRESSES]
             all_of = sorted(first, key=lambda b: (b.first_ts, b.ip))
