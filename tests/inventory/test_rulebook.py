@@ -56,6 +56,13 @@ def test_port_1588_alone_is_no_evidence():
     assert "1588" not in BOOK.values_of("port.tcp") + BOOK.values_of("client.tcp")
 
 
+def test_the_values_that_are_looked_for_are_known_where_all_rules_list_theirs():
+    assert set(BOOK.sought("dhcp.parameters")) == set(BOOK.values_of("dhcp.parameters"))
+    assert BOOK.sought("name.host") is None
+    assert BOOK.sought("oui") is None
+    assert BOOK.sought("nobody.reads") == ()
+
+
 def test_a_long_text_from_outside_is_only_read_at_its_head():
     rule = next(rule for rule in BOOK.rules if rule.id == "name-medfusion")
     assert rule.speaks("x" * 500 + "medfusion")

@@ -1,5 +1,6 @@
 import random
 
+import msgspec
 import pytest
 from tests.inventory.seen import PLAIN, PUMP, Evidence
 
@@ -75,6 +76,33 @@ def test_messages_of_a_client_that_say_different_things_count_together_where_the
     assert list(one.packets) == every[:PACKETS]
 
 
+def asking(*lists):
+    seen = Evidence().station(PUMP, IP)
+    for parameters in lists:
+        seen.dhcp_client(PUMP, vendor_class="x", parameter_list=list(parameters))
+    return seen
+
+
+def test_what_a_client_asks_for_is_told_where_a_rule_looks_for_it():
+    every = [tuple(map(int, v.split(","))) for v in rulebook().sought("dhcp.parameters")]
+    for parameters in every:
+        # another order, one more and one less are other lists, unless a rule names them too
+        other = {parameters[::-1], (*parameters, 255), parameters[:-1], ()} - set(every)
+        seen = asking(parameters, *other)
+        assert values(seen, "dhcp.parameters") == {",".join(map(str, parameters))}
+        assert [s.times for s in shown(seen)] == [1 + len(other), 1]
+
+
+def test_what_a_client_asks_for_is_told_always_where_a_rule_reads_it_by_an_expression():
+    book = rulebook()
+    (first, *_) = book.rules
+    reads = msgspec.structs.replace(first, sign="dhcp.parameters", match="^1,", is_=(), prefix=())
+    book = msgspec.structs.replace(book, rules=(*book.rules, reads))
+    tables = asking((1, 99), ()).tables
+    found = signs(tables, told(tables, book), stations(tables))
+    assert [s.value for s in found if s.sign == "dhcp.parameters"] == ["1,99"]
+
+
 @pytest.mark.parametrize("at_once", [1, 3])
 def test_signs_that_are_made_some_at_a_time_are_the_same(monkeypatch, at_once):
     seen = Evidence().station(PUMP, IP).dhcp_server(PLAIN, "10.1.2.1", routers=["10.1.2.9"])
@@ -82,7 +110,7 @@ def test_signs_that_are_made_some_at_a_time_are_the_same(monkeypatch, at_once):
         # the first name comes again when there is room for no other
         seen.dhcp_client(PUMP, vendor_class="x", host_name=f"name-{number % (VALUES + 3):03}")
         seen.dhcp_client(
-            PLAIN, client_fqdn=f"other-{number % 2}", parameter_list=[1, 3, number % 2]
+            PLAIN, client_fqdn=f"other-{number % 2}", parameter_list=[1, 3, (6, 28)[number % 2]]
         )
     expected = shown(seen)
     monkeypatch.setattr(module, "AT_ONCE", at_once)

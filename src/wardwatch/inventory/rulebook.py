@@ -123,6 +123,13 @@ class Rulebook(msgspec.Struct, frozen=True, dict=True):
         """Every value that some rule names for a sign: what a question may ask for."""
         return tuple(sorted({value for rule in self.by_sign.get(sign, ()) for value in rule.is_}))
 
+    def sought(self, sign: str) -> tuple[str, ...] | None:
+        """Every value of a sign that lets some rule speak; ``None`` where they are not listed."""
+        rules, _ = self._readers(sign)
+        if any(rule.prefix or not rule.is_ for rule in rules):
+            return None
+        return tuple(sorted({value for rule in rules for value in rule.is_}))
+
     def speaking(self, sign: str, value: str) -> tuple[Rule, ...]:
         """The rules that speak for a sign's value."""
         rules, any_of = self._readers(sign)

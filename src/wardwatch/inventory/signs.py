@@ -54,19 +54,20 @@ _Row = tuple[str, str, str, str, int, list[int]]
 _CLIENTS = f"""
     SELECT CASE WHEN chaddr = src_mac OR src_mac = '' OR giaddr NOT IN ('', '0.0.0.0')
             OR chaddr IN (SELECT mac FROM {{heard}}) THEN chaddr ELSE src_mac END AS mac,
-        mqx_pads, vendor_class, parameter_list,
+        mqx_pads, vendor_class, {{parameters}} AS parameters,
         CASE WHEN host_name <> '' THEN host_name ELSE client_fqdn END AS name,
         count(*) AS times, min({PACKET} packet, {PACKETS}) AS codes
     FROM dhcp WHERE op = 1 GROUP BY ALL ORDER BY mac, codes[1]"""
 """What DHCP clients say of themselves, in how many messages, which first: most say the same again.
 
-A starving attacker invents a chaddr a message: what it says is credited to the frame's sender.
+A starving attacker invents a chaddr a message: what it says is credited to the frame's sender. Of
+``parameters`` see :func:`_parameters`.
 """
 
 _OF_CLIENTS = {
     "dhcp.mqx_pads": "CASE WHEN mqx_pads THEN '' END",
     "dhcp.vendor_class": "CASE WHEN vendor_class <> '' THEN left(vendor_class, 512) END",
-    "dhcp.parameters": "CASE WHEN len(parameter_list) > 0 THEN left(array_to_string(parameter_list, ','), 512) END",
+    "dhcp.parameters": "CASE WHEN parameters <> '' THEN left(parameters, 512) END",
     "name.host": "CASE WHEN name <> '' THEN left(name, 512) END",
 }
 """SQL for what :data:`_CLIENTS` selects: the value of a sign, NULL where there is none."""
@@ -227,7 +228,8 @@ def told(tables: Tables, book: Rulebook) -> Told:
     """What the evidence tables tell of those who speak, for :func:`signs`; it needs no stations."""
     of_clients = ("", 0)
     if tables.rows("dhcp"):
-        of_clients = tables.settle(_CLIENTS.format(heard=stations_heard(tables)))
+        question = _CLIENTS.format(heard=stations_heard(tables), parameters=_parameters(book))
+        of_clients = tables.settle(question)
     replies = few_replies(tables)
     # In vain: what is told already, and what nobody can have said.
     idle = {"dhcp"} if replies is not None else set()
@@ -239,6 +241,27 @@ def told(tables: Tables, book: Rulebook) -> Told:
         if tables.rows(table) and table not in idle
     ]
     return Told(*of_clients, *_of_others(tables, questions), _of_replies(replies or ()))
+
+
+def _parameters(book: Rulebook) -> str:
+    """SQL for what a client asks DHCP for, as rules read it; "" for what none of them looks for.
+
+    Clients are told apart by few numbers then, not by their lists: these are compared only where
+    they are as long as one that a rule names.
+    """
+    values = book.sought("dhcp.parameters")
+    if values is None:
+        return "array_to_string(parameter_list, ',')"
+    by_length: dict[int, list[str]] = {}
+    for value in values:
+        by_length.setdefault(value.count(",") + 1, []).append(
+            f"WHEN [{','.join(str(int(code)) for code in value.split(','))}] THEN '{value}'"
+        )
+    cases = " ".join(
+        f"WHEN {length} THEN CASE parameter_list {' '.join(named)} ELSE '' END"
+        for length, named in sorted(by_length.items())
+    )
+    return f"CASE len(parameter_list) {cases} ELSE '' END" if cases else "''"
 
 
 def _is_port_met(tables: Tables, book: Rulebook) -> bool:
