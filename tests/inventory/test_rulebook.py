@@ -1,6 +1,9 @@
+import random
 import re
 
-from wardwatch.inventory.rulebook import SHORTEST, rulebook
+import pytest
+
+from wardwatch.inventory.rulebook import SHORTEST, _AnyOf, rulebook
 from wardwatch.model.device import MEDICAL_KINDS
 
 BOOK = rulebook()
@@ -94,6 +97,27 @@ def test_listed_models_need_maker_and_word_to_agree():
 
 def test_kinds_of_listed_models_are_ours():
     assert {m.kind for m in BOOK.models} <= {*MEDICAL_KINDS, "pump server"}
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_letters_of_any_size_are_found_among_small_ones_as_they_are(seed):
+    chance = random.Random(seed)
+    pieces = ["ward", "ab[a-f]c", "x+y?", r"-\d+", "k", "[^a-e]s", "(ß|q)z", "W", r"\x4a", r"\Dq"]
+    expressions = [
+        chance.choice(("(?i)", "(?i)", "(?i)", ""))
+        + chance.choice(("", "^"))
+        + "".join(chance.choices(pieces[: chance.choice((5, 6, len(pieces)))], k=2))
+        for _ in range(3)
+    ]
+    any_of = _AnyOf(expressions)
+    for _ in range(400):
+        text = "".join(chance.choices("abcKkxXyWward-1289sSqQzZßJjK\u017f", k=chance.randint(0, 9)))
+        said = any(re.search(expression, text) for expression in expressions)
+        assert any_of.finds(text) == said, (expressions, text)
+
+
+def test_names_are_searched_among_small_letters():
+    assert BOOK._readers("name.host")[1]._small is not None
 
 
 def test_rules_that_are_searched_for_together_speak_as_each_of_them_does():

@@ -136,11 +136,11 @@ class Rulebook(msgspec.Struct, frozen=True, dict=True):
         if any_of is None:
             return tuple([rule for rule in rules if rule.speaks(value)])
         text = value[:TEXT_LIMIT]
-        if not any_of.search(text):
+        if not any_of.finds(text):
             return ()
         return tuple([rule for rule in rules if _compiled(rule.match or "").search(text)])
 
-    def _readers(self, sign: str) -> tuple[tuple[Rule, ...], re.Pattern[str] | None]:
+    def _readers(self, sign: str) -> tuple[tuple[Rule, ...], "_AnyOf | None"]:
         """The rules that read a sign; and where all are expressions, what finds when any does."""
         found = self._known_readers.get(sign)
         if found is None:
@@ -151,7 +151,7 @@ class Rulebook(msgspec.Struct, frozen=True, dict=True):
         return found
 
     @cached_property
-    def _known_readers(self) -> dict[str, tuple[tuple[Rule, ...], re.Pattern[str] | None]]:
+    def _known_readers(self) -> dict[str, tuple[tuple[Rule, ...], "_AnyOf | None"]]:
         return {}
 
     def listed_model(self, manufacturer: str, model: str) -> Model | None:
@@ -181,12 +181,40 @@ def rulebook() -> Rulebook:
     return Rulebook(tuple(rules), models)
 
 
-def _any_of(rules: Sequence[Rule]) -> re.Pattern[str] | None:
+class _AnyOf:
     """One expression for several: a flood of names is searched once each, and mostly in vain."""
+
+    def __init__(self, expressions: Sequence[str]) -> None:
+        parts = [_FLAGGED.sub(r"(?\1:\2)", expression, count=1) for expression in expressions]
+        self._any = re.compile("|".join(parts))
+        # Small letters among small ones are found in half the time that letters of any size take.
+        plain = [expression.removeprefix("(?i)") for expression in expressions]
+        self._small = (
+            re.compile("|".join(f"(?:{part})" for part in plain))
+            if all(e.startswith("(?i)") for e in expressions) and all(map(_is_small, plain))
+            else None
+        )
+
+    def finds(self, text: str) -> bool:
+        """Whether one of the expressions is found in a text."""
+        if self._small is not None and text.isascii():
+            return self._small.search(text.lower()) is not None
+        return self._any.search(text) is not None
+
+
+def _is_small(expression: str) -> bool:
+    """Whether an expression has no capital letter, spelled as itself or by its number."""
+    return expression.isascii() and not _CAPITAL.search(expression)
+
+
+_CAPITAL = re.compile(r"[A-Z]|\\[xuN0-7]|\(\?[^:]")
+
+
+def _any_of(rules: Sequence[Rule]) -> _AnyOf | None:
+    """What finds whether any of the rules speaks, where all of them are expressions."""
     if len(rules) < 2 or any(rule.prefix or rule.is_ for rule in rules):
         return None
-    parts = [_FLAGGED.sub(r"(?\1:\2)", rule.match or "", count=1) for rule in rules]
-    return re.compile("|".join(parts))
+    return _AnyOf([rule.match or "" for rule in rules])
 
 
 _FLAGGED = re.compile(r"^(?:\(\?([a-z]+)\))?(.*)$", re.DOTALL)

@@ -70,10 +70,10 @@ def _told(scene: Scene) -> list[Told]:
             bool_or(op <> 2 AND NOT whole AND chaddr = ''),
             coalesce(max(CASE WHEN renewal_time > 0 THEN renewal_time ELSE lease_time // 2 END)
                 FILTER (op = 2 AND msg_type = 'ACK' AND lease_time > 0), -1),
-            coalesce(min({_ID}) FILTER ({_REPLY} AND {_DIRECT})
-                <> max({_ID}) FILTER ({_REPLY} AND {_DIRECT}), false),
+            coalesce(min(server) <> max(server), false),
             {longest}, bool_or(op = 2 AND overrun_option >= 0 AND whole)
-        FROM dhcp GROUP BY segment ORDER BY segment""",
+        FROM (SELECT *, CASE WHEN {_REPLY} AND {_DIRECT} THEN {_ID} END AS server FROM dhcp)
+        GROUP BY segment ORDER BY segment""",
         of=("dhcp",),
     )
     return [Told(*row) for row in rows]
