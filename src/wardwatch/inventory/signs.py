@@ -354,7 +354,9 @@ def _clients_signs(tables: Tables, answer: Told) -> Iterator[_Row]:
         if not pieces or answer.clients_rows > AT_ONCE:
             found = map(
                 _Clients,
-                _pieces(tables, answer.clients, answer.clients_rows, f"mac, times, codes, {columns}"),
+                _pieces(
+                    tables, answer.clients, answer.clients_rows, f"mac, times, codes, {columns}"
+                ),
             )
             pieces = list(found) if answer.clients_rows <= AT_ONCE else found
         before = ""

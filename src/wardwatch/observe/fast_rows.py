@@ -63,8 +63,8 @@ class FastRows:
         self._dns_answers = blank((4 * ROOM, len(rows_dns.ANSWERS)), np.int64)
         self._dns_text = blank(DNS_TEXT_BYTES, np.uint8)
         self._dhcp = _Buffer(ROOM, 0, 1)
-        self._dhcp_numbers = blank((len(rows_dhcp.NUMBERS), ROOM), np.int64)
-        self._dhcp_ends = np.zeros((len(rows_dhcp.HEAPS), ROOM + 1), np.int32)
+        self._dhcp_numbers = blank((len(rows_dhcp.NUMBERS), ROOM + rows_dhcp.APART), np.int64)
+        self._dhcp_ends = np.zeros((len(rows_dhcp.HEAPS), ROOM + 1 + rows_dhcp.APART), np.int32)
         self._dhcp_heaps = blank((len(rows_dhcp.HEAPS), DHCP_HEAP_BYTES), np.uint8)
         self._arp = _Buffer(ROOM, len(rows_arp.NUMBERS), 1)
         self._into = (

@@ -63,7 +63,7 @@ def ordinary(draw):
 def run(function, payloads, poison=b"", room=64, heap=1 << 14):
     block, columns = block_of(seen_of("dhcp", payloads, cut=1), poison)
     status = np.full(len(payloads), 9, np.uint8)
-    numbers = np.zeros((len(rows_dhcp.NUMBERS), room), np.int64)
+    numbers = np.zeros((len(rows_dhcp.NUMBERS), room + rows_dhcp.APART), np.int64)
     ends = np.zeros((len(rows_dhcp.HEAPS), room + 1), np.int32)
     heaps = np.zeros((len(rows_dhcp.HEAPS), heap), np.uint8)
     used = np.zeros(1, np.int64)

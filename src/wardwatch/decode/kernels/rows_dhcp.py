@@ -57,6 +57,9 @@ LARGEST = 1500
 """Bytes of an ordinary message: one Ethernet frame."""
 ROOM_HEAP = 255
 """Octets one message may add to a heap: a value has no more, and no code stands twice."""
+APART = 16
+"""Columns behind the last row: where rooms are powers of two apart, what one message writes would
+push itself out of the cache."""
 MAX_SNAME, MAX_FILE = 64, 128  # what CVE-2017-12718 asks of options 66 and 67
 
 
@@ -197,17 +200,17 @@ def dhcp_rows(
     n: int,  #                              how many of them
     first: int,  #                          where in ``rows`` to begin
     status: NDArray[np.uint8],  # (≥ n,)    out: ORDINARY or FOR_PARSER
-    numbers: NDArray[np.int64],  # (18, room) out: NUMBERS of each ordinary row, -1 none
+    numbers: NDArray[np.int64],  # (18, room + APART) out: NUMBERS of each ordinary row, -1 none
     ends: NDArray[
         np.int32
-    ],  # (13, room + 1) out: HEAPS: where each row's octets begin and the next's
+    ],  # (13, room + 1 …) out: HEAPS: where each row's octets begin and the next's
     heaps: NDArray[np.uint8],  # (13, bytes) out: octets of the rows, end to end
     used: NDArray[np.int64],  # (1,)        in, out: rows in use
 ) -> Int:
     """Fill a row for each ordinary message; returns where it stopped for want of room."""
     for k in range(first, n):
         r = used[0]
-        if r >= numbers.shape[1]:
+        if r >= numbers.shape[1] - APART:
             return k
         for j in range(13):
             if ends[j, r] + ROOM_HEAP > heaps.shape[1]:
