@@ -28,13 +28,18 @@ def put_hex(digit: Int) -> Int:
 @helper
 def put_octet(value: Int, text: NDArray[np.uint8], put: Int) -> Int:
     """An octet in decimal at ``put``; returns where writing stopped."""
-    if value >= 100:
-        text[put] = 48 + value // 100
-        put += 1
+    # value // 10 and // 100, exact below 1,024; unsigned places: none may count from the end
+    tens = (value * 205) >> 11
     if value >= 10:
-        text[put] = 48 + value // 10 % 10
+        if value >= 100:
+            hundreds = (value * 41) >> 12
+            text[np.uint64(put)] = 48 + hundreds
+            put += 1
+            text[np.uint64(put)] = 48 + tens - 10 * hundreds
+        else:
+            text[np.uint64(put)] = 48 + tens
         put += 1
-    text[put] = 48 + value % 10
+    text[np.uint64(put)] = 48 + value - 10 * tens
     return put + 1
 
 
@@ -42,25 +47,25 @@ def put_octet(value: Int, text: NDArray[np.uint8], put: Int) -> Int:
 def put_ip4(value: Int, text: NDArray[np.uint8], put: Int) -> Int:
     """The lowest 32 bits as a dotted quad at ``put``; returns where writing stopped."""
     put = put_octet((value >> 24) & 255, text, put)
-    text[put] = 46
+    text[np.uint64(put)] = 46
     put = put_octet((value >> 16) & 255, text, put + 1)
-    text[put] = 46
+    text[np.uint64(put)] = 46
     put = put_octet((value >> 8) & 255, text, put + 1)
-    text[put] = 46
+    text[np.uint64(put)] = 46
     return put_octet(value & 255, text, put + 1)
 
 
 @helper
 def put_mac(value: Int, text: NDArray[np.uint8], put: Int) -> Int:
     """The lowest 48 bits as a MAC address at ``put``; returns where writing stopped."""
-    for shift in range(40, -1, -8):
-        text[put] = put_hex((value >> (shift + 4)) & 15)
-        text[put + 1] = put_hex((value >> shift) & 15)
-        put += 2
-        if shift > 0:
-            text[put] = 58
-            put += 1
-    return put
+    for k in range(6):
+        at = np.uint64(put + 3 * k)
+        octet = value >> (40 - 8 * k)
+        text[at] = put_hex((octet >> 4) & 15)
+        text[at + np.uint64(1)] = put_hex(octet & 15)
+        if k < 5:
+            text[at + np.uint64(2)] = 58
+    return put + 17
 
 
 @helper
