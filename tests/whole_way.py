@@ -164,7 +164,7 @@ def account(path: Path, secrets: Secrets) -> int:
     observer = Observer(spool, secrets)
     observer.read(1, str(path), lambda count: None)
     observer.finish()
-    observer.write_captures()
+    observer.captures.write()
     assert spool.accounted == observer.packets, path.name
     return observer.packets
 

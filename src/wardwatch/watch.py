@@ -147,12 +147,14 @@ def _judged(
     from wardwatch.detect import detect
     from wardwatch.inventory.identify import inventory as identify
     from wardwatch.inventory.scene import Scene
-    from wardwatch.observe.forks import answers
+    from wardwatch.observe.forks import answers, give_back
     from wardwatch.verify import CHECKS, verify
 
     devices = identify(seen.tables, listed)
     scene = Scene(tables=seen.tables, devices=devices, site=site, now=seen.end)
     advised = advise(devices, shelf)
+    if shared:
+        give_back()  # what each of the two would hold
     # Techniques take longest.
     questions: list[Callable[[], tuple[Any, ...]]] = [partial(detect, scene)]
     questions += [partial(verify, scene, checks=(check,)) for check in CHECKS]

@@ -94,7 +94,7 @@ def put_together(path, key, laters):
     seen = observer.Observer(spool, Secrets(key), laters=laters)
     seen.read(1, str(path), lambda _: None)
     seen.finish()
-    seen.write_captures()
+    seen.captures.write()
     found = spool.close()
     return {
         table.name: Counter(

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import weakref
 
 import pytest
 from bench.mix import write as write_mix
@@ -216,6 +217,24 @@ def test_who_writes_meanwhile_has_all_read_and_hashed_again(where, mix, tmp_path
     digests.close()
     assert len(set(runs)) == 2
     assert captures(seen)["a.pcap"][:2] == (sha256(path), path.stat().st_size)
+
+
+def test_who_has_read_is_gone_while_the_files_are_still_hashed(mix, tmp_path, begun, monkeypatch):
+    """What he followed is a third of the memory of a run, and two processes judge behind him."""
+    readers = []
+    begin = Observer.__init__
+
+    def noted(self, *given, **named):
+        readers.append(weakref.ref(self))
+        begin(self, *given, **named)
+
+    monkeypatch.setattr(Observer, "__init__", noted)
+    digests = begun([mix])
+    seen = observe([mix], digests=digests, completed=False)
+    assert [one() for one in readers] == [None]
+    seen.complete()
+    ((told,),) = seen.tables.ask("SELECT sha256 FROM captures")
+    assert told == sha256(mix)
 
 
 def test_nothing_is_hashed_ahead_where_one_process_reads(mix, tmp_path, monkeypatch):

@@ -27,7 +27,7 @@ def observed(path, key, seats=k.SEATS, threads=1):
     observer = Observer(spool, Secrets(key), seats=seats, threads=threads)
     observer.read(1, str(path), lambda count: None)
     observer.finish()
-    observer.write_captures()
+    observer.captures.write()
     tables = spool.close()
     rows = {
         table.name: sorted(json.dumps(row) for row in tables.arrow(table.name).to_pylist())

@@ -84,7 +84,7 @@ def observe(
     from wardwatch.capture import timeline
     from wardwatch.observe.collector import at_rest
     from wardwatch.observe.digests import MOST_HELD, Digests
-    from wardwatch.observe.forks import Lost, cores, is_worth_it
+    from wardwatch.observe.forks import Lost, cores, give_back, is_worth_it
     from wardwatch.observe.observer import Observer
     from wardwatch.observe.secrets import Secrets
 
@@ -116,11 +116,11 @@ def observe(
         if refused and len(refused) == len(names):
             raise refused[0]
         observer.finish()
-        tables = spool.close(but="captures")
+        tables, captures = spool.close(but="captures"), observer.captures
 
         @cache  # once, whoever asks
         def complete() -> None:
-            observer.write_captures()
+            captures.write()
             spool.seal("captures")
 
         if completed or digests is None:
@@ -135,7 +135,7 @@ def observe(
             key_note="; ".join(filter(None, (secrets.note, secrets.limits))),
             parser_calls=observer.parser_calls,
             refused=tuple(refused),
-            end=observer.end,
+            end=captures.end,
             complete=complete,
         )
 
@@ -156,7 +156,9 @@ def observe(
             stack.enter_context(at_rest())
             # Behind the fork: what a thread has locked stays locked in the copy.
             stack.enter_context(_besides(meanwhile))
-            return run(laters, hashed)
+            seen = run(laters, hashed)
+            give_back()  # that of who has read
+            return seen
         # It was ended from outside, or a file grew meanwhile: what was written is written over.
     with at_rest():
         return run()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from wardwatch.capture import open_capture
 from wardwatch.decode.columns import DECODED, MALFORMED, SKIPPED
@@ -13,6 +13,7 @@ from wardwatch.decode.kernels import headers, young
 from wardwatch.errors import CaptureError
 from wardwatch.model.values import NS
 from wardwatch.observe.ahead import ENDLESS, Decoded, decoded
+from wardwatch.observe.captures import Captures
 from wardwatch.observe.forks import Lost, give_back
 from wardwatch.observe.sides import Sides
 from wardwatch.observe.tally import Tally
@@ -73,14 +74,13 @@ class Observer:
         )
         self._laters = laters
         self._digests = digests
-        self._stamps: list[tuple[str, Stamp | None]] = []
-        """Of each capture accounted for: its path, and what the file was told by."""
+        self.captures = Captures(spool, digests)
+        """Of each capture accounted for."""
         self._now: dict[int, OfFile] | None = None
         """What the part in which we are has read, by capture; ``None``: we read ourselves."""
         self._columns: PacketColumns | None = None
         """Those of the last block that we took."""
         self._told_given_up = 0
-        self._captures: list[dict[str, Any]] = []
 
     @property
     def parser_calls(self) -> int:
@@ -127,8 +127,7 @@ class Observer:
         stamp = stamps.pop()
         # What others have read, too, or what stands behind damage.
         progress(stamp.size if self._digests and stamp else file.stored_bytes)
-        self._stamps.append((path, stamp))
-        self._account(file, tally)
+        self._account(file, tally, path, stamp)
         self._events.clear()
         self.sides.reassembly.events.clear()
 
@@ -208,11 +207,6 @@ class Observer:
         later.forget()
         return None if part is None or later.refused else part.files
 
-    @property
-    def end(self) -> int:
-        """Time of the last packet of all files, ns; 0 without any."""
-        return max((row["last_ts"] for row in self._captures if row["packets"]), default=0)
-
     def finish(self) -> None:
         """Write what stays open to the end of all files."""
         sides = self.sides
@@ -225,17 +219,6 @@ class Observer:
         sides.messages.bind()
         self._write_segments()
 
-    def write_captures(self) -> None:
-        """Write the files' own table, once; another process may still be at their digests.
-
-        Raises :class:`~wardwatch.observe.forks.Lost` where another file was hashed than was read.
-        """
-        for row, (path, stamp) in zip(self._captures, self._stamps, strict=True):
-            if self._digests:
-                row["sha256"] = self._digests.of(path, stamp)
-                row["stored_bytes"] = stamp.size if stamp else 0
-            self._spool.add("captures", row)
-
     def _take(self, given: Decoded, tally: Tally) -> None:
         """One block, from segments to what is said in it."""
         if given.block.n:
@@ -247,13 +230,15 @@ class Observer:
         for row in self.sides.vantage.rows(headers.TUNNELS):
             self._spool.add("segments", {**row, **told(row["capture"], row["segment"])})
 
-    def _account(self, file: CaptureFile, tally: Tally) -> None:
+    def _account(self, file: CaptureFile, tally: Tally, path: str, stamp: Stamp | None) -> None:
         """Rows of one file that has been read."""
         outcomes = tally.outcomes()
         self.packets += file.packets
         self.outcomes = [a + b for a, b in zip(self.outcomes, outcomes, strict=True)]
         self.damaged = self.damaged or bool(file.damage)
-        self._captures.append(
+        self.captures.add(
+            path,
+            stamp,
             {
                 "capture": file.number,
                 "name": printable(Path(file.name).name),
