@@ -440,3 +440,64 @@ def test_going_on_is_feeding(seed: int) -> None:
         assert [getattr(one, s) for s in state] == [getattr(two, s) for s in state]
         assert [getattr(back, s) for s in state] == [getattr(again, s) for s in state]
     assert went_on > 3
+
+
+def test_waiting_is_feeding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both directions, with holes, repetitions and overlaps, close to every bound."""
+    waited = repeated = went_on = 0
+    for seed in range(60):
+        chance = random.Random(seed)
+        monkeypatch.setattr(s, "HELD_SEGMENTS", chance.choice((4, 256)))
+        monkeypatch.setattr(s, "HELD_BYTES", chance.choice((60, 256 * 1024)))
+        ways = fed_in_both_ways(chance)
+        waited, repeated, went_on = waited + ways[0], repeated + ways[1], went_on + ways[2]
+    assert waited > 1_000 and repeated > 30 and went_on > 100
+
+
+def fed_in_both_ways(chance: random.Random) -> tuple[int, int, int]:
+    """How many segments of two streams waited, were held already, went on before some that wait."""
+    limit = chance.choice((2 * s.HELD_COST, 9 * s.HELD_COST, 1 << 20))
+    sides = [(opened(pool), opened(pool)) for pool in (Pool(limit), Pool(limit))]
+    said = bytes(chance.choices(b"ab", k=100))
+    waited = repeated = went_on = 0
+    for n in range(120):
+        side = int(chance.random() < 0.5)
+        one, two = sides[0][side], sides[1][side]
+        back, again = sides[0][1 - side], sides[1][1 - side]
+        at = one.next + chance.choice(
+            (0, 0, 1, 2, 2, 3, 5, 8, 13, 21, -1, -4, s.WINDOW, 2 * s.WINDOW)
+        )
+        data = said[at % 80 :][: chance.choice((0, 1, 1, 1, 2, 5))]
+        if chance.random() < 0.05:
+            data = data.swapcase()
+        seq = (BASE + at) & 0xFFFFFFFF
+        far = back._held[0].start if back._held and chance.random() < 0.1 else back.next
+        reached = chance.choice((-1, (BASE + far + chance.choice((0, 0, 0, -2, 1))) & 0xFFFFFFFF))
+        out = again.acked(reached, n) if reached >= 0 else []
+        flags = ACK | FIN if chance.random() < 0.02 else ACK
+        came = two.feed(seq, flags, data, n)
+        before, place = sides[0][0]._pool.used, -1
+        held = one.held
+        if flags == ACK:
+            place = one.go_on(seq, data, back, reached)
+            took = one.wait(seq, data, n, back, reached) if place < 0 else -1
+        if flags == ACK and place >= 0:
+            went_on += bool(one._held)
+            assert (out, came) == ([], [Chunk(place, data, n)])
+        elif flags == ACK and took >= 0:
+            waited += took > 0
+            repeated += not took
+            assert not out and not came and took == one.held - held
+            assert one._pool.used == before + took
+        else:
+            assert out == (back.acked(reached, n) if reached >= 0 else [])
+            assert came == one.feed(seq, flags, data, n)
+        if chance.random() < 0.03:
+            place = one.next + chance.randrange(9)
+            one.skip_to(place)
+            two.skip_to(place)
+        state = [name for name in Stream.__slots__ if name != "_pool"]
+        assert [getattr(one, s) for s in state] == [getattr(two, s) for s in state]
+        assert [getattr(back, s) for s in state] == [getattr(again, s) for s in state]
+        assert one._pool.used == two._pool.used
+    return waited, repeated, went_on

@@ -15,13 +15,15 @@ not before our eyes), the connection ended, or a bound was reached. Then the hol
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from itertools import islice
 from operator import attrgetter
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
 
 from wardwatch.model.evidence import Anomaly, ByteSpan, Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
 
@@ -204,7 +206,9 @@ class Stream(Generic[M]):
         if not length:
             return []
         if offset == self.next and not self._held:  # by far the most
-            return self._deliver(offset, length, data, mark)
+            out: list[Chunk[M] | Gap[M]] = []
+            self._deliver(offset, length, data, mark, out)
+            return out
         return self._late_or_early(offset, length, data, mark)
 
     def go_on(self, seq: int, data: bytes, other: Stream[M], ack: int = -1) -> int:
@@ -212,21 +216,27 @@ class Stream(Generic[M]):
 
         ``other`` is the other direction, of which all before ``ack`` is acknowledged (-1 nothing is
         said of it). ⇒ the place of its first byte: ``data`` comes out as it is. -1: it does not just
-        continue the stream, or one of them waits for bytes, and nothing was done.
+        continue the stream, or bytes that wait may come out with it, and nothing was done.
         """
         at = self.next
         if (
             (self._base + at) & _MASK != seq
-            or self._held
             or self.fin >= 0
             or at < self._skip_to
             or self._base < 0
             or not data
-            or other._held
         ):
             return -1
         size = len(data)
-        self.next = stop = at + size
+        stop = at + size
+        held = self._held
+        if held and (stop >= held[0].start or self._pool.used > self._pool.limit):
+            return -1
+        if ack >= 0 and not other._takes_note(ack):
+            return -1
+        self.next = stop
+        if held:
+            self.reordered += 1
         if self._top < stop:
             self._top = stop
         kept = len(self._recent)
@@ -235,12 +245,54 @@ class Stream(Generic[M]):
         else:  # nothing has to go for it: no call
             self._recent.append((at, data))
             self.recent += size + RECENT_COST
-        if ack >= 0:
-            if (other._base + other.next) & _MASK != ack:
-                other._note_acked(ack)
-            elif other._base >= 0 and other._acked < other.next:
-                other._acked = other.next
         return at
+
+    def wait(self, seq: int, data: bytes, mark: M, other: Stream[M], ack: int = -1) -> int:
+        """Take a whole segment without SYN, FIN or RST that has to wait, as :meth:`feed` would.
+
+        ``other`` and ``ack`` as in :meth:`go_on`. ⇒ bytes of the pool that it takes (0: it was held
+        already): nothing comes out. -1: it does not just wait, and nothing was done.
+        """
+        size, held, pool, expected = len(data), self._held, self._pool, self.next
+        ahead = (seq - self._base - expected) & _MASK
+        start = expected + ahead
+        cost = size + HELD_COST
+        if (
+            not 0 < ahead <= WINDOW
+            or start <= self._acked
+            or expected < self._skip_to
+            or self._base < 0
+            or not size
+            or len(held) >= HELD_SEGMENTS
+            or self._held_bytes + size > HELD_BYTES
+            or pool.used + cost > pool.limit
+        ):
+            return -1
+        stop, at = start + size, len(held)
+        if at:
+            before = held[-1]
+            if before.start > start:
+                at = bisect_right(held, start, key=_START)
+                if held[at].start < stop:
+                    return -1
+                before = held[at - 1]
+            if at and before.start + before.length > start:
+                if before.start != start or before.length != size or before.data != data:
+                    return -1
+                cost = 0
+        if ack >= 0 and not other._takes_note(ack):
+            return -1
+        if not cost:
+            self.retransmissions += 1
+            return 0
+        if start < self._top:
+            self.reordered += 1
+        if stop > self._top:
+            self._top = stop
+        held.insert(at, _Held(start, size, data, mark))
+        self._held_bytes += size
+        pool.used += cost
+        return cost
 
     def acked(self, ack: int, mark: M) -> list[Chunk[M] | Gap[M]]:
         """The other side acknowledges all before ``ack``: what is missing there was lost to us."""
@@ -266,11 +318,16 @@ class Stream(Generic[M]):
         """The connection is over: every hole is a gap, the tail that was acknowledged too."""
         out: list[Chunk[M] | Gap[M]] = []
         while self._held:
-            out += self._give_up_hole(mark)
+            self._give_up_hole(mark, out)
         end = max(self._acked - 1, self.next) if self.fin < 0 else self.fin  # - 1: maybe a FIN
         if self._base >= 0 and end > self.next:
-            out += self._gap(self.next, end - self.next, mark)
+            self._gap(self.next, end - self.next, mark, out)
         return out
+
+    def mark_anew(self, marked: Callable[[M], M]) -> None:
+        """Give what is held other marks."""
+        for piece in self._held:
+            piece.mark = marked(piece.mark)
 
     def begins_at(self, seq: int) -> bool:
         """Whether byte 0 of this stream has this sequence number."""
@@ -320,6 +377,18 @@ class Stream(Generic[M]):
         self._acked = place
         return True
 
+    def _takes_note(self, ack: int) -> bool:
+        """As :meth:`_note_acked`; ``False``: nothing was done, something that is held may come out."""
+        held, at = self._held, self.next
+        if (self._base + at) & _MASK == ack:  # by far the most
+            if self._base >= 0 and self._acked < at:
+                self._acked = at
+            return True
+        if held and (self._place(ack) >= held[0].start or self._pool.used > self._pool.limit):
+            return False
+        self._note_acked(ack)
+        return True
+
     def _late_or_early(
         self, offset: int, length: int, data: bytes, mark: M
     ) -> list[Chunk[M] | Gap[M]]:
@@ -338,7 +407,7 @@ class Stream(Generic[M]):
         out: list[Chunk[M] | Gap[M]] = []
         if offset > self.next and self.next < self._skip_to:
             self.next = min(offset, self._skip_to)  # the caller left out what nobody wants
-            out = self._drain()
+            self._drain(out)
         if offset - self.next > WINDOW:
             self.out_of_window += 1
             return out
@@ -348,8 +417,8 @@ class Stream(Generic[M]):
             if piece.start < self._top:
                 self.reordered += 1
             if piece.start == self.next:
-                out += self._deliver(piece.start, piece.length, piece.data, mark)
-                out += self._drain()
+                self._deliver(piece.start, piece.length, piece.data, mark, out)
+                self._drain(out)
             else:
                 self._hold(piece)
         if self._held:
@@ -358,13 +427,17 @@ class Stream(Generic[M]):
 
     def _new_pieces(self, offset: int, length: int, data: bytes, mark: M) -> list[_Held[M]]:
         """The parts of a segment that are not held already, in order."""
+        known = self._held
+        if not known or known[-1].start + known[-1].length <= offset:
+            return [_Held(offset, length, data, mark)]
         end = offset + length
         pieces = []
         repeated = False
-        first = bisect_right(self._held, offset, key=_START)
-        if first and self._held[first - 1].start + self._held[first - 1].length > offset:
+        first = bisect_right(known, offset, key=_START)
+        if first and known[first - 1].start + known[first - 1].length > offset:
             first -= 1
-        for held in islice(self._held, first, None):
+        for at in range(first, len(known)):
+            held = known[at]
             if held.start >= end:
                 break
             stop = held.start + held.length
@@ -383,36 +456,41 @@ class Stream(Generic[M]):
         self.retransmissions += repeated
         return pieces
 
-    def _deliver(self, offset: int, length: int, data: bytes, mark: M) -> list[Chunk[M] | Gap[M]]:
+    def _deliver(
+        self, offset: int, length: int, data: bytes, mark: M, out: list[Chunk[M] | Gap[M]]
+    ) -> None:
         self.next = offset + length
         self._top = max(self._top, self.next)
         if self.next <= self._skip_to:
             self.missed += length - len(data)
-            return []
+            return
         if offset < self._skip_to:
             offset, data = self._skip_to, data[self._skip_to - offset :]
         self._remember(offset, data)
-        out: list[Chunk[M] | Gap[M]] = [Chunk(offset, data, mark)] if data else []
+        if data:
+            out.append(Chunk(offset, data, mark))
         lost = self.next - offset - len(data)
         if lost:
             self.gaps += 1
             self.missed += lost
             out.append(Gap(offset + len(data), lost, mark))
-        return out
 
-    def _drain(self) -> list[Chunk[M] | Gap[M]]:
-        out: list[Chunk[M] | Gap[M]] = []
+    def _drain(self, out: list[Chunk[M] | Gap[M]]) -> None:
         while self._held and self._held[0].start <= self.next:
             piece = self._held.pop(0)
             self._held_bytes -= len(piece.data)
             self._pool.used -= len(piece.data) + HELD_COST
             old = self.next - piece.start
             if old < piece.length:
-                out += self._deliver(self.next, piece.length - old, piece.data[old:], piece.mark)
-        return out
+                data = piece.data[old:]
+                self._deliver(self.next, piece.length - old, data, piece.mark, out)
 
     def _hold(self, piece: _Held[M]) -> None:
-        insort(self._held, piece, key=_START)
+        held = self._held
+        if held and held[-1].start > piece.start:
+            insort(held, piece, key=_START)
+        else:
+            held.append(piece)
         self._held_bytes += len(piece.data)
         self._pool.used += len(piece.data) + HELD_COST
         self._top = max(self._top, piece.start + piece.length)
@@ -431,22 +509,23 @@ class Stream(Generic[M]):
             if full:
                 hole = ByteSpan(self.next, self._held[0].start)
                 self._note(Anomaly(BUFFER_FULL, hole, HELD_BYTES, self._held_bytes), mark)
-            out += self._give_up_hole(mark)
+            self._give_up_hole(mark, out)
         return out
 
-    def _give_up_hole(self, mark: M) -> list[Chunk[M] | Gap[M]]:
+    def _give_up_hole(self, mark: M, out: list[Chunk[M] | Gap[M]]) -> None:
         start = self._held[0].start
-        out = self._gap(self.next, start - self.next, mark) if start > self.next else []
-        return out + self._drain()
+        if start > self.next:
+            self._gap(self.next, start - self.next, mark, out)
+        self._drain(out)
 
-    def _gap(self, start: int, length: int, mark: M) -> list[Chunk[M] | Gap[M]]:
+    def _gap(self, start: int, length: int, mark: M, out: list[Chunk[M] | Gap[M]]) -> None:
         self.next = start + length
         unwanted = min(max(self._skip_to - start, 0), length)
         if unwanted == length:
-            return []
+            return
         self.gaps += 1
         self.missed += length - unwanted
-        return [Gap(start + unwanted, length - unwanted, mark)]
+        out.append(Gap(start + unwanted, length - unwanted, mark))
 
     def _remember(self, offset: int, data: bytes) -> None:
         if len(data) > RECENT_BYTES:
