@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wardwatch.decode import stream as s
+from wardwatch.decode.kernels.young import TOLD
 from wardwatch.decode.stream import ACK, FIN, RST, SYN, Chunk, Gap, Pool, Stream
 from wardwatch.observe.where import Where
 
@@ -273,6 +274,18 @@ def test_held_octets_take_no_more_memory_than_is_counted() -> None:
         lambda k: stream.feed(BASE - 5_000 + 2 * k + (k > 0) * 1_000, ACK, b"z", where(k)),
     )
     assert len(stream._held) == s.HELD_SEGMENTS - 1
+    assert s.HELD_COST / 2 < each < s.HELD_COST
+
+
+def test_octets_that_wait_with_what_a_kernel_told_take_no_more_than_is_counted() -> None:
+    stream: Stream[bytes] = Stream()
+    other: Stream[bytes] = Stream()
+    stream.begin(BASE - 5_001)
+    each = memory(
+        s.HELD_SEGMENTS,
+        lambda k: stream.wait(BASE - 4_000 + 2 * k, b"z", bytes(8 * TOLD), other),
+    )
+    assert len(stream._held) == s.HELD_SEGMENTS
     assert s.HELD_COST / 2 < each < s.HELD_COST
 
 

@@ -28,7 +28,7 @@ from wardwatch.decode.kernels.young import (
     TS,
     WHOLE,
 )
-from wardwatch.decode.stream import ACK, RECENT_COST, SYN
+from wardwatch.decode.stream import ACK, FIN, RECENT_COST, SYN
 from wardwatch.observe import sessions as module
 from wardwatch.observe.follow import FOLLOW, IGNORE, UNDECIDED
 from wardwatch.observe.sessions import AS_IT_WAS, Sessions
@@ -428,3 +428,20 @@ def test_the_short_way_of_a_segment_ends_where_the_long_one_does() -> None:
         assert one.sessions.counters == two.sessions.counters
         assert one.sessions.services == two.sessions.services
     assert shortened > 300
+
+
+def test_a_side_whose_fin_came_before_a_hole_has_ended_with_the_next_that_it_says() -> None:
+    """The other side acknowledges the hole, so that all before the FIN came out by then."""
+    talk = Talk(21).opens().server(b"220 x FTP\r\n")
+    sessions, flow = talk.sessions, talk.sessions.flow(1)
+    sessions.shared.names = NAMES
+    one, two = talk.sequence
+    where = where_of(NAMES, raw_of(9, 1, 0, (40_000, 21)))
+    sessions.segment(1, True, one + 5, two, ACK | FIN, b"x", where)
+    sessions.segment(1, False, two, one + 7, ACK, b"2", where)
+    assert flow.streams[0].ended and flow.closed == [False, False]
+    raw = raw_of(10, 1, 0, (40_000, 21))
+    assert sessions.go_on(flow, 0, one + 20, two, ACK, b"y", raw, 1) == -1
+    sessions.segment(1, True, one + 20, two, ACK, b"y", where)
+    assert flow.closed == [True, False]
+    assert sessions.go_on(flow, 0, one + 30, two, ACK, b"z", raw, 1) == FOLLOW

@@ -113,6 +113,20 @@ def test_the_newest_packet_bears_the_number_that_the_conversation_has_there() ->
     assert after.flow(7).last == msgspec.structs.replace(where_of(names, raw), conversation=7)
 
 
+def test_packets_that_wait_bear_the_number_that_the_conversation_has_there() -> None:
+    talk = Talk(23).opens().server(b"login: ").client(b"nurse\r\n").server(b"Password: ")
+    names = talk.sessions.shared.names = ["vlan 7"]
+    told = np.zeros(TOLD, np.int64)
+    told[[PACKET, CONVERSATION]] = 9, 1
+    raw, (seq, ack) = told.tobytes(), talk.sequence
+    flow = talk.sessions.flow(1)
+    assert talk.sessions.go_on(flow, 0, seq + 1, ack, ACK, b"\r\n", raw, 2) == AS_IT_WAS
+    after = Sessions(talk.spool, talk.sessions.shared.secrets)
+    after.absorb(talk.sessions.under_way({}), {1: 7})
+    (piece,) = after.flow(7).streams[0]._held
+    assert piece.mark == msgspec.structs.replace(where_of(names, raw), conversation=7)
+
+
 def test_data_agreed_upon_and_what_is_over_is_known_there() -> None:
     talk = Talk(9).opens().client(b"\1" * 70).server(b"\2" * 70)
     talk.sessions.shared.expect("10.0.0.5", 4000)

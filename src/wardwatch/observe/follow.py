@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from wardwatch.observe.told import Raw
     from wardwatch.observe.where import Where
 
+    Mark = Where | Raw
+    """A packet, as rows cite it or as the kernel told it."""
+
 UNDECIDED, FOLLOW, IGNORE = 0, 1, 2
 
 MAX_ANOMALIES = 64
@@ -96,14 +99,14 @@ class Flow:
     def __init__(self, number: int, shared: Shared, where: Where, from_orig: bool) -> None:
         self.number = number
         self.shared = shared
-        # Without [Where]: the alias makes a stream in thrice the time.
-        self.streams: tuple[Stream[Where], Stream[Where]] = (
+        # Without [Mark]: the alias makes a stream in thrice the time.
+        self.streams: tuple[Stream[Mark], Stream[Mark]] = (
             Stream(shared.pool),
             Stream(shared.pool),
         )
         source = End(where.src, where.src_port, where.src_mac)
         target = End(where.dst, where.dst_port, where.dst_mac)
-        self.newest: Where | Raw = where
+        self.newest: Mark = where
         """The newest packet, see :attr:`last`."""
         self.ends = (source, target) if from_orig else (target, source)
         self.follower: Follower = Follower(self)
@@ -118,10 +121,19 @@ class Flow:
     @property
     def last(self) -> Where:
         """The newest packet; hardly any is ever asked for, and only then it is looked up."""
-        newest = self.newest
-        if isinstance(newest, bytes):
-            newest = self.newest = where_of(self.shared.names, newest)
+        newest = self.newest = self.cited(self.newest)
         return newest
+
+    def cited(self, mark: Mark) -> Where:
+        """A packet as rows cite it."""
+        return where_of(self.shared.names, mark) if isinstance(mark, bytes) else mark
+
+    def settle(self) -> None:
+        """Cite packets that nobody has cited yet: elsewhere they are told by other numbers."""
+        self.newest = self.last
+        for stream in self.streams:
+            stream.mark_anew(self.cited)
+        self.follower.settle()
 
     @property
     def from_start(self) -> bool:
@@ -174,22 +186,12 @@ class Flow:
             self._anomalies += 1
             if self._anomalies > MAX_ANOMALIES:
                 return
-            self.add(
-                "anomalies",
-                where,
-                {
-                    "protocol": protocol,
-                    "fault": anomaly.fault.name,
-                    "clause": anomaly.fault.clause,
-                    "claimed": anomaly.claimed,
-                    "present": anomaly.present,
-                    "src": where.src,
-                    "dst": where.dst,
-                    "src_mac": where.src_mac,
-                    "start": anomaly.span.start,
-                    "stop": anomaly.span.stop,
-                },
-            )
+            fault, span = anomaly.fault, anomaly.span
+            row = (
+                protocol, fault.name, fault.clause, anomaly.claimed, anomaly.present,
+                where.src, where.dst, where.src_mac, span.start, span.stop,
+            )  # fmt: skip
+            self.put("anomalies", where, row)
 
     def banner(self, side: int, protocol: str, text: str, where: Where) -> None:
         """Add a row for the first words of the server on ``side``."""
@@ -260,7 +262,7 @@ class Inbox:
 
     __slots__ = ("_stream", "data", "mark", "previous", "start")
 
-    def __init__(self, stream: Stream[Where]) -> None:
+    def __init__(self, stream: Stream[Mark]) -> None:
         self._stream = stream
         self.data = bytearray()
         self.start = 0

@@ -10,7 +10,7 @@ says no second, no more is kept than that word (:meth:`Sessions.wait_for_more`).
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from wardwatch.observe.datagrams import Datagrams
-    from wardwatch.observe.follow import Follower
+    from wardwatch.observe.follow import Follower, Mark
     from wardwatch.observe.plain_http import Midway
     from wardwatch.observe.secrets import Secrets
     from wardwatch.observe.tables import Spool
@@ -141,7 +141,7 @@ class Sessions:
             self._hand_over(flow, side, pieces)
         if stream.anomalies:
             for anomaly, mark in stream.anomalies:
-                flow.anomalies("tcp", (anomaly,), mark)
+                flow.anomalies("tcp", (anomaly,), flow.cited(mark))
             stream.anomalies.clear()
         if flags & RST and not flow.closed[side]:
             flow.closed[side] = True
@@ -169,19 +169,24 @@ class Sessions:
     ) -> int:
         """Take a segment that just continues its stream, as :meth:`segment` would: by far the most.
 
+        Or one that only waits behind a hole: of single octets with holes between, all do.
         ``raw`` is what the kernel tells of it, which is cited where somebody asks for it.
 
         ⇒ what is wanted of the conversation, IGNORE: it is over, AS_IT_WAS: it came to nothing yet;
-        -1: nothing was done, as the segment does not just continue its stream.
+        -1: nothing was done, as the segment is neither.
         """
         streams = flow.streams
         stream, other = streams[side], streams[1 - side]
         if flags & _MARKS or claimed > len(payload) or stream.anomalies:
             return -1
         before = stream.recent
-        place = stream.go_on(seq, payload, other, ack if flags & ACK else -1)
+        reached = ack if flags & ACK else -1
+        place = stream.go_on(seq, payload, other, reached)
         if place < 0:
-            return -1
+            if stream.fin >= 0 and not flow.closed[side] and _has_ended(flow, side):
+                return -1
+            held = stream.wait(seq, payload, raw, other, reached)
+            return -1 if held < 0 else self._waits(flow, raw, held)
         flow.newest = raw
         self._flows.move_to_end(flow.number)
         follower = flow.follower
@@ -203,6 +208,18 @@ class Sessions:
             return interest
         self._account(flow, stream.buffered + other.buffered + follower.buffered)
         return interest
+
+    def _waits(self, flow: Flow, raw: Raw, more: int) -> int:
+        """A segment waits that takes ``more`` bytes ⇒ as :meth:`go_on`."""
+        flow.newest = raw
+        self._flows.move_to_end(flow.number)
+        if more:
+            flow.accounted += more
+            self._buffered += more
+            if self._buffered > MAX_BUFFERED:
+                self._relieve()
+        # A late octet may complete a line that waits: the kernel is told so.
+        return flow.follower.interest if flow.follower.agrees else AS_IT_WAS
 
     def begin(self, conversation: int, orig: int, resp: int, where: Where) -> None:
         """Begin a conversation whose SYNs somebody else has seen, before its first segment.
@@ -288,8 +305,7 @@ class Sessions:
         ``interest``: what is wanted of conversations, by number, as the caller knows it.
         """
         for flow in self._flows.values():
-            flow.newest = flow.last  # there the packet is told by other numbers
-            flow.follower.settle()
+            flow.settle()  # there packets are told by other numbers
         return UnderWay(
             flows=packed(list(self._flows.values()), self.shared),
             interest=interest,
@@ -343,12 +359,16 @@ class Sessions:
         stream = flow.streams[0 if from_orig else 1]
         return stream.seen and stream.next > 0 and not stream.begins_at((seq + 1) & 0xFFFFFFFF)
 
-    def _hand_over(self, flow: Flow, side: int, pieces: list[Chunk[Where] | Gap[Where]]) -> None:
+    def _hand_over(self, flow: Flow, side: int, pieces: list[Chunk[Mark] | Gap[Mark]]) -> None:
         for piece in pieces:
-            if isinstance(piece, Chunk):
-                flow.follower.data(side, piece)
-            else:
-                flow.follower.gap(side, piece)
+            follower = flow.follower
+            mark = piece.mark
+            if isinstance(piece, Gap):
+                follower.gap(side, cast("Gap[Where]", piece))  # made plain by one that was cited
+            elif not isinstance(mark, bytes):
+                follower.data(side, cast("Chunk[Where]", piece))
+            elif follower.quiet(side, piece.data, mark) is None:  # it had waited
+                follower.data(side, Chunk(piece.start, piece.data, flow.cited(mark)))
 
     def _finish(self, flow: Flow) -> None:
         one, two = flow.streams
