@@ -367,3 +367,72 @@ def many(seed, count, disturbed=0.0, largest=(1460,), scripts=SCRIPTS, ports=POR
         if not talks[at]:
             talks.pop(at)
     return out
+
+
+FTP_SAID = (
+    ("s", b"220 x FTP\r\n"),
+    ("c", b"USER biomed\r\n"),
+    ("s", b"331 And the password?\r\n"),
+    ("c", b"PASS letmein\r\nPASV\r\n"),
+    ("s", b"230 In\r\n"),
+)
+TELNET_SAID = (
+    ("s", b"login: "),
+    ("c", b"biomed\r\n"),
+    ("s", b"Password: "),
+    ("c", b"letmein\r\n"),
+    ("s", b"Login incorrect\r\nlogin: "),
+)
+
+
+def late(chance, lot):
+    """Some segments, SYNs too, come some places later, and not all are acknowledged."""
+    for _ in range(chance.randrange(1, 9)):
+        at = chance.randrange(len(lot))
+        one, lot = lot[at], lot[:at] + lot[at + 1 :]
+        to = at + chance.randrange(12)
+        lot = [*lot[:to], one, *lot[to:]]
+    if chance.random() < 0.5:
+        first = {one.side: one.ack for one in reversed(lot) if one.data}
+        lot = [replace(one, ack=first.get(one.side, one.ack)) for one in lot]
+    return lot
+
+
+def agreeing(chance, number):
+    """Frames of a control connection of FTP, and near its reply those of the data connection."""
+    port = 50_000 + number
+    reply = ("s", b"227 Entering Passive Mode (10,0,0,9,%d,%d)\r\n" % (port >> 8, port & 255))
+    pieces = chance.choice((1, 1, 5, 99))
+    control = segments(chance, [*FTP_SAID, reply, ("c", b"RETR a\r\n")], pieces)
+    if chance.random() < 0.6:
+        control = late(chance, control)
+    control = [frame(one, number, 21) for one in control]
+    data = [frame(one, number, port) for one in segments(chance, plain_web(chance)[:1])]
+    at = max(len(control) - chance.randrange(25), 3)
+    return [*control[:3], *data[:2], *control[3:at], *data[2:4], *control[at:], *data[4:]]
+
+
+def with_holes(seed):
+    """Frames of conversations of which much comes late, or twice, or never, some of each in turn."""
+    chance, talks = random.Random(seed), []
+    for number in range(60):
+        if chance.random() < 0.3:
+            talks.append(agreeing(chance, number))
+            continue
+        typed = chance.random() < 0.6
+        script = TELNET_SAID if typed else chance.choice((hesitant, *SCRIPTS))(chance)
+        lot = segments(chance, script, chance.choice((1, 2, 7) if typed else (3, 60, 1_460)))
+        lot = late(chance, lot)
+        while chance.random() < 0.6 and len(lot) > 3:
+            lot = chance.choice((late, *DISTURBANCES))(chance, lot)
+        port = 23 if typed and chance.random() < 0.7 else chance.choice((9_000, 443, 21))
+        talks.append([frame(one, number, port) for one in lot])
+    out = []
+    while talks:
+        at = chance.randrange(min(len(talks), 6))
+        size = chance.choice((1, 1, 1, 5))
+        out += talks[at][:size]
+        del talks[at][:size]
+        if not talks[at]:
+            talks.pop(at)
+    return out

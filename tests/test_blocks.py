@@ -5,7 +5,7 @@ import random
 from functools import cache
 
 import pytest
-from tests.conversations import SCRIPTS, WEB, hesitant, many, web
+from tests.conversations import SCRIPTS, WEB, hesitant, many, web, with_holes
 from tests.observe import frames as f
 from tests.observe import parts
 from tests.observe.parts import bags_of, differing, ends_of, part_of, put_together
@@ -54,7 +54,7 @@ def hesitating(seed):
     return many(seed, 100, 0.6, (1460, 60, 3), scripts=(*[hesitant] * 20, *SCRIPTS))
 
 
-KINDS = (disturbed, disturbed_web, much_disturbed, hesitating)
+KINDS = (disturbed, disturbed_web, much_disturbed, hesitating, with_holes)
 
 
 def plainly(frames, key):

@@ -5,13 +5,15 @@ import socket
 
 import dpkt
 import pytest
-from tests.conversations import SCRIPTS, hesitant, many
+from tests.conversations import SCRIPTS, hesitant, many, with_holes
 from tests.observe import frames as f
 from tests.observe.test_young import observed, write
 
 from wardwatch.capture import open_capture
 from wardwatch.decode.kernels import conversations as k
 from wardwatch.decode.kernels import headers
+from wardwatch.decode.kernels import young as kernel
+from wardwatch.decode.stream import Stream
 from wardwatch.observe import logins, sessions, streams
 from wardwatch.observe.ahead import decoded
 from wardwatch.observe.secrets import Secrets
@@ -207,5 +209,61 @@ def test_octets_of_ftp_that_end_no_line_are_told_together(tmp_path, monkeypatch)
     packets.append(f.tcp(*ends[0], b"x" * (logins.MAX_LINE // 2), "PA", 107, 512))
     path = write(tmp_path / "a.pcap", [(f.ether(f.NURSE, f.SERVER, p), None) for p in packets])
     observed(path, tmp_path / "key")
-    # Nobody asks again behind the second and third octet of the line.
-    assert told == [k.LINES] * 2 + [k.ANYTHING] * 2 + [k.LINES, k.ANYTHING]
+    # Nobody asks again behind the first three octets of the line.
+    assert told == [k.LINES] + [k.ANYTHING] * 2 + [k.LINES, k.ANYTHING]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_rows_that_are_told_together_are_read_as_one_by_one(seed, tmp_path, monkeypatch) -> None:
+    """With holes, and what FTP agrees upon: the same rows in the same order."""
+    waited, lists = [], []
+    wait, next_rows = Stream.wait, kernel.next_rows
+
+    def noted(self, *given):
+        waited.append(wait(self, *given))
+        return waited[-1]
+
+    def listed(*given):
+        lists.append(next_rows(*given))
+        return lists[-1]
+
+    monkeypatch.setattr(Stream, "wait", noted)
+    monkeypatch.setattr(kernel, "next_rows", listed)
+    monkeypatch.setattr(sessions, "MAX_FOLLOWED", 4 if seed % 3 else 16_384)
+    path = write(tmp_path / "a.pcap", with_holes(seed))
+    found, _ = observed(path, tmp_path / "key", arranged=list)
+    assert sum(taken >= 0 for taken in waited) > 100
+    together = len(lists)
+    monkeypatch.setattr(kernel, "AT_ONCE", 1)
+    monkeypatch.setattr(Stream, "wait", lambda *given: -1)
+    expected, _ = observed(path, tmp_path / "key", arranged=list)
+    assert together < 0.7 * (len(lists) - together)
+    for table, rows in expected.items():
+        assert found[table] == rows, table
+    assert len(expected["ftp"]) > 20 and len(expected["logins"]) > 5
+    assert [row for row in expected["conversations"] if '"ftp-data"' in row]
+
+
+def test_a_syn_is_told_behind_what_may_matter_and_read_only_where_it_is_wanted(
+    tmp_path, monkeypatch
+) -> None:
+    """Of a conversation given up before anybody was decided about it, nobody wants another SYN."""
+    monkeypatch.setattr(sessions, "MAX_FOLLOWED", 1)
+    packets = []
+
+    def say(port, side, flags, seq, ack, words=b""):
+        ends = ("10.0.0.5", port, "10.0.0.9", 9_000)
+        packets.append(f.tcp(*(ends[2:] + ends[:2] if side else ends), words, flags, seq, ack))
+
+    for port in (1_001, 1_002):
+        say(port, 0, "S", 100, 0)
+        say(port, 1, "SA", 500, 101)
+    for port in (1_001, 1_002):
+        say(port, 1, "PA", 501, 101, b"x")
+    say(1_002, 1, "PA", 502, 101, b"y")
+    say(1_001, 0, "S", 100, 0)
+    say(1_001, 1, "PA", 502, 101, b"SSH-2.0-Ward\r\n")
+    path = write(tmp_path / "a.pcap", [(f.ether(f.NURSE, f.SERVER, p), None) for p in packets])
+    tables, observer = observed(path, tmp_path / "key")
+    assert observer.sides.streams.sessions.evicted == 1
+    assert not [row for row in tables["conversations"] if '"ssh"' in row] and not tables["banners"]

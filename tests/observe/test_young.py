@@ -21,8 +21,8 @@ def write(path, frames):
     return path
 
 
-def observed(path, key, seats=k.SEATS, threads=1):
-    """Every table's rows, sorted, and the observer that made them."""
+def observed(path, key, seats=k.SEATS, threads=1, arranged=sorted):
+    """Every table's rows, ``arranged``, and the observer that made them."""
     spool = Spool()
     observer = Observer(spool, Secrets(key), seats=seats, threads=threads)
     observer.read(1, str(path), lambda count: None)
@@ -30,7 +30,7 @@ def observed(path, key, seats=k.SEATS, threads=1):
     observer.captures.write()
     tables = spool.close()
     rows = {
-        table.name: sorted(json.dumps(row) for row in tables.arrow(table.name).to_pylist())
+        table.name: arranged(json.dumps(row) for row in tables.arrow(table.name).to_pylist())
         for table in TABLES
     }
     return rows, observer

@@ -154,13 +154,16 @@ class Ftp(Follower):
             self.flow.follower.data(side, Chunk(box.start - len(rest), rest, chunk.mark))
 
     def quiet(self, side: int, octets: bytes, raw: Raw) -> int | None:
-        """Take the middle of a line, where it is no long one."""
-        said = self._boxes[side].data
-        if not said or 10 in octets or len(said) + len(octets) > MOST_TYPED:
+        """Take what ends no line, where it is no long one and begins behind the line before."""
+        box, size = self._boxes[side], len(octets)
+        said = box.data
+        if 10 in octets or len(said) + size > MOST_TYPED:
+            return None
+        if not said and box.start != self.flow.streams[side].next - size:
             return None
         said += octets
         self._newest[side] = raw
-        return len(octets)
+        return size
 
     def settle(self) -> None:
         """Cite the newest packets as they are told here."""

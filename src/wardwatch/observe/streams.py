@@ -110,14 +110,15 @@ class Streams(Side):
                 self._fragment(block, columns, i, where_of(names, raw))
                 return
             flow, side = flow_of(number), 1 - from_orig
-            if flow is None and sessions.waits_for_more(number):
-                flow = self._go_on_behind(number)
             stream = None if flow is None else flow.streams[side]
             # By far the most are wanted: nothing was said to the kernel since it told this.
             if (stream is None or not size or stream.skips) and not self._is_wanted(
                 number, flow, side, flags, seq, size, int(table.row[i])
             ):
                 return
+            if flow is None and sessions.waits_for_more(number):
+                flow = self._go_on_behind(number)
+                stream = flow.streams[side]
             payload = octets[start : start + size].tobytes()
             if flow is not None and stream is not None:
                 interest = go_on(flow, side, seq, ack, flags, payload, raw, claimed)
@@ -254,7 +255,7 @@ class Streams(Side):
         What is read does not depend on what was told at once. ``row``: that of the conversation.
         """
         interest = self._interest.get(number, UNDECIDED)
-        if flow is None:
+        if flow is None and (size or interest != UNDECIDED):
             return interest != IGNORE
         if flags & (SYN | FIN | RST) and interest == FOLLOW:
             return True

@@ -176,12 +176,15 @@ def next_rows(
     """Go on to the next rows for Python ⇒ how many, 0 none are left.
 
     Datagrams, rows of conversations that Python follows already, and the first rows of those that
-    tell it nothing of others are told together; a fragment, a SYN that may begin a connection anew,
-    and a row of a conversation that Python has not decided about or that may agree upon others
-    (octet upon octet of FTP do not, but the line's end does), ends the list, so that what it learns counts for all behind it. Where a conversation leaves its
-    seat, its pieces are to be read before the last row.
+    tell it nothing of others are told together; a fragment, and a SYN that may begin a connection
+    anew, ends the list, so that what Python learns counts for all behind it. Behind a row of a
+    conversation that it has not decided about, or that may agree upon others (octet upon octet of
+    FTP do not, but the line's end does), only rows are told that it reads whatever it learns, and
+    those that it may come to want. Where a conversation leaves its seat, its pieces are to be read
+    before the last row.
     """
     count = 0
+    unsure = False  # whether Python may learn of the rows told what counts for those behind
     control[GIVEN_UP] = 0
     fresh = THEIRS - 1 - first - i  # no other list of this capture begins at this packet
     while i < n and count < told.shape[0]:
@@ -193,8 +196,10 @@ def next_rows(
             if rows[r, SEAT] == fresh and count:
                 break  # what Python makes of its first row decides which of the others it reads
             side = 1 - np.int64(c.from_orig[i])
+            # Of those that it is undecided about it may come to want all, and takes what it wants.
+            decided = not unsure or rows[r, SEAT] >= 0
             if not chosen_segment(
-                rows[r, INTEREST],
+                rows[r, INTEREST] if decided else FOLLOW,
                 rows[r, ORIG_BYTES] + rows[r, RESP_BYTES],
                 rows[r, ORIG_SKIP + side],
                 np.int64(c.flags[i]),
@@ -203,6 +208,8 @@ def next_rows(
             ):
                 i += 1
                 continue
+            if unsure and rows[r, SEAT] >= 0:
+                break  # what Python learns decides who reads it
         elif not wanted[i]:
             i += 1
             continue
@@ -218,13 +225,13 @@ def next_rows(
         if seat <= THEIRS:
             count += 1
             i += 1
-            agrees = rows[r, AGREES]
-            if rows[r, INTEREST] != FOLLOW or agrees == ANYTHING:
-                break
-            if agrees == LINES and _may_end_line(arena, told, count - 1):
-                break
             if np.int64(c.flags[i - 1]) & (_SYN | _ACK) == _SYN:
                 break  # of a new connection all is wanted, also what the one before would skip
+            agrees = rows[r, AGREES]
+            if rows[r, INTEREST] != FOLLOW or agrees == ANYTHING:
+                unsure = True
+            elif agrees == LINES and _may_end_line(arena, told, count - 1):
+                unsure = True
             continue
         if seat == 0:
             seat = _sit_down(r, arena, told, count, rows, prefixes, expected, seats, free)
