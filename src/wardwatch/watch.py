@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -96,7 +95,7 @@ def audit(
     from wardwatch.inventory.register import read_list
     from wardwatch.inventory.site_file import read_site
     from wardwatch.observe.engine import observe
-    from wardwatch.observe.forks import Lost, is_worth_it
+    from wardwatch.observe.forks import Lost
 
     def load() -> None:
         _load()
@@ -123,8 +122,7 @@ def audit(
     said = (*_assumptions(stated, given=site is not None), *complaints)
     try:
         # What was read is judged while it is still hashed.
-        shared = is_worth_it([str(path) for path in paths])
-        return _judged(seen(digests, 0), stated, listed, known, said, shared=shared)
+        return _judged(seen(digests, 0), stated, listed, known, said)
     except Lost:
         return _judged(seen(None, 1), stated, listed, known, said)
 
@@ -135,10 +133,8 @@ def _judged(
     listed: Sequence[Listed],
     shelf: Path | None,
     assumed: Sequence[str],
-    *,
-    shared: bool = False,
 ) -> Audit:
-    """Judge what was observed; ``shared`` with a copy of this process.
+    """Judge what was observed.
 
     Raises :class:`~wardwatch.observe.forks.Lost` where a file changed while it was read.
     """
@@ -147,19 +143,12 @@ def _judged(
     from wardwatch.detect import detect
     from wardwatch.inventory.identify import inventory as identify
     from wardwatch.inventory.scene import Scene
-    from wardwatch.observe.forks import answers, give_back
-    from wardwatch.verify import CHECKS, verify
+    from wardwatch.verify import verify
 
     devices = identify(seen.tables, listed)
     scene = Scene(tables=seen.tables, devices=devices, site=site, now=seen.end)
     advised = advise(devices, shelf)
-    if shared:
-        give_back()  # what each of the two would hold
-    # Techniques take longest.
-    questions: list[Callable[[], tuple[Any, ...]]] = [partial(detect, scene)]
-    questions += [partial(verify, scene, checks=(check,)) for check in CHECKS]
-    findings, *judged = answers(questions, by_a_copy=shared, first=seen.tables.apart)
-    verdicts = tuple(verdict for some in judged for verdict in some)
+    findings, verdicts = detect(scene), verify(scene)
     seen.complete()
     return Audit(
         tables=seen.tables,

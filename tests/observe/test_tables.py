@@ -180,7 +180,6 @@ def test_a_question_of_empty_tables_is_not_asked() -> None:
 
 
 def test_what_is_laid_or_settled_beside_the_tables_can_be_joined_and_forgotten() -> None:
-    import duckdb
 
     tables = Tables.of(arp=[{"sender_ip": ip} for ip in ("10.0.0.1", "10.0.0.2", "10.0.0.3")])
     laid = tables.lay(address=["10.0.0.1", "10.0.0.3"], device=["a", "b"])
@@ -214,25 +213,6 @@ def test_an_answer_larger_than_the_memory_for_questions_comes_from_disk(tmp_path
     question = f"SELECT range AS a, hash(range) AS b, hash(range + 1) AS c FROM range({rows})"
     assert tables.settle(question)[1] == rows
     assert any(Path(folder).iterdir())
-    with pytest.raises(duckdb.Error):
-        tables.apart()  # what is there already two would write to
-
-
-def test_a_copy_has_a_folder_of_its_own_for_what_is_too_large(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(module, "_ready", {})  # one that has not used another folder
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "it's"))
-    (tmp_path / "it's").mkdir()
-    tables = Tables.of()
-    held = tables.connection()  # so that no other test asks it
-    (before,) = (tmp_path / "it's").iterdir()
-    tables.apart()
-    tables.settle("SELECT range AS a, hash(range) AS b FROM range(12_000_000)")
-    (own,) = before.iterdir()
-    assert own.stat().st_mode & 0o777 == 0o700
-    assert any(own.iterdir())
-    held.close()
-    del tables, held
-    assert not before.exists()
 
 
 def test_what_was_settled_is_asked_once() -> None:

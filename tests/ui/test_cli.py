@@ -14,7 +14,7 @@ import pytest
 import typer
 
 from wardwatch.observe import digests, forks
-from wardwatch.ui import cli, render
+from wardwatch.ui import cli
 from wardwatch.ui.cli import printable
 
 BROADCAST, CLIENT, SERVER = (
@@ -255,22 +255,30 @@ def test_a_reader_that_goes_away_is_no_finding(more: list[str], tmp_path: Path, 
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere one process reads a capture")
-@pytest.mark.parametrize("shared", [False, True])
-def test_a_copy_makes_the_page_where_a_capture_is_shared(
-    shared: bool,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+def test_what_is_answered_is_the_same_where_a_capture_is_shared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    for module in (digests, forks):
-        monkeypatch.setattr(module, "is_worth_it", lambda _: shared)
-    monkeypatch.setattr(render, "page", lambda _: str(os.getpid()))
     (tmp_path / "a.pcap").write_bytes(arp_capture())
-    with pytest.raises(typer.Exit) as end:
-        cli.audit([str(tmp_path / "a.pcap")], out=tmp_path / "out")
-    assert end.value.exit_code == 3
-    assert "COULD NOT TELL" in capsys.readouterr().out
-    made_by = int((tmp_path / "out/report.html").read_text())
-    assert (made_by != os.getpid()) == shared
-    assert json.loads((tmp_path / "out/report.json").read_bytes())["answer"] == "could not tell"
+    real, forked = os.fork, []
+
+    def fork() -> int:
+        forked.append(1)
+        return real()
+
+    monkeypatch.setattr(os, "fork", fork)
+
+    def told(shared: bool) -> list[bytes]:
+        for module in (digests, forks):
+            monkeypatch.setattr(module, "is_worth_it", lambda _: shared)
+        with pytest.raises(typer.Exit) as end:
+            cli.audit([str(tmp_path / "a.pcap")], out=tmp_path / "out")
+        assert end.value.exit_code == 3
+        assert "COULD NOT TELL" in capsys.readouterr().out
+        return [(tmp_path / "out" / name).read_bytes() for name in ("report.html", "report.json")]
+
+    alone = told(False)
+    assert not forked
+    assert told(True) == alone
+    assert len(forked) == 2  # who hashes, and who reads a part
+    assert json.loads(alone[1])["answer"] == "could not tell"

@@ -671,17 +671,6 @@ class Tables:
         """Give up a table that was laid or settled."""
         self._asked().execute(f"DROP TABLE {name}")
 
-    def apart(self) -> None:
-        """Ask in a copy of the process: what is too large for memory goes to a folder of the copy's.
-
-        It lies in that of the process, which removes both. Raises ``duckdb.Error`` where something
-        lies there already, which two cannot share.
-        """
-        ((said,),) = self.ask("SELECT current_setting('temp_directory')")
-        folder = Path(said) / str(os.getpid())
-        folder.mkdir(mode=0o700)
-        self._asked().execute(f"SET GLOBAL temp_directory = '{_quoted(folder)}'")
-
     def _paths(self, table: str) -> Sequence[Path]:
         """The files of a table that is not in memory, in the order of their rows."""
         if table in self._files:

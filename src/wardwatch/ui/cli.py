@@ -237,18 +237,14 @@ def audit(
                 meanwhile=_load_page if out is not None else None,
                 digests=digests,
             )
-    from wardwatch.observe.forks import beside
     from wardwatch.ui.render import page, report_json, summary_text, write_report
     from wardwatch.ui.report import build
 
     report = build(result)
-    shared = digests is not None and out is not None
-    with beside(lambda: page(report), by_a_copy=shared) as made:
-        told = report_json(report) if as_json or out is not None else b""
-        said = told if as_json else summary_text(report, out)
-        if out is not None:
-            write_report(out, told, made())
-    say(said)
+    told = report_json(report) if as_json or out is not None else b""
+    if out is not None:
+        write_report(out, told, page(report))
+    say(told if as_json else summary_text(report, out))
     raise typer.Exit(result.exit_status)
 
 
