@@ -116,6 +116,11 @@ def test_letters_of_any_size_are_found_among_small_ones_as_they_are(seed):
         assert any_of.finds(text) == said, (expressions, text)
 
 
+def test_capital_letters_in_the_middle_of_a_range_are_found():
+    any_of = _AnyOf(["(?i)[!-_]-pump", "(?i)ward"])
+    assert any_of.finds("a-pump") and any_of.finds("A-PUMP") and not any_of.finds("{-pump")
+
+
 def test_names_are_searched_among_small_letters():
     assert BOOK._readers("name.host")[1]._small is not None
 

@@ -203,11 +203,11 @@ class _AnyOf:
 
 
 def _is_small(expression: str) -> bool:
-    """Whether an expression has no capital letter, spelled as itself or by its number."""
+    """Whether an expression has no capital letter, as itself, by its number or in a range of others."""
     return expression.isascii() and not _CAPITAL.search(expression)
 
 
-_CAPITAL = re.compile(r"[A-Z]|\\[xuN0-7]|\(\?[^:]")
+_CAPITAL = re.compile(r"[A-Z]|\\[xuN0-7]|\(\?[^:]|\[[^\]]*[ -@]-[\[\\^-~]")
 
 
 def _any_of(rules: Sequence[Rule]) -> _AnyOf | None:
