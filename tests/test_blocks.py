@@ -196,17 +196,23 @@ def test_fragments_and_tunnels_whatever_the_blocks(seed, found, tmp_path) -> Non
 @pytest.mark.usefixtures("at_once")
 @pytest.mark.parametrize("kind", KINDS)
 def test_two_readers_whatever_the_blocks_and_the_cut(kind, block_rows, tmp_path) -> None:
-    path = write(tmp_path / "a.pcap", kind(7))
-    block_rows(1)
-    whole = bags_of(observe([path], key_file=tmp_path / "key", processes=1).tables)
-    dice, ends, refused, turn = random.Random(7), ends_of(path), 0, 0
-    for block in (1, 7, 64, 500):
-        block_rows(block)
-        for end in dice.sample(ends[:-1], 4):
-            turn += 1
-            cut = later.Cut(1, end)
-            one = parts.Given(cut, part_of(path, cut, None, tmp_path / str(turn)))
-            found = put_together(path, tmp_path / "key", [one])
-            assert differing(whole, found) == {}, (block, end)
-            refused += bool(one.refused)
+    """Blocks of one packet, each of which costs as much as one of hundreds, are cut more closely."""
+    frames, dice = kind(7), random.Random(7)
+    middle = frames[len(frames) // 2 : len(frames) * 5 // 8]
+    few, every = write(tmp_path / "few.pcap", middle), write(tmp_path / "every.pcap", frames)
+    refused, turn = 0, 0
+    for path, blocks, cuts in ((few, (1,), 8), (every, (7, 64, 500), 4)):
+        block_rows(16_384)
+        whole = bags_of(observe([path], key_file=tmp_path / "key", processes=1).tables)
+        block_rows(1)  # one packet ends each block
+        ends = ends_of(path)
+        for block in blocks:
+            block_rows(block)
+            for end in dice.sample(ends[:-1], cuts):
+                turn += 1
+                cut = later.Cut(1, end)
+                one = parts.Given(cut, part_of(path, cut, None, tmp_path / str(turn)))
+                found = put_together(path, tmp_path / "key", [one])
+                assert differing(whole, found) == {}, (block, end)
+                refused += bool(one.refused)
     assert refused < turn / 2
