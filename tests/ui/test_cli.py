@@ -216,6 +216,14 @@ def came_of(error: Exception, first: Exception) -> Exception:
             came_of(OSError("not found, or else"), OSError("x.so: failed to map segment from it")),
             ["not enough memory (x.so: failed to map segment from it)"],
         ),
+        (
+            SystemError("<function f at 0x7f> returned NULL without setting an exception"),
+            ["not enough memory (<function f"],
+        ),
+        (
+            SystemError("<built-in function f> returned NULL without setting an exception"),
+            ["Traceback", "a fault of ours"],
+        ),
         (came_of(OSError("not found"), OSError("no such file")), ["Traceback", "a fault of ours"]),
         (ImportError("no module"), ["Traceback", "a fault of ours"]),
         (OSError(errno.EIO, "worn"), ["Traceback", "OSError: [Errno 5] worn", "a fault of ours"]),

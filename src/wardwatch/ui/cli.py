@@ -67,6 +67,8 @@ def main() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # It also asks for pages of 2 MB for large arrays: of our tables few rows are in use, here and there
     os.environ.setdefault("NUMPY_MADVISE_HUGEPAGE", "0")
+    # And Arrow sets up an allocator of its own, for which it wants 200 MB of addresses; we use the system's
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     # Almost nothing of ours needs the collector, and every look of it at all that we hold costs:
     # loading alone makes more than 100,000 objects, all of which stay.
     gc.set_threshold(200_000, 20, 20)
@@ -124,12 +126,19 @@ def no_memory(error: BaseException | None) -> BaseException | None:
             or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
             # of a library that is loaded there was no room for the code
             or (isinstance(error, (ImportError, OSError)) and "failed to map segment" in str(error))
+            # there was no room for the error itself: nothing else takes it from a function in Python
+            or (isinstance(error, SystemError) and _is_lost(str(error)))
             # DuckDB is loaded late, and need not be for this question
             or any(kind.__name__ == "OutOfMemoryException" for kind in type(error).__mro__)
         ):
             return error
         error = error.__cause__ or error.__context__
     return None
+
+
+def _is_lost(said: str) -> bool:
+    """Whether the interpreter says of a function in Python that it failed, and no more."""
+    return said.startswith("<function ") and said.endswith("NULL without setting an exception")
 
 
 def _end_at_once(status: int) -> None:
