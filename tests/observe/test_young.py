@@ -1,6 +1,7 @@
 """wardwatch.observe.young: with and without the kernel, the tables are the same."""
 
 import json
+import random
 
 import pytest
 from tests.conversations import WEB, Segment, frame, many, plain_web, strange, tls12, tls13, web
@@ -110,14 +111,14 @@ REQUEST = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody"
 
 
-def talk(*said):
+def talk(*said, number=1, port=80):
     """Frames of one conversation behind its SYNs; of each segment: side, flags, payload, lost."""
     lot, seqs = [Segment(0, "S", 99, 0), Segment(1, "SA", 499, 100)], [100, 500]
     for side, flags, payload, *lost in said:
         if not lost:
             lot.append(Segment(side, flags, seqs[side], seqs[1 - side], payload))
         seqs[side] += len(payload) + ("F" in flags)
-    return [frame(one, 1, 80) for one in lot]
+    return [frame(one, number, port) for one in lot]
 
 
 def test_what_was_acknowledged_and_never_seen_is_missing(tmp_path) -> None:
@@ -140,6 +141,27 @@ def test_what_follows_both_fins_or_a_reset_is_not_read(tmp_path) -> None:
     for end in ([(1, "FA", b""), (0, "FA", b"")], [(0, "R", b"")]):
         frames = talk(*said, *end, (0, "A", REQUEST))
         assert len(same(write(tmp_path / "a.pcap", frames), tmp_path)["http"]) == 2
+
+
+AGREED = b"227 Entering Passive Mode (10,0,0,9,195,81)\r\n"
+
+
+@pytest.mark.parametrize("first", [tls12, strange, lambda _: [("c", REQUEST)]])
+def test_what_ftp_agreed_upon_is_none_that_had_begun_before(first, tmp_path) -> None:
+    """Whoever read its first word, and however late the kernel gives it up."""
+    port = 195 * 256 + 81
+    (_, word), *_ = first(random.Random(1))
+    begun = talk((0, "A", word), number=2, port=port)
+    login = (1, "A", b"220 x FTP\r\n"), (0, "A", b"PASV\r\n"), (1, "A", AGREED)
+    then = [(1, "A", RESPONSE), (0, "A", REQUEST)]
+    after = talk((1, "A", b"a file\r\n"), number=3, port=port)
+    for more in ([], talk((0, "A", word), *then, number=2, port=port)[-2:]):
+        frames = [*begun, *talk(*login, number=9, port=21), *more, *after]
+        tables = same(write(tmp_path / "a.pcap", frames), tmp_path)
+        told = [json.loads(row) for row in tables["conversations"]]
+        services = {row["orig_h"]: row["service"] for row in told}
+        assert "ftp-data" not in services["10.1.0.2"]
+        assert services["10.1.0.3"] == "ftp-data"
 
 
 def test_http_that_behaves_never_reaches_python(tmp_path) -> None:

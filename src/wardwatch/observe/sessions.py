@@ -221,17 +221,20 @@ class Sessions:
         # A late octet may complete a line that waits: the kernel is told so.
         return flow.follower.interest if flow.follower.agrees else AS_IT_WAS
 
-    def begin(self, conversation: int, orig: int, resp: int, where: Where) -> None:
+    def begin(
+        self, conversation: int, orig: int, resp: int, where: Where, *, late: bool = False
+    ) -> None:
         """Begin a conversation whose SYNs somebody else has seen, before its first segment.
 
         ``orig`` and ``resp`` are their sequence numbers, -1 of one that was not seen (but not of
-        both); ``where`` is a packet of the originator.
+        both); ``where`` is a packet of the originator. ``late``: the kernel has followed it so far,
+        so that FTP had not agreed upon it when it began.
         """
         if conversation in self._over:
             if orig < 0:
                 return
             self._over.discard(conversation)
-        flow = self._open(conversation, where, True)
+        flow = self._open(conversation, where, True, late=late)
         if orig >= 0:
             flow.streams[0].begin(orig)
         if resp >= 0:
@@ -242,7 +245,7 @@ class Sessions:
 
         ``first`` and ``last`` are the first of its packets that said something, and the newest.
         """
-        flow = self._open(talk.number, first, True)
+        flow = self._open(talk.number, first, True, late=True)
         for stream, side in zip(flow.streams, talk.sides, strict=True):
             stream.begin(side.isn)
             stream.go_on_from(side.next, side.skip_to, side.acked, side.fin, side.recent)
@@ -336,11 +339,13 @@ class Sessions:
         while self._flows:
             self._finish(next(iter(self._flows.values())))
 
-    def _open(self, conversation: int, where: Where, from_orig: bool) -> Flow:
+    def _open(
+        self, conversation: int, where: Where, from_orig: bool, *, late: bool = False
+    ) -> Flow:
         if len(self._flows) + len(self._words) >= MAX_FOLLOWED:
             self._evict()
         flow = Flow(conversation, self.shared, where, from_orig)
-        flow.become(self._first_reader(flow))
+        flow.become(Undecided(flow) if late else self._first_reader(flow))
         self._flows[conversation] = flow
         return flow
 

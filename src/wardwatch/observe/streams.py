@@ -311,7 +311,7 @@ class Streams(Side):
             if where.conversation not in self._interest:
                 # its SYNs as they were then: there may be others since
                 self._interest[where.conversation] = -1
-                self.sessions.begin(where.conversation, *piece.isn, where)
+                self.sessions.begin(where.conversation, *piece.isn, where, late=True)
             self._segment(piece.told, piece.payload, where)
 
     def _fragment(self, block: PacketBlock, columns: PacketColumns, i: int, where: Where) -> None:
