@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from bench.mix import write as write_mix
 from tests import demo_audits
+from tests.observe import frames as f
 from tests.shared import CAPTURES, needs_shared
 from tests.ui import audits
 from tests.ui.test_cli import arp_capture
@@ -21,10 +23,13 @@ from tests.ui.test_cli import arp_capture
 import wardwatch
 from wardwatch import advise
 from wardwatch.capture import digest, reader
+from wardwatch.capture.write import PcapWriter
 from wardwatch.errors import CaptureError, OutputError, SiteError
+from wardwatch.model.columns import TABLES
 from wardwatch.model.judgement import State
 from wardwatch.model.site import Site
-from wardwatch.observe import digests, forks, later
+from wardwatch.observe import digests, engine, forks, later
+from wardwatch.observe.tables import Tables
 from wardwatch.ui.render import page, report_json
 from wardwatch.ui.report import build
 from wardwatch.watch import private_folder
@@ -150,6 +155,40 @@ def test_two_processes_find_what_one_does(attacked: bool, monkeypatch: pytest.Mo
     refused = halves(monkeypatch, capture)
     assert told() == expected
     assert refused == [""]
+
+
+def test_whatever_the_order_of_rows_the_answer_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two processes write the same rows as one, those of some tables in another order."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    days = demo_audits.days()
+    write_mix(tmp_path / "mix.pcap", 1, seed=4)
+    with PcapWriter(tmp_path / "two.pcap") as file:
+        for vlan in (7, 5):
+            packet = f.udp("10.0.0.9", 1_024, "10.0.0.2", 514, b"<13>on")
+            file.packet(vlan, f.ether(f.NURSE, f.SERVER, packet, vlan=vlan))
+    asked = (
+        (days.attacked, days.site_attacked, days.listed),
+        (tmp_path / "mix.pcap", None, None),
+        (tmp_path / "two.pcap", None, None),
+    )
+    real, dice = engine.observe, np.random.default_rng(1)
+
+    def shuffled(*given: Any, **how: Any) -> engine.Observed:
+        seen = real(*given, **how)
+        seen.complete()
+        memory = {table.name: seen.tables.arrow(table.name) for table in TABLES}
+        for name, rows in memory.items():
+            memory[name] = rows.take(dice.permutation(len(rows))) if len(rows) > 1 else rows
+        return msgspec.structs.replace(seen, tables=Tables(memory=memory))
+
+    for path, site, listed in asked:
+        expected = build(wardwatch.audit([path], site=site, inventory=listed))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(engine, "observe", shuffled)
+            found = build(wardwatch.audit([path], site=site, inventory=listed))
+        assert report_json(found) == report_json(expected), path.name
 
 
 @pytest.mark.parametrize("given", [0, 1, 2])

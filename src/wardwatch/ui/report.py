@@ -278,7 +278,8 @@ def _segments(audit: Audit) -> tuple[form.SegmentRow, ...]:
         "SELECT segment, min(first_ts) AS first_ts, max(last_ts) AS last_ts, "
         "sum(packets)::BIGINT AS packets, max(stations)::BIGINT AS stations, "
         "sum(broadcasts)::BIGINT AS broadcasts, sum(tcp_both)::BIGINT AS tcp_both, "
-        "sum(tcp_one_way)::BIGINT AS tcp_one_way FROM segments GROUP BY segment ORDER BY packets DESC LIMIT 100"
+        "sum(tcp_one_way)::BIGINT AS tcp_one_way FROM segments GROUP BY segment "
+        "ORDER BY packets DESC, segment LIMIT 100"
     )
     return tuple(
         form.SegmentRow(
