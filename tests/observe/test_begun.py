@@ -55,7 +55,12 @@ def test_hosts_that_have_ftp_under_way_are_kept(part) -> None:
     assert len(found.tcp) == 0
 
 
-def test_data_picked_up_in_the_middle_that_ftp_agreed_upon_is_refused(part) -> None:
+@pytest.mark.parametrize("rows", [1, 5])
+def test_data_picked_up_in_the_middle_that_ftp_agreed_upon_is_refused(
+    rows, part, monkeypatch
+) -> None:
+    """Whatever block it stands in, and if its first packet comes before what was agreed upon."""
+    monkeypatch.setattr(reader, "BLOCK_ROWS", rows)
     control = [
         says(1, "S", port=21),
         says(1, "SA", port=21, back=True),
@@ -63,9 +68,12 @@ def test_data_picked_up_in_the_middle_that_ftp_agreed_upon_is_refused(part) -> N
         says(1, "PA", b"220 FTP\r\n200 ok\r\n", port=21, back=True, seq=1),
     ]
     data = says(4000, "PA", b"<c/>", port=20, back=True, seq=7)
-    assert len(part(says(9, "A"), *control).tcp) == 1
-    with pytest.raises(Refused, match="picked up in the middle"):
-        part(says(9, "A"), *control, data)
+    first = says(4000, "SA", port=20, back=True, seq=6)
+    before = [says(9, "A")] * rows
+    assert len(part(*before, *control).tcp) == 1
+    for frames in ([*control, data], [first, *control, data]):
+        with pytest.raises(Refused, match="picked up in the middle"):
+            part(*before, *frames)
 
 
 def test_no_more_is_kept_than_the_bound(part, monkeypatch) -> None:

@@ -10,7 +10,7 @@ from wardwatch.decode.kernels import conversations as k
 from wardwatch.decode.stream import ACK, FIN, RST, SYN
 from wardwatch.observe import raw
 from wardwatch.observe.part import Refused
-from wardwatch.observe.streams import Streams
+from wardwatch.observe.streams import Streams, are_among
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,6 +37,9 @@ class Begun(Streams):
         """As of :class:`~wardwatch.observe.streams.Streams`."""
         super().__init__(spool, secrets, places, reassembly)
         self.keeper = raw.Keeper()
+        self._agreed_here: list[tuple[str, int]] = []
+        """What FTP agreed upon since it was last looked at."""
+        self.sessions.shared.agreed = self._agreed_here
         self._under_way = np.zeros(1 << 12, np.bool_)
         """By half of the number: whether the connection was under way before."""
         self._known = 0
@@ -46,6 +49,18 @@ class Begun(Streams):
         """Of connections under way before, what tells their ends apart, in order; others may share it."""
         self._ftp = np.zeros(0, np.int64)
         """Pairs of hosts that had FTP under way, in order: what it agrees upon those before us must read."""
+
+    def take(self, block: PacketBlock, columns: PacketColumns) -> None:
+        """As of :class:`~wardwatch.observe.streams.Streams`."""
+        super().take(block, columns)
+        if self._agreed_here:
+            table = self._conversations
+            rows = table.table[: len(table)]
+            old = self._under_way[rows[:, k.NUMBER] >> 1]
+            # It may say its first word behind this, and then those before us must take it for data.
+            if are_among(self._agreed_here, rows[old]):
+                raise Refused("FTP agreed upon data that was picked up in the middle")
+            self._agreed_here.clear()
 
     def began(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """The conversations as their table has them, and which of them began here."""
@@ -95,7 +110,7 @@ class Begun(Streams):
             old |= _among(pairs, self._ftp)
             if old.any():
                 self._ends = _with(self._ends, ends[old])
-                if self._expects(rows[old]):
+                if are_among(self.sessions.shared.expected, rows[old]):
                     raise Refused("FTP data was picked up in the middle")
                 table.table[fresh[old], k.INTEREST] = k.IGNORE
                 table.table[fresh[old], k.SEAT] = k.THEIRS

@@ -33,7 +33,7 @@ from wardwatch.observe.told import cited, told_of, where_of
 from wardwatch.observe.young import Piece, Young
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from numpy.typing import NDArray
 
@@ -187,25 +187,7 @@ class Streams(Side):
     def _agreed(self, began: Stored) -> bool:
         """Whether one of these connections is one that FTP has agreed upon here."""
         expected = self.sessions.shared.expected
-        return bool(expected) and any(self._expects(rows) for rows in began.pieces())
-
-    def _expects(self, began: NDArray[np.int64]) -> bool:
-        expected = self.sessions.shared.expected
-        if not expected:  # asked for every block; what tells is dear to load
-            return False
-        ports = began[:, k.PORTS]
-        ends = (
-            (k.ORIG_HI, (ports >> k.PORT_SHIFT & k.PORT_MASK) - 1),
-            (k.RESP_HI, (ports & k.PORT_MASK) - 1),
-        )
-        wide = began.view(np.uint64)
-        for column, port in ends:
-            for at in np.flatnonzero(np.isin(port, [one for _, one in expected])).tolist():
-                high, low = wide[at, column : column + 2].tolist()
-                host = ip_of(int(began[at, k.KEY]) & 7, high, low)
-                if (host, int(port[at])) in expected:
-                    return True
-        return False
+        return bool(expected) and any(are_among(expected, rows) for rows in began.pieces())
 
     def _updated(self, block: PacketBlock, columns: PacketColumns, start: int, stop: int) -> None:
         """The conversations of some rows are known, and nothing of what they say is read yet."""
@@ -472,3 +454,22 @@ def _turned(where: Where) -> Where:
         dst=where.src,
         dst_port=where.src_port,
     )
+
+
+def are_among(expected: Collection[tuple[str, int]], began: NDArray[np.int64]) -> bool:
+    """Whether an end of one of these conversations is among those where FTP data is expected."""
+    if not expected:  # asked for every block; what tells is dear to load
+        return False
+    ports = began[:, k.PORTS]
+    ends = (
+        (k.ORIG_HI, (ports >> k.PORT_SHIFT & k.PORT_MASK) - 1),
+        (k.RESP_HI, (ports & k.PORT_MASK) - 1),
+    )
+    wide = began.view(np.uint64)
+    for column, port in ends:
+        for at in np.flatnonzero(np.isin(port, [one for _, one in expected])).tolist():
+            high, low = wide[at, column : column + 2].tolist()
+            host = ip_of(int(began[at, k.KEY]) & 7, high, low)
+            if (host, int(port[at])) in expected:
+                return True
+    return False
