@@ -516,10 +516,12 @@ def test_every_part_takes_as_long(processes, mix, monkeypatch) -> None:
 
 def test_nothing_stays_behind(mix, half, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(tables.tempfile, "tempdir", str(tmp_path / "t"))
+    monkeypatch.setattr(tables, "_ready", {})
     (tmp_path / "t").mkdir()
     seen = observe([mix], key_file=tmp_path / "key", processes=2)
     assert seen.tables.rows("conversations")
     del seen
+    tables._ready.clear()  # connections that wait for others have folders of their own
     gc.collect()
     assert list((tmp_path / "t").iterdir()) == []
     with pytest.raises(ChildProcessError):
