@@ -1,5 +1,8 @@
 """Copies of packets against the same thing written slowly and plainly."""
 
+import random
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -22,7 +25,8 @@ def marks(frames, *, plain=False, split=None):
     function = k.mark_copies.py_func if plain else k.mark_copies
     recent = k.recent()
     found = []
-    for part in (frames[:split], frames[split:]) if split else (frames,):
+    cuts = split if isinstance(split, list) else [split] if split else []
+    for part in (frames[a:b] for a, b in pairwise((0, *cuts, len(frames)))):
         raw = [ip_frame(mac, ttl, ident, text) for _, mac, ttl, ident, text in part]
         offset = np.cumsum([0, *map(len, raw)])[:-1].astype(np.int64)
         n = len(part)
@@ -106,6 +110,32 @@ def test_a_retransmission_is_no_routed_copy():
 def test_a_clock_that_goes_back_makes_no_copy():
     back = [(5 * MILLISECOND, 1, 64, 7, b"data"), (0, 1, 64, 7, b"data")]
     assert marks(back) == [k.NOT_A_COPY, k.NOT_A_COPY]
+
+
+@pytest.mark.parametrize("plain", [False, True])
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_a_copy_does_not_depend_on_where_blocks_end(seed, plain):
+    """Frames of a few kinds, some of them damaged in their middle; the clock goes back at times."""
+    dice = random.Random(seed)
+    texts = [bytes([i]) * 300 + bytes([j]) + bytes(300) for i in range(3) for j in range(2)]
+    frames, t = [], 10**18
+    for _ in range(400):
+        steps = (0, 1, MILLISECOND // 2, MILLISECOND, 40 * MILLISECOND, -1, -40 * MILLISECOND)
+        t += dice.choice(steps) if dice.random() < 0.95 else -dice.choice((1, 9)) * 10**9
+        stamp = k.UNKNOWN_TIME if dice.random() < 0.03 else t
+        frames.append((stamp, 1, 64, dice.choice((0, 7)), dice.choice(texts)))
+    found = marks(frames, plain=plain)
+    assert found.count(k.MIRROR_COPY) > 30
+    for _ in range(6):
+        cuts = sorted(dice.sample(range(1, 400), dice.choice((1, 7, 399))))
+        assert marks(frames, split=cuts, plain=plain) == found
+
+
+def test_no_frame_is_a_copy_across_a_clock_that_was_set():
+    near = [(t * MILLISECOND // 2, 1, 64, 7, b"data") for t in (0, 1, -100, 0, -300, 0, 1)]
+    mirror = k.MIRROR_COPY
+    assert marks(near) == [0, mirror, 0, mirror, 0, 0, mirror]
+    assert marks(near, split=[1, 2, 3, 4, 5, 6]) == marks(near)
 
 
 LONG = bytes(range(256)) * 4

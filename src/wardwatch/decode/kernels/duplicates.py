@@ -213,13 +213,16 @@ def _find_keys(
         ahead[np.uint64(i - begin)] = key
 
 
+(FRAMES, LATEST, SINCE, COUNT_WIDTH) = range(4)
+"""Of ``count``: frames so far; the latest stamp since the clock went back, and which frame was the
+first behind that."""
+
+
 def recent() -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
     """What :func:`mark_copies` keeps between blocks, empty: recent, keys, count."""
-    return (
-        blank((RECENT_ROWS, RECENT_WIDTH), np.int64),
-        np.zeros(RECENT_ROWS, np.int32),
-        np.zeros(1, np.int64),
-    )
+    count = np.zeros(COUNT_WIDTH, np.int64)
+    count[LATEST] = UNKNOWN_TIME
+    return blank((RECENT_ROWS, RECENT_WIDTH), np.int64), np.zeros(RECENT_ROWS, np.int32), count
 
 
 @kernel
@@ -248,24 +251,27 @@ def mark_copies(
 ) -> int:
     """Mark the copies of a block in ``out``; return how many there are.
 
-    ``recent`` (RECENT_ROWS, RECENT_WIDTH), ``keys`` (RECENT_ROWS,) and ``count`` (1,), the frames
-    so far, live on between blocks; ``ahead`` (NEAR,) is scratch. ``windows`` (2,): ns within which
+    ``recent`` (RECENT_ROWS, RECENT_WIDTH), ``keys`` (RECENT_ROWS,) and ``count`` (COUNT_WIDTH,)
+    live on between blocks; ``ahead`` (NEAR,) is scratch. ``windows`` (2,): ns within which
     equal frames, and equal packets with a lower TTL, are copies. A routed copy is the same from the
     transport header's last 20 octets on, bears the same addresses and identification, a lower TTL
     and another source MAC (RFC 1812 §5.3.1).
 
+    Where the clock goes back by more than the second window it was set, or another capture begins:
+    no frame is an equal one's copy across that. So it is known at the end of a block which frames
+    the next may repeat, and what is a copy does not depend on where blocks end.
+
     The last frames stand in ``recent`` in their order, which the cache likes; ``keys`` is small
     and says by hash where: 17 of its bits, and the row. A frame is looked for by what a router
     leaves as it is and the decoder has just read; only one that is found is compared in whole.
-    Those that the next block may repeat leave a hash of all of them behind, since their bytes
-    will be gone.
+    Those that the next block may repeat leave a hash of all their bytes behind, which will be gone.
     """
     wrap = RECENT_ROWS - 1
     near = int(windows[0])
     nearby = int(windows[1])
-    base = int(count[0])
-    count[0] = base + n
-    latest = UNKNOWN_TIME
+    base = int(count[FRAMES])
+    latest = int(count[LATEST])
+    since = int(count[SINCE])
     found = 0
     for i in range(n):
         if i % NEAR == 0:
@@ -295,6 +301,9 @@ def mark_copies(
         if key == 0:
             recent[at, KEY] = 0
             continue
+        if latest != UNKNOWN_TIME and t < latest - nearby:
+            latest = t
+            since = base + i
         latest = max(latest, t)
         start = int(offset[i])
         passes = int(ip_id[i]) if has_mac[i] else 0
@@ -321,7 +330,7 @@ def mark_copies(
                 break
             last = age
             past = t - int(recent[k, TIME])
-            if 0 <= past <= near:
+            if 0 <= past <= near and age <= base + i - since:
                 row = i - age
                 if row < 0:
                     same = recent[k, WHOLE] == hash_frame(arena, start, size)
@@ -341,12 +350,14 @@ def mark_copies(
             found += 1
         if passes and out[i] != MIRROR_COPY:
             recent[at, SENDER] = int(ttl[i]) << 48 | int(src_mac[i])
+    count[FRAMES] = base + n
+    count[LATEST] = latest
+    count[SINCE] = since
     if latest == UNKNOWN_TIME:
         return found
-    i = n - 1
-    while i >= 0 and (time[i] == UNKNOWN_TIME or time[i] >= latest - 2 * near):
-        at = np.uint64((base + i) & wrap)
-        if recent[at, KEY]:
-            recent[at, WHOLE] = hash_frame(arena, int(offset[i]), int(length[i]))
-        i -= 1
+    for i in range(max(0, since - base), n):
+        if time[i] != UNKNOWN_TIME and time[i] >= latest - nearby - near:
+            at = np.uint64((base + i) & wrap)
+            if recent[at, KEY]:
+                recent[at, WHOLE] = hash_frame(arena, int(offset[i]), int(length[i]))
     return found
