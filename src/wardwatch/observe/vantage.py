@@ -295,6 +295,9 @@ class Vantage:
         n, signed = block.n, columns.signed
         if len(self._copies) < n:
             self._copies = np.zeros(n, np.uint8)
+        count = self.recent[2]
+        if count[self._d.CAPTURE] != block.capture:
+            self._d.begin(count, block.capture)
         return self._d.mark_copies(
             n,
             block.arena,

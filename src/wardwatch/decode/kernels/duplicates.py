@@ -213,9 +213,14 @@ def _find_keys(
         ahead[np.uint64(i - begin)] = key
 
 
-(FRAMES, LATEST, SINCE, COUNT_WIDTH) = range(4)
-"""Of ``count``: frames so far; the latest stamp since the clock went back, and which frame was the
-first behind that."""
+(FRAMES, LATEST, SINCE, CAPTURE, COUNT_WIDTH) = range(5)
+"""Of ``count``: frames so far; the latest stamp since the clock was set, and which frame was the
+first behind that; the capture."""
+
+
+def begin(count: NDArray[np.int64], capture: int) -> None:
+    """Another capture begins: none of its frames is a copy of one before."""
+    count[CAPTURE], count[SINCE], count[LATEST] = capture, count[FRAMES], UNKNOWN_TIME
 
 
 def recent() -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
@@ -257,9 +262,9 @@ def mark_copies(
     transport header's last 20 octets on, bears the same addresses and identification, a lower TTL
     and another source MAC (RFC 1812 §5.3.1).
 
-    Where the clock goes back by more than the second window it was set, or another capture begins:
-    no frame is an equal one's copy across that. So it is known at the end of a block which frames
-    the next may repeat, and what is a copy does not depend on where blocks end.
+    Where the clock goes back by more than the second window it was set, and no frame is a copy
+    across that. So it is known at the end of a block which frames the next may repeat, and what is
+    a copy does not depend on where blocks end.
 
     The last frames stand in ``recent`` in their order, which the cache likes; ``keys`` is small
     and says by hash where: 17 of its bits, and the row. A frame is looked for by what a router
@@ -328,9 +333,11 @@ def mark_copies(
             # no frame is older than the one before it, unless its row was taken by another
             if age == 0 or recent[k, KEY] != key or (looked > 1 and age <= last):
                 break
+            if age > base + i - since:
+                break
             last = age
             past = t - int(recent[k, TIME])
-            if 0 <= past <= near and age <= base + i - since:
+            if 0 <= past <= near:
                 row = i - age
                 if row < 0:
                     same = recent[k, WHOLE] == hash_frame(arena, start, size)
@@ -352,7 +359,7 @@ def mark_copies(
             recent[at, SENDER] = int(ttl[i]) << 48 | int(src_mac[i])
     count[FRAMES] = base + n
     count[LATEST] = latest
-    count[SINCE] = since
+    count[SINCE] = max(since, base + n - RECENT_ROWS)  # those before are forgotten
     if latest == UNKNOWN_TIME:
         return found
     for i in range(max(0, since - base), n):
