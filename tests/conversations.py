@@ -340,6 +340,10 @@ def frame(one, number, port, cut=0, server_mac=SERVER_MAC):
     return raw[: len(raw) - cut], len(raw)
 
 
+MOST_SEGMENTS = 3_000
+"""Of a conversation that is disturbed further: what doubles it, time and again, would have no end."""
+
+
 def many(seed, count, disturbed=0.0, largest=(1460,), scripts=SCRIPTS, ports=PORTS):
     """Frames of ``count`` conversations that go on side by side ⇒ list of (frame, wire length)."""
     chance = random.Random(seed)
@@ -347,7 +351,7 @@ def many(seed, count, disturbed=0.0, largest=(1460,), scripts=SCRIPTS, ports=POR
     for number in range(count):
         script = chance.choice(scripts)(chance)
         lot = segments(chance, script, chance.choice(largest))
-        while len(lot) > 3 and chance.random() < disturbed:
+        while 3 < len(lot) < MOST_SEGMENTS and chance.random() < disturbed:
             lot = chance.choice(DISTURBANCES)(chance, lot)
         port = chance.choice(ports)
         mac = "00:1a:01:00:00:41" if chance.random() < 0.05 else SERVER_MAC

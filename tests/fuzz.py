@@ -1,13 +1,15 @@
 """``make fuzz``: the hostile-input runs at full length; the suite runs the same code, shorter.
 
-python -m tests.fuzz [--packets N] [--payloads N] [--seed N]
+python -m tests.fuzz [--packets N] [--payloads N] [--alike N] [--seed N]
 """
 
 import argparse
 import sys
+import tempfile
 import time
+from pathlib import Path
 
-from tests import hostile, hostile_sessions
+from tests import alike, hostile, hostile_sessions
 from tests.decode.kernels import guard
 from tests.shared import CAPTURES
 from tests.whole_way import whole_way
@@ -21,6 +23,9 @@ def main() -> int:
     )
     arguments.add_argument(
         "--payloads", type=int, default=1_000_000, help="hostile payloads a parser"
+    )
+    arguments.add_argument(
+        "--alike", type=int, default=500, help="random captures, read in every way there is"
     )
     arguments.add_argument("--seed", type=int, default=int(time.time()))
     chosen = arguments.parse_args()
@@ -38,6 +43,12 @@ def main() -> int:
         sys.stdout.write(
             f"{sent:,} cut and changed captures through the whole way: all accounted for\n"
         )
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(chosen.alike):
+            if told := alike.differences(chosen.seed + number, Path(folder) / "read"):
+                sys.stdout.write("\n".join(told) + "\n")
+                return 1
+    sys.stdout.write(f"{chosen.alike:,} random captures: the same tables, whoever reads them\n")
     return 0
 
 
