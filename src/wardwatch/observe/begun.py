@@ -37,7 +37,7 @@ class Begun(Streams):
         """As of :class:`~wardwatch.observe.streams.Streams`."""
         super().__init__(spool, secrets, places, reassembly)
         self.keeper = raw.Keeper()
-        self._agreed_here: list[tuple[str, int]] = []
+        self._agreed_here: set[tuple[str, int]] = set()
         """What FTP agreed upon since it was last looked at."""
         self.sessions.shared.agreed = self._agreed_here
         self._under_way = np.zeros(1 << 12, np.bool_)
@@ -51,7 +51,10 @@ class Begun(Streams):
         """Pairs of hosts that had FTP under way, in order: what it agrees upon those before us must read."""
 
     def take(self, block: PacketBlock, columns: PacketColumns) -> None:
-        """As of :class:`~wardwatch.observe.streams.Streams`."""
+        """As of :class:`~wardwatch.observe.streams.Streams`.
+
+        Raises :class:`~wardwatch.observe.part.Refused` for what those before us have to read.
+        """
         super().take(block, columns)
         if self._agreed_here:
             table = self._conversations

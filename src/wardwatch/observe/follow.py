@@ -64,7 +64,7 @@ class Shared:
         self._hellos: One | None = None
         self.expected: dict[tuple[str, int], None] = {}
         """Where FTP data connections will be opened to, see :meth:`expect`."""
-        self.agreed: list[tuple[str, int]] | None = None
+        self.agreed: set[tuple[str, int]] | None = None
         """Each of these as it was agreed upon, for somebody who takes them out; else none are kept."""
 
     @property
@@ -80,7 +80,7 @@ class Shared:
         """An FTP data connection to ``host`` and ``port`` was agreed upon."""
         self.expected[host, port] = None
         if self.agreed is not None:
-            self.agreed.append((host, port))
+            self.agreed.add((host, port))
         if len(self.expected) > MAX_EXPECTED:
             self.expected.pop(next(iter(self.expected)))
 

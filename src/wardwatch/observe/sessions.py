@@ -283,12 +283,10 @@ class Sessions:
         """Follow a conversation of which a first word is kept, which came in packet ``where``."""
         word = self._words.pop(conversation)
         self._buffered -= len(word.payload)
-        flow = Flow(conversation, self.shared, where, True)
-        flow.become(Undecided(flow))  # FTP had not agreed upon it when it began
+        flow = self._open(conversation, where, True, late=True)
         for stream, isn in zip(flow.streams, word.isn, strict=True):
             if isn >= 0:
                 stream.begin(isn)
-        self._flows[conversation] = flow
         self._hand_over(flow, 0, flow.streams[0].feed(word.told[SEQ], 0, word.payload, where))
         self._account(flow, flow.buffered)
         return flow
@@ -342,6 +340,7 @@ class Sessions:
     def _open(
         self, conversation: int, where: Where, from_orig: bool, *, late: bool = False
     ) -> Flow:
+        """``late``: its first word came before now, when FTP had not agreed upon it."""
         if len(self._flows) + len(self._words) >= MAX_FOLLOWED:
             self._evict()
         flow = Flow(conversation, self.shared, where, from_orig)
