@@ -1,6 +1,7 @@
 # The doors of the project. `make demo` and `make test` need nothing before them
 # but Python 3.11 or newer, git and make.
-PYTHON ?= python3
+# unless somebody says PYTHON=, the system's own (tools/setup.sh, decision 0043)
+PYTHON ?=
 VENV   := .venv
 BIN    := $(VENV)/bin
 export NUMBA_CACHE_DIR ?= $(CURDIR)/.cache/kernels

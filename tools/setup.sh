@@ -1,34 +1,49 @@
 #!/usr/bin/env bash
 # Makes .venv and fills it from the lock file (hashes checked); installs what is needed from
 # Debian's packages where it may, and says what to install where it may not.
-#   tools/setup.sh runtime|dev PYTHON
+#   tools/setup.sh runtime|dev [PYTHON [SYSTEM]]
+# Without PYTHON .venv is made of the system's own, where it suits and can make one, and else of
+# the python3 on the PATH (decision 0043).
 set -euo pipefail
-what=$1 python=$2
+what=$1 python=${2:-}
 cd "$(dirname "$0")/.."
 
-"$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))' || {
-    echo "wardwatch needs Python 3.11 to 3.14; $python is another. Try: make PYTHON=python3.11 $what" >&2
-    exit 1
+suits() { "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))' 2>/dev/null; }
+installed() { # installed PACKAGE...: whether they could be had from Debian
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
+    echo "installing $* …" >&2
+    [ -n "${updated:-}" ] || { apt-get update -qq && updated=1; }
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
-
 debian() { # debian COMMAND PACKAGE...: installs PACKAGE where COMMAND is missing
     local command=$1
     shift
-    command -v "$command" >/dev/null && return 0
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        echo "installing $* …" >&2
-        [ -n "${updated:-}" ] || { apt-get update -qq && updated=1; }
-        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null && return 0
-    fi
+    command -v "$command" >/dev/null || installed "$@" && return 0
     echo "missing: $command. Install it with: sudo apt-get install $*" >&2
     return 1
 }
+package_of() { "$1" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'; }
+makes_venv() { "$1" -c 'import venv, ensurepip' 2>/dev/null || installed "$(package_of "$1")"; }
 
-if ! "$python" -c 'import venv, ensurepip' 2>/dev/null; then
-    minor=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-    debian no-such-command-venv "python${minor}-venv" || exit 1
+system=${3:-/usr/bin/python3}
+if [ -x .venv/bin/python ]; then
+    python=.venv/bin/python
+elif [ -z "$python" ] && suits "$system" && makes_venv "$system"; then
+    python=$system
 fi
-[ -x .venv/bin/python ] || "$python" -m venv .venv
+python=${python:-python3}
+suits "$python" || {
+    echo "wardwatch needs Python 3.11 to 3.14; $python is another. Try: make PYTHON=python3.11 $what" >&2
+    exit 1
+}
+if [ ! -x .venv/bin/python ]; then
+    makes_venv "$python" || {
+        echo "missing: venv of $python. Install it with: sudo apt-get install $(package_of "$python")" >&2
+        exit 1
+    }
+    echo "making .venv of $("$python" -V) ($python) …" >&2
+    "$python" -m venv .venv
+fi
 
 pip() { .venv/bin/python -m pip --disable-pip-version-check -q "$@"; }
 if [ "$what" = runtime ]; then
