@@ -472,11 +472,11 @@ def test_the_cut_leaves_room_before_it(mix, tmp_path, monkeypatch) -> None:
     size = mix.stat().st_size
     assert later.cuts_of([(1, str(mix))]) == [(1, size)]  # shorter than what must stand before it
     monkeypatch.setattr(later, "WARM_BYTES", size // 20)
-    middle = 1 / (2 - later.PASSING)
+    middle = later.BEHIND / (1 - later.PASSING + later.BEHIND)  # x = PASSING x + BEHIND (1 - x)
     assert later.cuts_of([(1, str(mix))]) == [(1, int(size * middle))]
-    monkeypatch.setattr(later, "WARM_BYTES", size // 10)
+    monkeypatch.setattr(later, "WARM_BYTES", size // 5)
     assert later.cuts_of([(3, str(mix)), (1, str(mix)), (2, str(tmp_path / "no"))]) == [
-        (1, size // 10),
+        (1, size // 5),
     ]
     assert later.cuts_of([(n, str(mix)) for n in (1, 2, 3)])[0][0] == 2
 
@@ -509,7 +509,10 @@ def test_every_part_takes_as_long(processes, mix, monkeypatch) -> None:
     monkeypatch.setattr(later, "WARM_BYTES", 0)
     size = mix.stat().st_size
     ends = [0, *(cut.offset for cut in later.cuts_of([(1, str(mix))], processes)), size]
-    costs = [there - here + later.PASSING * here for here, there in itertools.pairwise(ends)]
+    costs = [
+        (later.BEHIND if here else 1) * (there - here) + later.PASSING * here
+        for here, there in itertools.pairwise(ends)
+    ]
     assert len(costs) == processes
     assert max(costs) - min(costs) <= 2
 

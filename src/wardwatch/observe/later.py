@@ -64,6 +64,9 @@ WARM_BYTES = 24 << 20
 PASSING = 0.12
 """What it costs to pass over packets, of what it costs to read them: 1 GB of the hospital mix is
 copied and its records are walked in 0.12 s, and 1.0 s it takes to understand them."""
+BEHIND = 1.1
+"""What it costs to read behind a cut, of what it costs those before: what is not known there is kept,
+what is found is left in files, and pages that both processes write to are copied."""
 
 
 class Cut(NamedTuple):
@@ -287,8 +290,10 @@ def cuts_of(files: Sequence[tuple[int, str]], processes: int = 2) -> list[Cut]:
     Who reads a part passes over all that stands before it, so that later ones are shorter. The
     octets of a cut file before its cut hold the last frames that a copy may be one of.
     """
-    left = [(1 - PASSING) ** turn for turn in range(1, processes + 1)]
-    return _cuts_at([(1 - one) / (1 - left[-1]) for one in left[:-1]], files)
+    ends = [1.0]
+    for _ in range(1, processes):
+        ends.append(ends[-1] + (1 - PASSING * ends[-1]) / BEHIND)
+    return _cuts_at([end / ends[-1] for end in ends[:-1]], files)
 
 
 def _cuts_at(shares: Iterable[float], files: Sequence[tuple[int, str]]) -> list[Cut]:
