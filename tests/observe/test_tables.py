@@ -1,5 +1,7 @@
 """The spool and the tables: rows in, questions out, and nothing in between but Parquet."""
 
+import subprocess
+import sys
 import tempfile
 import weakref
 from pathlib import Path
@@ -315,6 +317,33 @@ def test_rows_are_passed_on_as_arrow_has_them(tmp_path, monkeypatch) -> None:
     assert found == [(9, "before.example"), *((n, f"{n}.example") for n in range(7))]
     assert tables.ask("SELECT sender_ip FROM arp") == [("10.0.0.9",)]
     assert pq.read_metadata(tmp_path / "two" / "dns.parquet").num_rows == 8
+
+
+TAKE_IN = """
+import os, sys
+from pathlib import Path
+from wardwatch.observe.tables import Spool
+passed = Spool(Path(sys.argv[1]), passed_on=True)
+passed.add("arp", {"sender_ip": "10.0.0.9"})
+files = passed.passed_on()
+before = len(os.listdir("/proc/self/task"))
+taking = Spool(Path(sys.argv[2]))
+taking.take_in(files, lambda piece: piece)
+print(taking.counts["arp"], len(os.listdir("/proc/self/task")) - before)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="only Linux counts its threads")
+def test_to_take_rows_in_launches_no_thread(tmp_path) -> None:
+    """Where memory is short there is none for its stack, and Arrow says no more than that it failed."""
+    told = subprocess.run(
+        [sys.executable, "-c", TAKE_IN, str(tmp_path / "one"), str(tmp_path / "two")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert told.stdout.split() == ["1", "0"]
 
 
 def test_tables_are_held_by_who_asks_them_and_not_by_their_spool() -> None:

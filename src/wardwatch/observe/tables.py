@@ -35,7 +35,10 @@ FLUSH_ROWS = 16_384
 FLUSH_BYTES = 2 << 20
 """Or so many bytes of them: a certificate's row is a thousand times an ARP message's."""
 ARROW = ".arrow"
-"""Suffix of a file in Arrow's own format, which is written and read at the cost of a copy."""
+"""Suffix of a file in Arrow's own format, which is written and read at the cost of a copy.
+
+A stream of it: to begin at a file's end, Arrow launches a thread, for which there may be no memory.
+"""
 GATHER_ROWS = 1_024
 """Rows kept as Python values, five to ten times the size of the columns they become."""
 
@@ -398,10 +401,9 @@ class Spool:
         import pyarrow as pa
 
         for table, path in files.items():
-            with pa.OSFile(str(path)) as file, pa.ipc.open_file(file) as pieces:
-                for number in range(pieces.num_record_batches):
-                    piece = pa.Table.from_batches([pieces.get_batch(number)])
-                    self._add_piece(table, renumber(piece))
+            with pa.OSFile(str(path)) as file, pa.ipc.open_stream(file) as pieces:
+                for batch in pieces:
+                    self._add_piece(table, renumber(pa.Table.from_batches([batch])))
 
     def take_over(
         self, memory: Mapping[str, pa.Table], files: Mapping[str, Path], *, keep: object
@@ -522,7 +524,7 @@ class Spool:
             if table in self._writers:
                 pass
             elif self._suffix == ARROW:
-                self._writers[table] = pa.ipc.new_file(str(path), schema)
+                self._writers[table] = pa.ipc.new_stream(str(path), schema)
             else:
                 self._writers[table] = _parquet(path, schema, self.lasting)
             self._writers[table].write_table(data)
