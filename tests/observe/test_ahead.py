@@ -71,3 +71,26 @@ def test_what_goes_wrong_in_the_other_thread_is_raised_here(capture, monkeypatch
     monkeypatch.setattr(headers, "decode_block", broken)
     with open_capture(capture) as reader, pytest.raises(MemoryError, match="no room"):
         list(decoded(reader, headers.Events(), threads=3))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [[False, False], [True, False, True, False], [True, True, False]],
+    ids=["none", "one of two", "none for the rest"],
+)
+def test_where_the_system_gives_no_threads_one_does_it_all(
+    given, capture, tmp_path, monkeypatch
+) -> None:
+    """A file is read twice: what understands it, and what hashes behind its damage."""
+    expected, _ = observed(capture, tmp_path / "key", threads=1)
+    before, start, left = threading.active_count(), threading.Thread.start, list(given)
+
+    def refused(thread: threading.Thread) -> None:
+        if not left.pop(0):
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    assert observed(capture, tmp_path / "key", threads=3)[0] == expected
+    assert left == []
+    assert threading.active_count() == before

@@ -531,6 +531,23 @@ def test_nothing_stays_behind(mix, half, tmp_path, monkeypatch) -> None:
         os.waitpid(-1, os.WNOHANG)
 
 
+def test_what_is_to_be_done_meanwhile_is_left_where_there_is_no_thread(
+    mix, half, tmp_path, monkeypatch
+) -> None:
+    before = rows([mix], tmp_path / "key", processes=2)
+    tried, done = [], []
+
+    def refused(thread: threading.Thread) -> None:
+        tried.append(thread)
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    assert rows([mix], tmp_path / "key", processes=2, meanwhile=lambda: done.append(None)) == before
+    assert half.refused == ["", ""]
+    assert [thread.name for thread in tried if thread.name == "meanwhile"] == ["meanwhile"]
+    assert done == []
+
+
 def test_what_is_to_be_done_meanwhile_is_done_by_the_end(mix, half, tmp_path) -> None:
     before = rows([mix], tmp_path / "key", processes=2)
     done = []

@@ -86,7 +86,7 @@ class CaptureReader:
             self._rows += [tuple(a.copy() for a in self._arrays()) for _ in range(more)]
             self._window.lend(blocks)
 
-    def hash_aside(self, aside: Executor) -> None:
+    def hash_aside(self, aside: Executor | None) -> None:
         """Hash the file in another thread."""
         self._window.source.stored.hash_aside(aside)
 

@@ -106,8 +106,8 @@ class Stored:
         """Hash nothing from here on: somebody else does, and :attr:`sha256` is "" here."""
         self.is_hashed = False
 
-    def hash_aside(self, aside: Executor) -> None:
-        """Hash what is read from now on in another thread, while the next steps go on.
+    def hash_aside(self, aside: Executor | None) -> None:
+        """Hash what is read from now on in another thread (``None``: here), while the next steps go on.
 
         Who writes over what was read calls :meth:`settle` first.
         """

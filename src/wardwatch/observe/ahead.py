@@ -7,7 +7,7 @@ and what is made of them is the same, to the last row, with one core or two.
 from __future__ import annotations
 
 from queue import SimpleQueue
-from threading import Semaphore
+from threading import Barrier, Semaphore
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,7 +19,7 @@ from wardwatch.observe.forks import cores
 
 if TYPE_CHECKING:
     from collections.abc import Generator
-    from concurrent.futures import Future
+    from concurrent.futures import Future, ThreadPoolExecutor
 
     from wardwatch.capture.reader import CaptureReader
 
@@ -60,7 +60,8 @@ def decoded(
     Tags are counted in ``events``, which are complete when the iteration ends. ``threads`` 1 does
     it all in the caller's, 2 hash in another, 3 read and decode in a third; 0 takes as many as
     there are cores where the file is long. On two cores a third thread saved no time: it waits
-    for Python's lock, and the block has left its core's cache when it is understood.
+    for Python's lock, and the block has left its core's cache when it is understood. Where the
+    system gives no more threads the caller's does it all.
 
     Blocks are passed over up to the first that ends at or behind the first octet of ``between``,
     it too; and the iteration ends behind the first that ends at or behind the second. Another one
@@ -71,9 +72,40 @@ def decoded(
         threads = 1 if 0 <= total < WORTH_BYTES else min(cores(), 3)
     if threads == 1 or (threads == 2 and not reader.is_hashed):
         return _here(reader, events, between, columns)
-    if threads == 2:
-        return _beside(reader, events, between)
-    return _ahead(reader, events, between)
+    return _by_threads(threads, reader, events, between, columns)
+
+
+def _by_threads(
+    threads: int,
+    reader: CaptureReader,
+    events: headers.Events,
+    between: tuple[int, int],
+    columns: PacketColumns | None,
+) -> Generator[Decoded]:
+    pool = _pool_of(threads - 1)
+    if pool is None:
+        yield from _here(reader, events, between, columns)
+        return
+    try:
+        with pool:
+            yield from (_beside if threads == 2 else _ahead)(pool, reader, events, between)
+    finally:
+        reader.hash_aside(None)
+
+
+def _pool_of(threads: int) -> ThreadPoolExecutor | None:
+    """A pool with so many threads, all of them begun; ``None``: the system does not give them."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    pool, begun = ThreadPoolExecutor(threads, "wardwatch"), Barrier(threads)
+    try:
+        for _ in range(threads):
+            pool.submit(begun.wait)
+    except RuntimeError:  # too many threads, or no memory for one's stack
+        begun.abort()
+        pool.shutdown()
+        return None
+    return pool
 
 
 def _here(
@@ -99,15 +131,15 @@ def _end_of(reader: CaptureReader) -> int:
 
 
 def _beside(
-    reader: CaptureReader, events: headers.Events, between: tuple[int, int]
+    pool: ThreadPoolExecutor,
+    reader: CaptureReader,
+    events: headers.Events,
+    between: tuple[int, int],
 ) -> Generator[Decoded]:
     """One thread hashes, and the caller's does the rest."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(1, "wardwatch") as pool:
-        reader.lend(2)
-        reader.hash_aside(pool)
-        yield from _here(reader, events, between)
+    reader.lend(2)
+    reader.hash_aside(pool)
+    yield from _here(reader, events, between)
 
 
 def _decode(block: PacketBlock, columns: PacketColumns, events: headers.Events) -> PacketColumns:
@@ -117,11 +149,12 @@ def _decode(block: PacketBlock, columns: PacketColumns, events: headers.Events) 
 
 
 def _ahead(
-    reader: CaptureReader, events: headers.Events, between: tuple[int, int]
+    pool: ThreadPoolExecutor,
+    reader: CaptureReader,
+    events: headers.Events,
+    between: tuple[int, int],
 ) -> Generator[Decoded]:
     """One thread reads and decodes, one hashes, and the caller's understands."""
-    from concurrent.futures import ThreadPoolExecutor
-
     room = Semaphore(OUTSTANDING)
     ready: SimpleQueue[Decoded | None] = SimpleQueue()
     stopped = False
@@ -147,15 +180,14 @@ def _ahead(
         finally:
             ready.put(None)
 
-    with ThreadPoolExecutor(2, "wardwatch") as pool:
-        reader.lend(OUTSTANDING + 2)
-        reader.hash_aside(pool)
-        working: Future[None] = pool.submit(work)
-        try:
-            while (given := ready.get()) is not None:
-                yield given
-                room.release()
-            working.result()
-        finally:
-            stopped = True
+    reader.lend(OUTSTANDING + 2)
+    reader.hash_aside(pool)
+    working: Future[None] = pool.submit(work)
+    try:
+        while (given := ready.get()) is not None:
+            yield given
             room.release()
+        working.result()
+    finally:
+        stopped = True
+        room.release()

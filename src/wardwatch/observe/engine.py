@@ -166,16 +166,17 @@ def observe(
 
 @contextlib.contextmanager
 def _besides(work: Callable[[], object] | None) -> Iterator[None]:
-    """Another thread does ``work`` meanwhile, and has done it at the end."""
-    if work is None:
+    """Another thread does ``work`` meanwhile, and has done it at the end.
+
+    Where there is none to be had nothing is done: who needs what it loads will load it.
+    """
+    with contextlib.ExitStack() as stack:
+        if work is not None:
+            thread = threading.Thread(target=work, name="meanwhile")
+            with contextlib.suppress(RuntimeError):  # too many threads, or no memory for its stack
+                thread.start()
+                stack.callback(thread.join)
         yield
-        return
-    thread = threading.Thread(target=work, name="meanwhile")
-    thread.start()
-    try:
-        yield
-    finally:
-        thread.join()
 
 
 def write_evidence(
