@@ -12,7 +12,7 @@ suits() { "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3
 installed() { # installed PACKAGE...: whether they could be had from Debian
     [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
     echo "installing $* …" >&2
-    [ -n "${updated:-}" ] || { apt-get update -qq && updated=1; }
+    [ -n "${updated:-}" ] || { updated=1; apt-get update -qq || true; }  # what is listed may do
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
 debian() { # debian COMMAND PACKAGE...: installs PACKAGE where COMMAND is missing
