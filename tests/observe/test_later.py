@@ -517,6 +517,16 @@ def test_every_part_takes_as_long(processes, mix, monkeypatch) -> None:
     assert max(costs) - min(costs) <= 2
 
 
+def test_what_is_passed_over_stands_in_the_same_file(mix, monkeypatch) -> None:
+    monkeypatch.setattr(later, "WARM_BYTES", 0)
+    size = mix.stat().st_size
+    ((capture, offset),) = later.cuts_of([(n, str(mix)) for n in (1, 2, 3, 4)])
+    assert capture == 3
+    ours, theirs = 2 * size + offset, 2 * size - offset
+    assert abs(ours - later.PASSING * offset - later.BEHIND * theirs) <= 2
+    assert offset < size * (4 * later.BEHIND / (1 - later.PASSING + later.BEHIND) - 2)
+
+
 def test_nothing_stays_behind(mix, half, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(tables.tempfile, "tempdir", str(tmp_path / "t"))
     monkeypatch.setattr(tables, "_ready", {})

@@ -13,8 +13,10 @@ one process would have written it. Where that cannot be told to be so, it says w
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import gc
+import itertools
 import os
 import pickle
 import shutil
@@ -64,7 +66,7 @@ WARM_BYTES = 24 << 20
 PASSING = 0.12
 """What it costs to pass over packets, of what it costs to read them: 1 GB of the hospital mix is
 copied and its records are walked in 0.12 s, and 1.0 s it takes to understand them."""
-BEHIND = 1.1
+BEHIND = 1.05
 """What it costs to read behind a cut, of what it costs those before: what is not known there is kept,
 what is found is left in files, and pages that both processes write to are copied."""
 
@@ -287,13 +289,27 @@ class Reader:
 def cuts_of(files: Sequence[tuple[int, str]], processes: int = 2) -> list[Cut]:
     """Where to cut files, given as number and path in their order: parts that take the same time.
 
-    Who reads a part passes over all that stands before it, so that later ones are shorter. The
-    octets of a cut file before its cut hold the last frames that a copy may be one of.
+    Who reads a part passes over what stands before it in its file, so that one far behind in a long
+    file is shorter. The octets of a cut file before its cut hold the last frames that a copy may be
+    one of.
     """
-    ends = [1.0]
-    for _ in range(1, processes):
-        ends.append(ends[-1] + (1 - PASSING * ends[-1]) / BEHIND)
-    return _cuts_at([end / ends[-1] for end in ends[:-1]], files)
+    borders = [0, *itertools.accumulate(size_of(path) for _, path in files)]
+    total = borders[-1]
+
+    def ends(each: float) -> list[float]:
+        """Where parts end that take as long as it takes to read so many octets from the beginning."""
+        found = [each]
+        for _ in range(1, processes):
+            at = found[-1]
+            passed = at - borders[max(bisect.bisect_right(borders, at) - 1, 0)]
+            found.append(at + max(each - PASSING * passed, 0) / BEHIND)
+        return found
+
+    low, high = total / processes / 2, float(total)
+    while high - low > 0.5:
+        middle = (low + high) / 2
+        low, high = (middle, high) if ends(middle)[-1] < total else (low, middle)
+    return _cuts_at((end / max(total, 1) for end in ends(high)[:-1]), files)
 
 
 def _cuts_at(shares: Iterable[float], files: Sequence[tuple[int, str]]) -> list[Cut]:
