@@ -514,7 +514,7 @@ def test_every_part_takes_as_long(processes, mix, monkeypatch) -> None:
         for here, there in itertools.pairwise(ends)
     ]
     assert len(costs) == processes
-    assert max(costs) - min(costs) <= 2
+    assert max(costs) - min(costs) <= 3  # a cut is a whole octet, and each stands between two
 
 
 def test_what_is_passed_over_stands_in_the_same_file(mix, monkeypatch) -> None:
