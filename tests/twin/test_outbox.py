@@ -1,7 +1,9 @@
 """The outbox keeps a day, in order, through a kill -9, and takes what the head said once."""
 
+import gc
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -88,3 +90,12 @@ def test_c15_what_was_kept_is_there_after_kill_9(tmp_path: Path) -> None:
     assert [e.stamp for e in found] == list(range(1, len(found) + 1))
     assert box.heard == len(found)
     box.close()
+
+
+def test_what_nobody_closed_is_closed_with_it(tmp_path) -> None:
+    box = Outbox(tmp_path / "outbox.db")
+    database = box._db
+    del box
+    gc.collect()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        database.execute("SELECT 1")

@@ -8,6 +8,7 @@ once, by its own number.
 from __future__ import annotations
 
 import sqlite3
+import weakref
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -34,6 +35,8 @@ class Outbox:
 
     def __init__(self, path: Path | str) -> None:
         self._db = sqlite3.connect(path, isolation_level=None)
+        # Python closes what nobody closed too, but from 3.13 on it complains of that.
+        self._leave = weakref.finalize(self, self._db.close)
         self._db.execute("PRAGMA journal_mode=WAL")
         # A killed process loses nothing so; only a power cut could take the last entries.
         self._db.execute("PRAGMA synchronous=NORMAL")
@@ -89,7 +92,7 @@ class Outbox:
 
     def close(self) -> None:
         """Leave the file."""
-        self._db.close()
+        self._leave()
 
     def __len__(self) -> int:
         return int(self._db.execute("SELECT count(*) FROM waiting").fetchone()[0])
