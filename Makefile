@@ -1,6 +1,6 @@
 # The doors of the project. `make demo` and `make test` need nothing before them
 # but Python 3.11 or newer, git and make.
-# unless somebody says PYTHON=, the system's own (tools/setup.sh, decision 0043)
+# PYTHON= names what .venv is made of; unsaid it is the system's own (decision 0043).
 PYTHON ?=
 VENV   := .venv
 BIN    := $(VENV)/bin

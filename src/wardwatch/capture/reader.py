@@ -87,7 +87,7 @@ class CaptureReader:
             self._window.lend(blocks)
 
     def hash_aside(self, aside: Executor | None) -> None:
-        """Hash the file in another thread."""
+        """Hash the file in another thread; ``None``: here."""
         self._window.source.stored.hash_aside(aside)
 
     def hash_not(self) -> None:

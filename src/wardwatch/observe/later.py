@@ -301,7 +301,7 @@ def cuts_of(files: Sequence[tuple[int, str]], processes: int = 2) -> list[Cut]:
         found = [each]
         for _ in range(1, processes):
             at = found[-1]
-            passed = at - borders[max(bisect.bisect_right(borders, at) - 1, 0)]
+            passed = at - borders[bisect.bisect_right(borders, at) - 1]
             found.append(at + max(each - PASSING * passed, 0) / BEHIND)
         return found
 

@@ -37,6 +37,7 @@ class Outbox:
         self._db = sqlite3.connect(path, isolation_level=None)
         # Python closes what nobody closed too, but from 3.13 on it complains of that.
         self._leave = weakref.finalize(self, self._db.close)
+        self._leave.atexit = False  # it may be asked of the thread that made it alone
         self._db.execute("PRAGMA journal_mode=WAL")
         # A killed process loses nothing so; only a power cut could take the last entries.
         self._db.execute("PRAGMA synchronous=NORMAL")
