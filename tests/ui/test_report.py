@@ -68,6 +68,49 @@ def test_the_picture_marks_conversations_that_break_segmentation() -> None:
     assert [link.forbidden for link in marked] == [True]
 
 
+def test_the_picture_marks_both_ways_of_a_pair_and_no_other_pair() -> None:
+    there, back = ("10.0.0.9", "203.0.113.5"), ("203.0.113.5", "10.0.0.9")
+    pump = msgspec.structs.replace(audits.PUMP, ips=("10.0.0.9",), segments=("vlan 120",))
+    other = msgspec.structs.replace(
+        audits.PUMP, id="other", ips=("10.0.0.7",), segments=("vlan 7",), macs=()
+    )
+    cited = msgspec.structs.replace(
+        audits.BROKEN, measure="segmentation_in_use", evidence=(Evidence(1, 3),)
+    )
+
+    def marked(*ends: tuple[str, str], proto: str = "tcp") -> dict[tuple[str, str], bool]:
+        rows = [
+            dict(
+                capture=1, first_packet=3 + n, orig_h=a, resp_h=b, orig_bytes=1,
+                proto=proto if n == 0 else "tcp",
+            )
+            for n, (a, b) in enumerate(ends)
+        ]  # fmt: skip
+        found = build(
+            audits.make(
+                verdicts=(cited,), devices=(pump, other), rows=audits.ROWS | {"conversations": rows}
+            )
+        )
+        return {(link.source[:8], link.target[:8]): link.forbidden for link in found.links}
+
+    near, far = "vlan 120", "elsewher"
+    assert marked(there, back) == {(near, far): True, (far, near): True}
+    assert marked(there, ("203.0.113.6", "10.0.0.9")) == {(near, far): True, (far, near): False}
+    assert marked(there, ("10.0.0.7", "203.0.113.5")) == {
+        (near, far): True,
+        ("vlan 7 ·", far): False,
+    }
+    # What the picture has no line for marks none.
+    assert marked(there, ("10.0.0.9", "203.0.113.6"), proto="icmp") == {(near, far): False}
+
+
+def test_the_picture_counts_every_pair_however_many_there_are() -> None:
+    one = dict(capture=1, proto="udp", orig_h="10.0.0.9", orig_bytes=3, resp_bytes=4)
+    rows = [one | dict(resp_h=f"198.18.{n >> 8}.{n & 255}") for n in range(20_100)]
+    (link,) = build(audits.make(rows=audits.ROWS | {"conversations": rows})).links
+    assert (link.conversations, link.bytes) == (20_100, 7 * 20_100)
+
+
 def test_a_confirmed_zone_names_the_groups_of_the_picture() -> None:
     zone = Zone(name="Pumps", vlans=(120,), confirmed_by="IT", confirmed_on="2026-11-01")
     assert build(audits.make(site=Site(zone=(zone,)))).groups[0].zone in (

@@ -309,30 +309,30 @@ def _picture(audit: Audit) -> tuple[tuple[form.Group, ...], tuple[form.Link, ...
         groups[key] = (zone, kind, groups.get(key, (zone, kind, 0))[2] + 1)
         for ip in device.ips:
             group_of.setdefault(ip, key)
-    forbidden = _forbidden_pairs(audit)
-    links: dict[tuple[str, str], list[int]] = {}
     outside = "elsewhere · other addresses"
-    rows = audit.tables.ask(
-        "SELECT orig_h, resp_h, count(*) AS n, sum(orig_bytes + resp_bytes)::BIGINT AS bytes "
-        "FROM conversations WHERE proto IN ('tcp', 'udp') GROUP BY ALL ORDER BY bytes DESC, orig_h, resp_h LIMIT 20000"
+    tables = audit.tables
+    near = tables.lay(address=list(group_of), place=list(group_of.values()))
+    marked, join = "false", ""
+    if forbidden := _forbidden_pairs(audit):
+        origs, resps = zip(*forbidden, strict=True)
+        pairs = tables.lay(orig=origs, resp=resps)
+        marked, join = "bool_or(f.orig IS NOT NULL)", f"""
+            LEFT JOIN {pairs} f ON f.orig = orig_h AND f.resp = resp_h"""
+    links = tables.ask(
+        f"""SELECT coalesce(a.place, ?) AS orig, coalesce(b.place, ?) AS resp, count(*) AS n,
+            sum(orig_bytes + resp_bytes)::BIGINT AS bytes, {marked} AS forbidden
+        FROM conversations LEFT JOIN {near} a ON a.address = orig_h
+        LEFT JOIN {near} b ON b.address = resp_h {join}
+        WHERE proto IN ('tcp', 'udp') GROUP BY ALL
+        ORDER BY forbidden DESC, bytes DESC, orig, resp LIMIT {MOST_LINKS}""",
+        [outside, outside],
+        of=("conversations",),
     )
-    for orig, resp, n, size in rows:
-        ends = group_of.get(orig, outside), group_of.get(resp, outside)
-        link = links.get(ends)
-        if link is None:
-            link = links[ends] = [0, 0, False]
-        link[0] += n
-        link[1] += size
-        if forbidden and ((orig, resp) in forbidden or (resp, orig) in forbidden):
-            link[2] = True
     groups.setdefault(outside, ("elsewhere", "other addresses", 0))
-    ranked = sorted(links.items(), key=lambda item: (-item[1][2], -item[1][1], item[0]))[
-        :MOST_LINKS
-    ]
-    shown = {name for pair, _ in ranked for name in pair}
+    shown = {name for link in links for name in (link.orig, link.resp)}
     return (
         tuple(form.Group(key, *value) for key, value in sorted(groups.items()) if key in shown),
-        tuple(form.Link(a, b, n, size, bool(bad)) for (a, b), (n, size, bad) in ranked),
+        tuple(form.Link(*link) for link in links),
     )
 
 
@@ -347,7 +347,7 @@ def _zones(audit: Audit) -> dict[str, str]:
 
 
 def _forbidden_pairs(audit: Audit) -> frozenset[tuple[str, str]]:
-    """Ends of the conversations that broken segmentation verdicts cite by their first packet."""
+    """Ends of conversations, whoever began, whose like broken segmentation verdicts cite."""
     cited = {
         (e.capture, e.packet)
         for v in audit.broken
@@ -361,7 +361,8 @@ def _forbidden_pairs(audit: Audit) -> frozenset[tuple[str, str]]:
         f"({', '.join('?' * len(cited))})",
         [packet for _, packet in cited],
     )
-    return frozenset((r.orig_h, r.resp_h) for r in rows if (r.capture, r.first_packet) in cited)
+    pairs = {(r.orig_h, r.resp_h) for r in rows if (r.capture, r.first_packet) in cited}
+    return frozenset(pairs | {pair[::-1] for pair in pairs})
 
 
 def _moments(audit: Audit) -> tuple[form.Moment, ...]:
