@@ -32,7 +32,9 @@ def numbers(values: NDArray[Any], to: pa.DataType) -> pa.Array:
         own: NDArray[Any] = np.packbits(values.astype(np.bool_, copy=False), bitorder="little")
     else:
         values = np.ascontiguousarray(values)  # a column of a table is gone through once
-        own = values.astype(to.to_pandas_dtype())
+        # Arrow names NumPy's type too, but some releases of it only where pandas is there.
+        kind = "f" if pa.types.is_floating(to) else "u" if pa.types.is_unsigned_integer(to) else "i"
+        own = values.astype(f"{kind}{to.bit_width // 8}")
         if own.dtype != values.dtype and not np.array_equal(own, values):
             raise OverflowError(f"a number is no {to}")
     return pa.Array.from_buffers(to, len(values), [None, pa.py_buffer(own)])
