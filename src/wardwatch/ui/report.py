@@ -316,8 +316,8 @@ def _picture(audit: Audit) -> tuple[tuple[form.Group, ...], tuple[form.Link, ...
     if forbidden := _forbidden_pairs(audit):
         origs, resps = zip(*forbidden, strict=True)
         pairs = tables.lay(orig=origs, resp=resps)
-        marked, join = "bool_or(f.orig IS NOT NULL)", f"""
-            LEFT JOIN {pairs} f ON f.orig = orig_h AND f.resp = resp_h"""
+        marked = "bool_or(f.orig IS NOT NULL)"
+        join = f"LEFT JOIN {pairs} f ON f.orig = orig_h AND f.resp = resp_h"
     links = tables.ask(
         f"""SELECT coalesce(a.place, ?) AS orig, coalesce(b.place, ?) AS resp, count(*) AS n,
             sum(orig_bytes + resp_bytes)::BIGINT AS bytes, {marked} AS forbidden
