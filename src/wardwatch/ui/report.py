@@ -347,7 +347,7 @@ def _zones(audit: Audit) -> dict[str, str]:
 
 
 def _forbidden_pairs(audit: Audit) -> frozenset[tuple[str, str]]:
-    """Ends of conversations, whoever began, whose like broken segmentation verdicts cite."""
+    """Ends, either way round, of the conversations that broken segmentation verdicts cite."""
     cited = {
         (e.capture, e.packet)
         for v in audit.broken
