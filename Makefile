@@ -1,12 +1,19 @@
 # The doors of the project. `make demo` and `make test` need nothing before them
 # but Python 3.11 or newer, git and make.
-# PYTHON= names what .venv is made of; unsaid it is the system's own (decision 0043).
+# PYTHON= names what .venv is made of, anew where it is of another; unsaid it is the system's own
+# where there is none yet (decision 0043).
 PYTHON ?=
 VENV   := .venv
 BIN    := $(VENV)/bin
+BUILD  := -c 'import sys; print(sys.version)' 2>/dev/null
+ifneq ($(PYTHON),)
+ifneq ($(shell $(PYTHON) $(BUILD)),$(shell $(BIN)/python $(BUILD)))
+$(shell rm -f $(VENV)/.runtime)
+endif
+endif
 export NUMBA_CACHE_DIR ?= $(CURDIR)/.cache/kernels
 
-.PHONY: demo test lint bench kernels packs docs fuzz clean setup setup-dev
+.PHONY: demo test lint bench kernels packs docs fuzz oldest clean setup setup-dev
 demo: setup
 	$(BIN)/wardwatch demo --out out/demo
 
@@ -34,6 +41,10 @@ bench: setup-dev
 
 docs: setup-dev
 	$(BIN)/python -m docs.build
+
+# the tests with the oldest releases that pyproject.toml says suffice
+oldest: setup-dev
+	$(BIN)/python -m tools.oldest
 
 fuzz: setup-dev
 	$(BIN)/python -m tests.fuzz

@@ -14,6 +14,7 @@ case "$*" in
 *version_info*print*|*print*version_info*) echo python3.11-venv ;;
 *version_info*) exit {old} ;;
 *ensurepip*) exit {bare} ;;
+*"print(sys.version)"*) case "$0" in .venv/*) cat .venv/maker ;; *) echo "$0" ;; esac ;;
 -V) echo "Python 3.11.2" ;;
 "-m venv "*) mkdir -p .venv/bin; cp "$0" .venv/bin/python; echo "$0" > .venv/maker ;;
 *) echo "$*" >> .venv/asked ;;
@@ -106,6 +107,28 @@ def test_a_python_without_venv_is_told_with_the_package(tree: Tree) -> None:
 
 
 def test_an_environment_that_stands_is_kept(tree: Tree) -> None:
-    assert tree.run(tree.python("mine"), tree.python("system")).returncode == 0
-    assert tree.run("", tree.python("system")).returncode == 0
-    assert tree.maker == "mine"
+    mine, system = tree.python("mine"), tree.python("system")
+    for python in (mine, "", mine):
+        assert tree.run(python, system).returncode == 0
+        assert tree.maker == "mine"
+    asked = (tree.place / ".venv" / "asked").read_text()
+    assert asked.count("--require-hashes -r requirements.lock") == 3
+
+
+def test_who_names_another_python_has_the_environment_made_anew(tree: Tree) -> None:
+    system = tree.python("system")
+    tree.run("", system)
+    done = tree.run(tree.python("mine"), system)
+    assert (done.returncode, tree.maker) == (0, "mine")
+    assert ".venv is of Python 3.11.2, not of" in done.stderr
+
+
+@pytest.mark.parametrize("flaw", ["old", "bare", "absent"])
+def test_for_a_python_that_does_not_suit_no_environment_is_given_up(tree: Tree, flaw: str) -> None:
+    system = tree.python("system")
+    tree.run("", system)
+    other = str(tree.bin / "none")
+    if flaw != "absent":
+        other = tree.python("other", old=flaw == "old", bare=flaw == "bare")
+    tree.run(other, system)
+    assert tree.maker == "system"

@@ -3,7 +3,8 @@
 # Debian's packages where it may, and says what to install where it may not.
 #   tools/setup.sh runtime|dev [PYTHON [SYSTEM]]
 # Without PYTHON .venv is made of the system's own, where it suits and can make one, and else of
-# the python3 on the PATH (decision 0043).
+# the python3 on the PATH; with it .venv is of that one, made anew where it is of another
+# (decision 0043).
 set -euo pipefail
 what=$1 python=${2:-}
 cd "$(dirname "$0")/.."
@@ -25,6 +26,13 @@ debian() { # debian COMMAND PACKAGE...: installs PACKAGE where COMMAND is missin
 package_of() { "$1" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'; }
 makes_venv() { "$1" -c 'import venv, ensurepip' 2>/dev/null || installed "$(package_of "$1")"; }
 
+build() { "$1" -c 'import sys; print(sys.version)'; }  # told by release, compiler and date
+
+if [ -n "$python" ] && [ -x .venv/bin/python ] && suits "$python" && makes_venv "$python" &&
+    [ "$(build "$python")" != "$(build .venv/bin/python)" ]; then
+    echo ".venv is of $(.venv/bin/python -V), not of $python: it is made anew" >&2
+    rm -rf .venv
+fi
 system=${3:-/usr/bin/python3}
 if [ -x .venv/bin/python ]; then
     python=.venv/bin/python
