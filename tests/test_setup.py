@@ -94,7 +94,7 @@ def test_a_python_out_of_range_is_named_and_none_other_taken(tree: Tree) -> None
     done = tree.run(mine, tree.python("system"))
     assert done.returncode == 1
     assert done.stderr == (
-        f"wardwatch needs Python 3.11 to 3.14; {mine} is another. "
+        f"wardwatch needs Python 3.11 to 3.14; {mine} is none of these. "
         "Try: make PYTHON=python3.11 runtime\n"
     )
     assert not (tree.place / ".venv").exists()
@@ -130,5 +130,5 @@ def test_for_a_python_that_does_not_suit_no_environment_is_given_up(tree: Tree, 
     other = str(tree.bin / "none")
     if flaw != "absent":
         other = tree.python("other", old=flaw == "old", bare=flaw == "bare")
-    tree.run(other, system)
+    assert tree.run(other, system).returncode == 1
     assert tree.maker == "system"
