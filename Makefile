@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 BUILD  := -c 'import sys; print(sys.version)' 2>/dev/null
 ifneq ($(PYTHON),)
 ifneq ($(shell $(PYTHON) $(BUILD)),$(shell $(BIN)/python $(BUILD)))
-$(shell rm -f $(VENV)/.runtime)
+.PHONY: $(VENV)/.runtime
 endif
 endif
 export NUMBA_CACHE_DIR ?= $(CURDIR)/.cache/kernels

@@ -9,13 +9,16 @@ index has them.
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 import tomllib
 import venv
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,20 +28,21 @@ PLACE = ROOT / ".cache" / "oldest"
 TOOLS = (ROOT / "requirements-dev.in", ROOT / "requirements-build.in")
 
 
-def oldest(project: Mapping[str, Any]) -> list[str]:
+def oldest(project: Mapping[str, Any]) -> list[Requirement]:
     """Each requirement of a project (its table of ``pyproject.toml``), with its bound as its release.
 
     Raises ``ValueError`` where one has no lower bound, or more than that.
     """
-    told = list(project.get("dependencies", []))
-    for more in project.get("optional-dependencies", {}).values():
-        told += more
     found = []
-    for requirement in told:
-        said = re.fullmatch(r"([\w.-]+(?:\[[\w,-]+\])?)>=([\w.]+)(\s*;.*)?", requirement)
-        if said is None:
-            raise ValueError(f"{requirement}: not a name and the oldest release that suffices")
-        found.append(f"{said[1]}=={said[2]}{said[3] or ''}")
+    for told in chain(
+        project.get("dependencies", ()), *project.get("optional-dependencies", {}).values()
+    ):
+        requirement = Requirement(told)
+        bounds = list(requirement.specifier)
+        if [bound.operator for bound in bounds] != [">="]:
+            raise ValueError(f"{told}: not a name and the oldest release that suffices")
+        requirement.specifier = SpecifierSet(f"=={bounds[0].version}")
+        found.append(requirement)
     return found
 
 
@@ -51,15 +55,15 @@ def run(*command: str, **environment: str) -> int:
 
 def main() -> int:
     """Make the environment where it is not as it should be, and run the tests in it."""
-    pins = oldest(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"])
-    pinned = {pin.partition("==")[0] for pin in pins}
+    told = oldest(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"])
+    pins, pinned = [*map(str, told)], {pin.name for pin in told}
     tools = [
         line
         for path in TOOLS
         for line in path.read_text(encoding="utf-8").splitlines()
         if line and not line.startswith(("-", "#")) and line not in pinned
     ]
-    wanted = "\n".join([*pins, *tools])
+    wanted = "\n".join([sys.version, *pins, *tools])
     python, made = str(PLACE / "bin" / "python"), PLACE / "made-of"
     if not made.exists() or made.read_text(encoding="utf-8") != wanted:
         print(f"setting up {PLACE.relative_to(ROOT)}: {', '.join(pins)} …", file=sys.stderr)

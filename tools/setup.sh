@@ -26,36 +26,30 @@ debian() { # debian COMMAND PACKAGE...: installs PACKAGE where COMMAND is missin
 package_of() { "$1" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'; }
 makes_venv() { "$1" -c 'import venv, ensurepip' 2>/dev/null || installed "$(package_of "$1")"; }
 
-suited() {
-    suits "$1" && return
-    echo "wardwatch needs Python 3.11 to 3.14; $1 is none of these. Try: make PYTHON=python3.11 $what" >&2
-    exit 1
-}
-with_venv() {
-    makes_venv "$1" && return
-    echo "missing: venv of $1. Install it with: sudo apt-get install $(package_of "$1")" >&2
-    exit 1
-}
 build() { "$1" -c 'import sys; print(sys.version)'; }  # told by release, compiler and date
 
 system=${3:-/usr/bin/python3}
 if [ -n "$python" ]; then
-    suited "$python"
-    if [ -x .venv/bin/python ] && [ "$(build "$python")" != "$(build .venv/bin/python)" ]; then
-        with_venv "$python"
-        echo ".venv is of $(.venv/bin/python -V), not of $python: it is made anew" >&2
-        rm -rf .venv
-    fi
+    :
 elif [ -x .venv/bin/python ]; then
     python=.venv/bin/python
 elif suits "$system" && makes_venv "$system"; then
     python=$system
+else
+    python=python3
 fi
-python=${python:-python3}
-suited "$python"
-if [ ! -x .venv/bin/python ]; then
-    with_venv "$python"
+suits "$python" || {
+    echo "wardwatch needs Python 3.11 to 3.14; $python is none of these. Try: make PYTHON=python3.11 $what" >&2
+    exit 1
+}
+if [ ! -x .venv/bin/python ] || [ "$(build "$python")" != "$(build .venv/bin/python)" ]; then
+    makes_venv "$python" || {
+        echo "missing: venv of $python. Install it with: sudo apt-get install $(package_of "$python")" >&2
+        exit 1
+    }
+    [ ! -x .venv/bin/python ] || echo ".venv is of $(.venv/bin/python -V): it is made anew" >&2
     echo "making .venv of $("$python" -V) ($python) …" >&2
+    rm -rf .venv
     "$python" -m venv .venv
 fi
 
