@@ -178,7 +178,7 @@ class ConversationTable:
         if r < 0:
             return -1
         side = 0 if columns.from_orig[0] else 1
-        self.table[r, k.ORIG_PKTS + side] += len(whole.packets) - 1 - whole.counted
+        self.table[r, k.ORIG_PKTS + side] += whole.packets - 1 - whole.counted
         more = whole.ip_bytes - whole.counted_bytes - int(columns.ip_bytes[0])
         self.table[r, k.ORIG_IP + side] += more
         return int(columns.conversation[0])

@@ -75,8 +75,8 @@ class Whole(msgspec.Struct, frozen=True):
     """IP protocol, by the first fragment."""
     payload: bytes
     """What stands behind the IP header (IPv6: behind the fragment header)."""
-    packets: tuple[int, ...]
-    """Numbers of the packets that brought it, in the order they came."""
+    packets: int
+    """Packets that brought it, repeated ones too."""
     first_ts: int
     last_ts: int
     ip_bytes: int
@@ -154,7 +154,7 @@ class _Partial:
         self.proto = -1
         self.pieces: dict[int, bytes] = {}
         self.starts: list[int] = []  # their offsets, ascending: a look at two neighbours suffices
-        self.packets: list[int] = []
+        self.packets = 0
         self.size = 0
         self.ip_bytes = 0
         self.counted = 0
@@ -247,7 +247,6 @@ class Fragments:
             offset,
             bool(more),
             block.arena[start : start + size].tobytes(),
-            block.first + i,
             int(block.time[i]),
             ip_bytes=int(columns.ip_bytes[i]),
             whole=int(columns.payload_claimed[i]) <= size,
@@ -261,7 +260,6 @@ class Fragments:
         offset: int,
         more: bool,
         data: bytes,
-        packet: int,
         ts: int,
         *,
         ip_bytes: int = 0,
@@ -286,8 +284,7 @@ class Fragments:
         if partial.bad:
             self._drop(partial)
         else:
-            if len(partial.packets) < MAX_PIECES:
-                partial.packets.append(packet)
+            partial.packets += 1
             partial.last_ts = max(partial.last_ts, ts)
             partial.ip_bytes += ip_bytes
             if counted:
@@ -308,7 +305,7 @@ class Fragments:
                 key=key,
                 proto=partial.proto,
                 payload=b"".join(partial.pieces[at] for at in partial.starts),
-                packets=tuple(partial.packets),
+                packets=partial.packets,
                 first_ts=partial.first_ts,
                 last_ts=partial.last_ts,
                 ip_bytes=partial.ip_bytes,
@@ -372,7 +369,6 @@ class Fragments:
         partial.size = 0
         partial.pieces.clear()
         partial.starts.clear()
-        partial.packets.clear()
 
     def _expire(self, now: int) -> None:
         while self._under_way:

@@ -215,7 +215,7 @@ def _alone(block: PacketBlock, columns: PacketColumns, i: int) -> Whole:
     )
     size = int(columns.ip_bytes[i])
     body = payload_of(block, columns, i)
-    return Whole(key, int(columns.proto[i]), body, (block.first + i,), ts, ts, size)
+    return Whole(key, int(columns.proto[i]), body, 1, ts, ts, size)
 
 
 def payload_of(block: PacketBlock, columns: PacketColumns, i: int) -> bytes:
