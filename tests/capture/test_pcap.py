@@ -1,6 +1,9 @@
 """Every variant of pcap is read back, and every way to break one is told with its place."""
 
+import random
+from bisect import bisect_left
 from io import BytesIO
+from itertools import accumulate
 
 import pytest
 from hypothesis import given, settings
@@ -11,13 +14,14 @@ from tests.capture.making import (
     NANO,
     SECOND,
     Packet,
+    drain,
     pcap,
     pcap_header,
     pcap_record,
     read,
 )
 
-from wardwatch.capture import records
+from wardwatch.capture import open_capture, records
 from wardwatch.errors import CaptureError
 
 VARIANTS = [
@@ -150,3 +154,88 @@ def test_a_block_borrows_from_the_window_and_tells_the_rows_that_count():
     at, size = int(block.offset[1]), int(block.length[1])
     assert block.arena[at : at + size].tobytes() == b"second"
     assert block.arena.flags.c_contiguous
+
+
+def opened(path):
+    reader = open_capture(path)
+    reader.hash_not()
+    return reader
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory):
+    """Some MB of records, and where they begin, the end too."""
+    dice, path = random.Random(3), tmp_path_factory.mktemp("pcap") / "long.pcap"
+    records = [
+        pcap_record(dice.randbytes(dice.randrange(40, 1500)), 5 + n // 9, n % 7)
+        for n in range(6000)
+    ]
+    path.write_bytes(pcap_header() + b"".join(records))
+    return path, [24, *(24 + end for end in accumulate(map(len, records)))]
+
+
+def test_a_reader_begins_in_the_middle_and_another_goes_on_behind_it(long) -> None:
+    path, begins = long
+    with opened(path) as reader:
+        whole, told = drain(reader)
+    for at in (begins[1], begins[2500], begins[2500] - 7, begins[2501] - 1):
+        with opened(path) as reader:
+            cut = reader.begins_near(at)
+        assert cut == begins[bisect_left(begins, at)]
+        with opened(path) as first, opened(path) as second:
+            first.pause(cut)
+            before = 0
+            while first.offset < cut:
+                before += next(iter(first)).n
+            assert (first.offset, before) == (cut, begins.index(cut))
+            second.begin_at(cut)
+            place, behind = second.place, []
+            for block in second:
+                behind += [(block.first + i, int(block.time[i])) for i in range(block.n)]
+                place = second.place
+            assert behind == [(p.number - before, p.time) for p in whole[before:]]
+            first.go_to(first.place.followed_by(place))
+            assert drain(first) == ([], told)
+
+
+def test_where_no_record_ends_there_is_no_pause(long) -> None:
+    path, begins = long
+    with opened(path) as reader:
+        _, told = drain(reader)
+    for at in (3, 24, begins[9] + 5, begins[-1], begins[-1] + 1):
+        with opened(path) as reader:
+            reader.pause(at)
+            assert drain(reader)[1] == told
+    with opened(path) as reader:
+        reader.pause(begins[9] + 5)
+        assert next(iter(reader)).n == 9
+        assert sum(block.n for block in reader) == 6000 - 9
+
+
+def test_what_is_told_from_the_middle_meets_the_damage_behind(long, tmp_path) -> None:
+    path, begins = long
+    cut = tmp_path / "cut.pcap"
+    cut.write_bytes(path.read_bytes()[: begins[-1] - 20])
+    with opened(cut) as reader:
+        _, told = drain(reader)
+    with opened(cut) as first, opened(cut) as second:
+        first.pause(begins[100])
+        while first.offset < begins[100]:
+            next(iter(first))
+        second.begin_at(begins[100])
+        while (block := next(iter(second), None)) is not None:
+            assert block.n
+            place = second.place
+        first.go_to(first.place.followed_by(place))
+        assert drain(first) == ([], told)
+    assert "inside packet 6000" in told.damage[0].problem
+
+
+def test_lengths_that_may_be_either_tell_no_middle(long, tmp_path) -> None:
+    path, _ = long
+    old = tmp_path / "old.pcap"
+    old.write_bytes(pcap_header(version=(2, 3)) + path.read_bytes()[24:])
+    with opened(old) as reader:
+        assert reader.begins_near(100_000) == -1
+    with opened(path) as reader:
+        assert reader.begins_near(path.stat().st_size - 5_000) == -1

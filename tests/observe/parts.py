@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import itertools
 import pickle
+import struct
 from collections import Counter
+from pathlib import Path
 
 from wardwatch.capture import open_capture
+from wardwatch.capture.pcap import MAGICS
 from wardwatch.model.columns import TABLES
 from wardwatch.observe import later, observer, tables
 from wardwatch.observe.secrets import Secrets
@@ -16,6 +19,13 @@ def ends_of(path):
     """Where each packet's record ends."""
     with open_capture(path, 1) as opened:
         return [opened.offset for _ in opened]
+
+
+def is_pcap(path):
+    """Whether a file is a pcap as it is stored, the lengths of whose records stand in their order."""
+    head = Path(path).read_bytes()[:8]
+    magic, order = MAGICS.get(head[:4], (0, "<"))
+    return bool(magic) and struct.unpack(f"{order}HH", head[4:]) == (2, 4)
 
 
 def differing(one, other):

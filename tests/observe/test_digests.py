@@ -194,7 +194,7 @@ def test_who_writes_meanwhile_has_all_read_and_hashed_again(where, mix, tmp_path
     path = tmp_path / "a.pcap"
     whole = mix.read_bytes()
     path.write_bytes(whole)
-    monkeypatch.setattr(later, "cuts_of", lambda *_: [later.Cut(1, len(whole) // 2)])
+    monkeypatch.setattr(later, "cuts_of", lambda *_, **__: [later.Cut(1, len(whole) // 2)])
     monkeypatch.setattr(reader, "BLOCK_ROWS", 50)
     digests = Digests([str(path)])
     assert digests.of(str(path), stamp(path)) == sha256(path)

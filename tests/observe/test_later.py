@@ -15,7 +15,7 @@ from bench.__main__ import _parts
 from bench.mix import write as write_mix
 from tests.conversations import many
 from tests.observe import frames as f
-from tests.observe.parts import bags_of, differing, ends_of
+from tests.observe.parts import bags_of, differing, ends_of, is_pcap
 from tests.observe.test_young import write
 from tests.shared import CAPTURES, needs_shared
 
@@ -25,6 +25,7 @@ from wardwatch.errors import CaptureError
 from wardwatch.model.columns import TABLES
 from wardwatch.observe import digests, engine, later, observer, side, tables
 from wardwatch.observe.engine import observe
+from wardwatch.observe.sides import Sides
 
 
 def rows(paths, key, **more):
@@ -44,6 +45,8 @@ class Cuts:
         self.at = None
         self.by_turns = False
         """Whether every second part is read by us, and the others by one process."""
+        self.told = False
+        """Whether readers are told that records begin at the cuts, where they can make use of it."""
         self.refused = []
         self.alone = {}
         """What one process finds of captures, which a test changes none of."""
@@ -57,8 +60,12 @@ class Cuts:
 
         monkeypatch.setattr(later.Other, "close", closed)
 
-    def _shares(self, *_):
+    def _shares(self, files, *_):
         cuts = self.at if isinstance(self.at, list) else [self.at]
+        if self.told:
+            cuts = [
+                cut._replace(told=is_pcap(dict(files).get(cut.capture, os.devnull))) for cut in cuts
+            ]
         parts = [*itertools.pairwise((*cuts, None))]
         return [parts[::2]] if self.by_turns else [[part] for part in parts]
 
@@ -141,7 +148,9 @@ def same(paths, key, cuts, at, **more):
 @pytest.mark.usefixtures("at_once", "here")
 @pytest.mark.parametrize("block", [1, 7])
 @pytest.mark.parametrize("seed", range(3))
-def test_any_cut_of_disturbed_conversations(seed, block, tmp_path, cuts) -> None:
+@pytest.mark.parametrize("told", [False, True])
+def test_any_cut_of_disturbed_conversations(seed, block, tmp_path, cuts, told) -> None:
+    cuts.told = told
     cuts.block_rows(block)
     path = write(tmp_path / "a.pcap", many(seed, 12, disturbed=0.5, largest=(1460, 400, 60)))
     places = [later.Cut(1, end) for end in ends_of(path)]
@@ -151,7 +160,9 @@ def test_any_cut_of_disturbed_conversations(seed, block, tmp_path, cuts) -> None
 
 @pytest.mark.usefixtures("at_once", "here")
 @pytest.mark.parametrize("seed", range(4))
-def test_several_processes_at_once(seed, tmp_path, cuts) -> None:
+@pytest.mark.parametrize("told", [False, True])
+def test_several_processes_at_once(seed, tmp_path, cuts, told) -> None:
+    cuts.told = told
     cuts.block_rows(5)
     path = write(tmp_path / "a.pcap", many(seed, 40, disturbed=0.4, largest=(1460, 400, 60)))
     dice, places = random.Random(seed), ends_of(path)
@@ -164,8 +175,10 @@ def test_several_processes_at_once(seed, tmp_path, cuts) -> None:
 @pytest.mark.usefixtures("at_once", "here")
 @pytest.mark.parametrize("block", [1, 5])
 @pytest.mark.parametrize("seed", range(3))
-def test_any_turns_of_two_processes(seed, block, tmp_path, cuts) -> None:
+@pytest.mark.parametrize("told", [False, True])
+def test_any_turns_of_two_processes(seed, block, tmp_path, cuts, told) -> None:
     """A part of ours, one of the other's, one of ours …, of any lengths, with refused ones between."""
+    cuts.told = told
     cuts.block_rows(block)
     cuts.by_turns = True
     path = write(tmp_path / "a.pcap", many(seed, 40, disturbed=0.4, largest=(1460, 400, 60)))
@@ -251,7 +264,9 @@ def test_turns_through_several_captures(tmp_path, cuts) -> None:
 
 
 @pytest.mark.usefixtures("at_once")
-def test_any_cut_of_a_mix(tmp_path, cuts) -> None:
+@pytest.mark.parametrize("told", [False, True])
+def test_any_cut_of_a_mix(tmp_path, cuts, told) -> None:
+    cuts.told = told
     cuts.block_rows(50)
     path = tmp_path / "mix.pcap"
     write_mix(path, 1, seed=5)
@@ -263,7 +278,9 @@ def test_any_cut_of_a_mix(tmp_path, cuts) -> None:
 
 @pytest.mark.usefixtures("at_once", "here")
 @needs_shared
-def test_any_cut_of_shared_captures(tmp_path, cuts) -> None:
+@pytest.mark.parametrize("told", [False, True])
+def test_any_cut_of_shared_captures(tmp_path, cuts, told) -> None:
+    cuts.told = told
     cuts.block_rows(1)
     known = (".pcap", ".pcapng", ".cap")
     paths = sorted(p for p in CAPTURES.rglob("*") if p.suffix in known and p.is_file())
@@ -275,6 +292,77 @@ def test_any_cut_of_shared_captures(tmp_path, cuts) -> None:
             several = sorted(dice.sample(places[:-1], 3))
             same([path], tmp_path / "key", cuts, [*dice.sample(places, 2), several])
     assert sum(not why for why in cuts.refused) > 0.9 * len(cuts.refused) > 50
+
+
+@pytest.mark.usefixtures("at_once", "here")
+def test_a_cut_inside_of_a_packet_is_found_to_be(tmp_path, cuts, monkeypatch) -> None:
+    cuts.block_rows(7)
+    path = write(tmp_path / "a.pcap", many(2, 40, disturbed=0.4, largest=(1460, 400, 60)))
+    ends = ends_of(path)
+    monkeypatch.setattr(reader, "BLOCK_ROWS", 7)
+    at = [later.Cut(1, end + more, told=True) for end in ends[5:60:9] for more in (1, 4, 95, 211)]
+    taken, absorb = [], Sides.absorb
+    monkeypatch.setattr(Sides, "absorb", lambda self, part: taken.append(absorb(self, part)))
+    same([path], tmp_path / "key", cuts, at)
+    assert cuts.refused == [""] * len(at)  # what stands before it was passed over
+    assert len(taken) == len(at)
+    # Who looks before it may have been led astray too; who comes from the beginning was not.
+    monkeypatch.setattr(later.Reader, "_looked", lambda *_: True)
+    cuts.refused.clear()
+    same([path], tmp_path / "key", cuts, at)
+    assert cuts.refused == ["the cut was inside of a packet"] * len(at)
+    assert len(taken) == len(at)
+
+
+@pytest.mark.usefixtures("at_once", "here")
+def test_damage_behind_a_cut_that_was_told(tmp_path, cuts) -> None:
+    cuts.told = True
+    cuts.block_rows(1)
+    path = write(tmp_path / "a.pcap", many(4, 30, largest=(1460, 60)))
+    ends = ends_of(path)
+    whole = path.read_bytes()
+    for name, raw in (
+        ("cut", whole[:-11]),
+        ("absurd", whole + b"\xff" * 40),
+        ("odd", whole[: ends[70] + 4] + b"\xff" * 4 + whole[ends[70] + 8 :]),
+    ):
+        path = tmp_path / name
+        path.write_bytes(raw)
+        _, told = same([path], tmp_path / "key", cuts, [later.Cut(1, ends[40])])
+        assert told[4], name  # damaged
+    assert cuts.refused == [""] * 3
+
+
+def test_who_reads_behind_a_cut_passes_nothing_over(tmp_path, monkeypatch) -> None:
+    """A capture long enough for a cut to be told; the frames before it are looked at."""
+    path = tmp_path / "mix.pcap"
+    write_mix(path, 12, seed=2)
+    monkeypatch.setattr(later, "WARM_BYTES", 3 << 20)
+    monkeypatch.setattr(later, "RECENT_ROWS", 1_000)
+    files = [(1, str(path))]
+    (((cut, until),),) = later.shares_of(files)
+    assert (cut.told, until) == (True, None)
+    with monkeypatch.context() as patch:
+        patch.setattr(reader, "BLOCK_ROWS", 1)
+        assert cut.offset in ends_of(path)
+    given, before = [], later.Part.behind
+    monkeypatch.setattr(
+        later.Part, "behind", lambda self, *a: given.append(self.before) or before(self, *a)
+    )
+    alone, told = rows([path], tmp_path / "key", processes=1)
+    found, again = rows([path], tmp_path / "key", processes=2)
+    assert (differing(alone, found), again) == ({}, told)
+    assert given == [later.UNCOUNTED]
+    first, last = later.shares_of(files, 3)
+    assert (first[0][0].told, first[0][1], last[0][0].told) == (False, last[0][0], True)
+    found, again = rows([path], tmp_path / "key", processes=3)
+    assert (differing(alone, found), again) == ({}, told)
+    assert given == [later.UNCOUNTED] * 2
+    # Too few of the frames before it were looked at: all are passed over.
+    monkeypatch.setattr(later, "RECENT_ROWS", 10_000)
+    found, again = rows([path], tmp_path / "key", processes=2)
+    assert (differing(alone, found), again) == ({}, told)
+    assert given == [later.UNCOUNTED] * 2
 
 
 @pytest.fixture(scope="module")
@@ -293,7 +381,9 @@ def half(mix, cuts):
 
 @pytest.mark.usefixtures("at_once")
 @pytest.mark.parametrize("number", range(1, 6))
-def test_of_several_captures_any_is_cut(number, tmp_path, cuts) -> None:
+@pytest.mark.parametrize("told", [False, True])
+def test_of_several_captures_any_is_cut(number, tmp_path, cuts, told) -> None:
+    cuts.told = told
     frames = many(3, 120, disturbed=0.6, largest=(1460, 400, 60))
     third = len(frames) // 3
     plain = [write(tmp_path / f"{n}.pcap", frames[n * third : (n + 1) * third]) for n in range(3)]
@@ -312,7 +402,9 @@ def test_of_several_captures_any_is_cut(number, tmp_path, cuts) -> None:
 
 @pytest.mark.usefixtures("at_once")
 @pytest.mark.parametrize("number", [1, 2, 3])
-def test_captures_need_not_be_given_in_their_order(number, mix, tmp_path, cuts) -> None:
+@pytest.mark.parametrize("told", [False, True])
+def test_captures_need_not_be_given_in_their_order(number, mix, tmp_path, cuts, told) -> None:
+    cuts.told = told
     parts = _parts(mix, 3, tmp_path)
     paths = [parts[1], parts[2], parts[0]]
     cuts.block_rows(200)
@@ -470,13 +562,15 @@ def test_no_file_can_be_read(tmp_path) -> None:
 
 def test_the_cut_leaves_room_before_it(mix, tmp_path, monkeypatch) -> None:
     size = mix.stat().st_size
-    assert later.cuts_of([(1, str(mix))]) == [(1, size)]  # shorter than what must stand before it
+    assert later.cuts_of([(1, str(mix))]) == [
+        later.Cut(1, size)
+    ]  # shorter than what must stand before it
     monkeypatch.setattr(later, "WARM_BYTES", size // 20)
     middle = later.BEHIND / (1 - later.PASSING + later.BEHIND)  # x = PASSING x + BEHIND (1 - x)
-    assert later.cuts_of([(1, str(mix))]) == [(1, int(size * middle))]
+    assert later.cuts_of([(1, str(mix))]) == [later.Cut(1, int(size * middle))]
     monkeypatch.setattr(later, "WARM_BYTES", size // 5)
     assert later.cuts_of([(3, str(mix)), (1, str(mix)), (2, str(tmp_path / "no"))]) == [
-        (1, size // 5),
+        later.Cut(1, size // 5),
     ]
     assert later.cuts_of([(n, str(mix)) for n in (1, 2, 3)])[0][0] == 2
 
@@ -520,7 +614,7 @@ def test_every_part_takes_as_long(processes, mix, monkeypatch) -> None:
 def test_what_is_passed_over_stands_in_the_same_file(mix, monkeypatch) -> None:
     monkeypatch.setattr(later, "WARM_BYTES", 0)
     size = mix.stat().st_size
-    ((capture, offset),) = later.cuts_of([(n, str(mix)) for n in (1, 2, 3, 4)])
+    ((capture, offset, _),) = later.cuts_of([(n, str(mix)) for n in (1, 2, 3, 4)])
     assert capture == 3
     ours, theirs = 2 * size + offset, 2 * size - offset
     assert abs(ours - later.PASSING * offset - later.BEHIND * theirs) <= 2

@@ -10,6 +10,7 @@ from tests.observe.parts import (
     bags_of,
     differing,
     ends_of,
+    is_pcap,
     joined,
     part_of,
     parts_of,
@@ -41,8 +42,9 @@ def whole_of(path, key):
 @pytest.mark.usefixtures("at_once")
 @pytest.mark.parametrize("block", [1, 7])
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("told", [False, True])
 def test_any_parts_of_disturbed_conversations_in_any_bracketing(
-    seed, block, tmp_path, rows_of_a_block
+    told, seed, block, tmp_path, rows_of_a_block
 ) -> None:
     """However often it is cut and whichever halves are put together first."""
     rows_of_a_block(block)
@@ -51,7 +53,7 @@ def test_any_parts_of_disturbed_conversations_in_any_bracketing(
     dice, places, refused = random.Random(seed), ends_of(path), 0
     for turn in range(12):
         chosen = sorted(dice.sample(places[:-1], 4))
-        at = [later.Cut(1, end) for end in chosen]
+        at = [later.Cut(1, end, told) for end in chosen]
         folder = tmp_path / str(turn)
         try:
             part = joined(parts_of(path, at, folder), at, folder, dice)
@@ -66,7 +68,8 @@ def test_any_parts_of_disturbed_conversations_in_any_bracketing(
 
 
 @needs_shared
-def test_any_parts_of_shared_captures(tmp_path) -> None:
+@pytest.mark.parametrize("told", [False, True])
+def test_any_parts_of_shared_captures(told, tmp_path) -> None:
     known = (".pcap", ".pcapng", ".cap")
     paths = sorted(p for p in CAPTURES.rglob("*") if p.suffix in known and p.is_file())
     dice, refused, done = random.Random(3), 0, 0
@@ -75,7 +78,8 @@ def test_any_parts_of_shared_captures(tmp_path) -> None:
         if not 4 < len(places) < 1_500:
             continue
         whole = whole_of(path, tmp_path / "key")
-        at = [later.Cut(1, end) for end in sorted(dice.sample(places[:-1], 3))]
+        ends = sorted(dice.sample(places[:-1], 3))
+        at = [later.Cut(1, end, told and is_pcap(path)) for end in ends]
         folder = tmp_path / str(turn)
         done += 1
         try:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from wardwatch.capture.reader import CaptureReader
+from wardwatch.capture.middle import first_record
+from wardwatch.capture.reader import NEVER, CaptureReader
 from wardwatch.capture.records import (
     AT,
     BIG,
@@ -15,6 +16,7 @@ from wardwatch.capture.records import (
     ODD,
     ROWS,
     STATUS,
+    STOP,
     walk_pcap,
 )
 from wardwatch.errors import CaptureError
@@ -73,11 +75,11 @@ class PcapReader(CaptureReader):
         window.at += HEADER
 
     def _blocks(self) -> Iterator[PacketBlock]:
-        window, state = self._window, self._state
-        header = 24 if self._magic == MODIFIED else 16
+        window, state, header = self._window, self._state, self._header
         tick = 1 if self._magic == NANO else 1000
         while True:
             self._aim()
+            state[STOP] = min(window.stop, max(self._pause - window.base, 0))
             walk_pcap(
                 window.arena,
                 header,
@@ -95,7 +97,7 @@ class PcapReader(CaptureReader):
                 yield self._block(int(state[ROWS]))
             if status == FULL:
                 continue
-            if status == MORE and window.more():
+            if status == MORE and (self._paused() or window.more()):
                 continue
             break
         if state[ODD]:
@@ -108,6 +110,28 @@ class PcapReader(CaptureReader):
             self._broken(self._too_long())
         elif window.left:
             self._broken(self._cut(header))
+
+    @property
+    def _header(self) -> int:
+        """Octets of a record's header."""
+        return 24 if self._magic == MODIFIED else 16
+
+    def _paused(self) -> bool:
+        """Whether the walk ended where it was to pause, or at a record that goes beyond; it goes on."""
+        ends_here = self._pause < self._window.base + self._window.stop
+        if ends_here:
+            self._pause = NEVER
+        return ends_here
+
+    def begins_near(self, offset: int) -> int:
+        """As of every reader: where a chain of records begins (:mod:`wardwatch.capture.middle`)."""
+        if self._swapped:  # either length may be either
+            return -1
+        self._window.go_to(max(offset, HEADER), 0)
+        ticks = 1_000_000_000 if self._magic == NANO else 1_000_000
+        octets = self._window.arena[: self._window.stop]
+        found = first_record(octets, self._header, self._order, ticks)
+        return found if found < 0 else self._window.base + found
 
     def _lengths(self) -> tuple[int, int]:
         """(captured, wire) as the record header at the window's place claims."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from wardwatch.capture.records import AT, CAPTURED, STATES, STOP, WIRE
+from wardwatch.capture.records import AT, CAPTURED, ODD, STATES, STOP, WIRE
 from wardwatch.model.block import CaptureFile, Damage, Interface, PacketBlock
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ MAX_TEXT = 4_096
 """Characters kept of a comment or a name: text that a stranger chose."""
 MAX_DAMAGE = 100
 """Damages told of one file."""
+NEVER = 1 << 62
+"""An octet behind the end of every file."""
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -41,6 +43,23 @@ class Place(msgspec.Struct, frozen=True):
     """Octets of the window up to the next record."""
     known: dict[str, Any]
     """What it has learned of the file, by attribute."""
+
+    @property
+    def offset(self) -> int:
+        """The octet of the file at which the next record stands."""
+        return self.base + self.at
+
+    def followed_by(self, there: Place) -> Place:
+        """Where a reader stands that went on from here, told by one that began here anew."""
+        state = there.known["_state"].copy()
+        sums = [CAPTURED, WIRE, ODD]
+        state[sums] += self.known["_state"][sums]
+        return Place(
+            packets=self.packets + there.packets,
+            base=there.base,
+            at=there.at,
+            known={**self.known, "_state": state},
+        )
 
 
 class CaptureReader:
@@ -75,6 +94,7 @@ class CaptureReader:
         self._damage: list[Damage] = []
         self._result: CaptureFile | None = None
         self._given: Iterator[PacketBlock] | None = None
+        self._pause = NEVER
 
     def lend(self, blocks: int) -> None:
         """Let ``blocks`` blocks be in other hands at once: their arrays are used in turn.
@@ -121,6 +141,28 @@ class CaptureReader:
         self.packets = place.packets
         self._window.go_to(place.base, place.at)
         self._given = None
+
+    def begins_near(self, offset: int) -> int:
+        """An octet at or behind ``offset`` where a record seems to begin; -1 where none can be told.
+
+        To be called where :attr:`can_go`, and of a reader that nothing is read from.
+        """
+        return -1
+
+    def begin_at(self, offset: int) -> None:
+        """Read from a record on as if none stood before it: the first one there has number 1.
+
+        To be called where :attr:`can_go`, with what :meth:`begins_near` said; a block given before
+        is void.
+        """
+        self.packets = 0
+        self._state[[CAPTURED, WIRE, ODD]] = 0
+        self._window.go_to(offset, 0)
+        self._given = None
+
+    def pause(self, offset: int) -> None:
+        """End a block at ``offset``, if a record ends there and :meth:`begins_near` tells such."""
+        self._pause = offset
 
     @property
     def stamp(self) -> Stamp | None:

@@ -3,8 +3,10 @@
 Each is a copy of this one (``fork``), as is who hashes (:mod:`wardwatch.observe.digests`). It passes
 over what stands before its *cut*, takes what stands behind it, up to the next, as if nothing had been before, and leaves its state: counts,
 tables of stations and conversations, rows, and what is under way at its end
-(:class:`~wardwatch.observe.part.Part`). What it cannot know without those before it, it leaves as
-it is: the packets of TCP connections that were under way at its cut
+(:class:`~wardwatch.observe.part.Part`). The last part needs not pass over anything where a record can
+be told to begin at its cut (:mod:`wardwatch.capture.middle`): it numbers its packets from 1, and who
+takes it over knows how many came before (:meth:`~wardwatch.observe.part.Part.behind`). What it
+cannot know without those before it, it leaves as it is: the packets of TCP connections that were under way at its cut
 (:mod:`wardwatch.observe.raw`), which are read when both are there. We read up to the first cut,
 take over what was found (:meth:`wardwatch.observe.observer.Observer.read`), and every row is as
 one process would have written it. Where that cannot be told to be so, it says why
@@ -31,12 +33,12 @@ from wardwatch.capture import open_capture
 from wardwatch.decode.columns import PacketColumns
 from wardwatch.decode.kernels import conversations as k
 from wardwatch.decode.kernels import headers
-from wardwatch.decode.kernels.duplicates import RECENT_ROWS
+from wardwatch.decode.kernels.duplicates import RECENT_ROWS, recent
 from wardwatch.errors import CaptureError
 from wardwatch.observe.ahead import ENDLESS
 from wardwatch.observe.begun import Begun
 from wardwatch.observe.forks import Lost, end_copy, forked, give_back, large_apart
-from wardwatch.observe.part import OfFile, Part, Refused, Stored
+from wardwatch.observe.part import UNCOUNTED, OfFile, Part, Refused, Stored
 from wardwatch.observe.segments import Aliases
 from wardwatch.observe.sides import Sides
 from wardwatch.observe.tables import Spool, Temporary
@@ -76,6 +78,8 @@ class Cut(NamedTuple):
 
     capture: int
     offset: int
+    told: bool = False
+    """A record seems to begin there: who reads behind it need not know what stands before."""
 
 
 Between = tuple[Cut, Cut | None]
@@ -145,6 +149,7 @@ class Reader:
         self._cut = cut
         self._until = until
         self._before = 0
+        """Packets of the capture before our cut; :data:`UNCOUNTED`, nobody has told us."""
         self._met = self._over = False
         """Whether the files that are cut have been given; their numbers need not be in their order."""
 
@@ -167,20 +172,28 @@ class Reader:
         end = self._until.offset if self._until and self._over else ENDLESS
         try:
             if not behind:
-                self._pass_over(reader)
+                self._go_to_cut(reader)
+            if self._until and self._over and self._until.told:
+                reader.pause(end)
+            counted = behind or self._before != UNCOUNTED
+            place = reader.place
             while walk.at < end and (block := walk.next()) is not None:
                 columns = self._decode(block, events)
                 self.sides.take(block, columns, reader.interfaces, tally)
                 if len(self.sides.reassembly.fragments.met or ()) > MOST_FRAGMENTED:
                     raise Refused("too many datagrams came in fragments")
+                if not counted:
+                    place = reader.place
+            if counted:
+                place = reader.place
         finally:
             walk.aliases, walk.recent = vantage.places.aliases, vantage.recent
             if not self._goes_on:
                 walk.close()
         reassembly = self.sides.reassembly
         inside, reassembly.events = reassembly.events, headers.Events()
-        whole = reader.result if reader.is_read else None
-        place = reader.place
+        # Who has counted what was before reads on behind our last block, and meets end or damage.
+        whole = reader.result if counted and reader.is_read else None
         self.files[number] = OfFile(
             reader.packets, whole, reader.stamp, tally, events, inside, place
         )
@@ -190,6 +203,8 @@ class Reader:
         walk, vantage = self._walk, self.sides.vantage
         vantage.places.aliases.absorb(walk.aliases)
         cut = self._cut.offset
+        if self._cut.told:
+            reader.pause(cut)  # we end there or behind it, as those do who read up to here
         while walk.at < cut and (block := walk.next()) is not None:
             vantage.places.aliases.of_block(block, reader.interfaces)
             if walk.at < min(cut, cut - WARM_BYTES):
@@ -206,6 +221,39 @@ class Reader:
             # A copy may be one of a frame that we have not looked at.
             raise Refused("the packets before the cut are too long")
 
+    def _go_to_cut(self, reader: CaptureReader) -> None:
+        """Begin at our cut, if it seems to stand between two records; else pass over what is before.
+
+        What goes on behind our part has to know the numbers of its packets.
+        """
+        walk, first = self._walk, reader.offset
+        is_first = walk.at < 0 and reader.can_go
+        if not self._cut.told or self._until is not None or not is_first:
+            self._pass_over(reader)
+        elif self._looked(reader):
+            reader.begin_at(self._cut.offset)
+            self._before = UNCOUNTED
+        else:
+            reader.begin_at(first)
+            self.sides.vantage.go_on(recent())
+            walk.at, walk.seen = -1, 0
+            self._pass_over(reader)
+
+    def _looked(self, reader: CaptureReader) -> bool:
+        """Look at the last frames before our cut: whether they are enough, and end where it stands."""
+        walk, vantage, cut = self._walk, self.sides.vantage, self._cut.offset
+        first = reader.offset
+        warm = max(cut - WARM_BYTES, first)
+        walk.at = reader.begins_near(warm) if warm > first else first
+        if not first <= walk.at <= cut:
+            return False
+        reader.begin_at(walk.at)
+        reader.pause(cut)
+        while walk.at < cut and (block := walk.next()) is not None:
+            vantage.places.aliases.of_block(block, reader.interfaces)
+            vantage.warm(block, self._decode(block, headers.Events()))
+        return walk.at == cut and (walk.seen >= RECENT_ROWS or warm == first)
+
     def begin(self, part: Part) -> None:
         """Be who has read a part, instead of :meth:`read`."""
         self._before = part.before
@@ -221,6 +269,8 @@ class Reader:
         """
         number = next(iter(part.files), -1)
         mine, events = self.files.get(number), headers.Events()
+        if part.before == UNCOUNTED and mine is not None:
+            part = part.behind(mine.packets, mine.place)
         if mine is not None:
             events.absorb(mine.events.told())
             self.sides.reassembly.events = mine.inside
@@ -286,12 +336,14 @@ class Reader:
         return columns
 
 
-def cuts_of(files: Sequence[tuple[int, str]], processes: int = 2) -> list[Cut]:
+def cuts_of(
+    files: Sequence[tuple[int, str]], processes: int = 2, *, told: bool = False
+) -> list[Cut]:
     """Where to cut files, given as number and path in their order: parts that take the same time.
 
     Who reads a part passes over what stands before it in its file, so that one far behind in a long
-    file is shorter. The octets of a cut file before its cut hold the last frames that a copy may be
-    one of.
+    file is shorter; but for the last one, if the last cut will be ``told``. The octets of a cut file
+    before its cut hold the last frames that a copy may be one of.
     """
     borders = [0, *itertools.accumulate(size_of(path) for _, path in files)]
     total = borders[-1]
@@ -299,9 +351,11 @@ def cuts_of(files: Sequence[tuple[int, str]], processes: int = 2) -> list[Cut]:
     def ends(each: float) -> list[float]:
         """Where parts end that take as long as it takes to read so many octets from the beginning."""
         found = [each]
-        for _ in range(1, processes):
+        for number in range(1, processes):
             at = found[-1]
             passed = at - borders[bisect.bisect_right(borders, at) - 1]
+            if told and number == processes - 1:
+                passed = 0
             found.append(at + max(each - PASSING * passed, 0) / BEHIND)
         return found
 
@@ -327,12 +381,26 @@ def shares_of(files: Sequence[tuple[int, str]], processes: int = 2) -> list[list
     """
     total = sum(size_of(path) for _, path in files)
     if total <= AT_ONCE_BYTES:
-        cuts = cuts_of(files, processes)
+        *cuts, last = cuts_of(files, processes, told=True)
+        told = _told(last, files)
+        cuts = cuts_of(files, processes) if told is None else [*cuts, told]
     else:
         count = -(-total // TURN_BYTES) * processes
         cuts = _cuts_at((part / count for part in range(1, count)), files)
     parts = [*zip(cuts, (*cuts[1:], None), strict=True)]
     return [parts[first::processes] for first in range(processes - 1)]
+
+
+def _told(cut: Cut, files: Sequence[tuple[int, str]]) -> Cut | None:
+    """The same where a record begins; ``None`` where that cannot be told."""
+    path = next(path for number, path in files if number == cut.capture)
+    try:
+        with open_capture(path, cut.capture) as reader:
+            reader.hash_not()
+            at = reader.begins_near(cut.offset) if reader.can_go else -1
+    except CaptureError:
+        return None  # who reads it will tell
+    return cut._replace(offset=at, told=True) if at >= 0 else None
 
 
 def _cut_at(left: int, sizes: Sequence[tuple[int, int]]) -> Cut:

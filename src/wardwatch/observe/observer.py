@@ -15,6 +15,7 @@ from wardwatch.model.values import NS
 from wardwatch.observe.ahead import ENDLESS, Decoded, decoded
 from wardwatch.observe.captures import Captures
 from wardwatch.observe.forks import Lost, give_back
+from wardwatch.observe.part import UNCOUNTED
 from wardwatch.observe.sides import Sides
 from wardwatch.observe.tally import Tally
 from wardwatch.observe.text import printable
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from wardwatch.capture.digest import Stamp
-    from wardwatch.capture.reader import CaptureReader
+    from wardwatch.capture.reader import CaptureReader, Place
     from wardwatch.decode.columns import PacketColumns
     from wardwatch.model.block import CaptureFile
     from wardwatch.observe.digests import Digests
@@ -105,20 +106,28 @@ class Observer:
                 self._now = None
             raise
         with opened as reader:
+            offset, place = reader.offset, reader.place
             for at, end in enumerate(ends):
                 between = ends[at - 1] if at else -1, end
                 if at:
                     later = begins[at - 1][1]
-                    self._now = None if later is None else self._take_over(later, number, packets)
+                    self._now = None
+                    if later is not None:
+                        self._now = self._take_over(later, number, packets, offset, place)
                 if self._now is None:
+                    reading_to = begins[at][1] if at < len(begins) else None
+                    if reading_to is not None and reading_to.cut.told:
+                        reader.pause(end)
                     packets = self._read(reader, tally, progress, between, packets)
+                    offset, place = reader.offset, reader.place
                     continue
                 here = self._count(number, tally)
-                packets, file = here.packets, here.file
+                packets, file, place = here.packets, here.file, here.place
                 stamps.add(here.stamp)
-                if here.place is not None and reader.can_go:
-                    reader.go_to(here.place)
-            if reader.is_hashed:
+                offset = -1 if place is None else place.offset
+                if place is not None and reader.can_go:
+                    reader.go_to(place)
+            if reader.is_hashed or (file is None and not reader.is_read):
                 self._read(reader, tally, progress, (ENDLESS, ENDLESS), packets)
             file = reader.result if reader.is_read else file
         stamps.add(reader.stamp)
@@ -188,15 +197,22 @@ class Observer:
         self.sides.reassembly.events.absorb(here.inside.told())
         return here
 
-    def _take_over(self, later: Later, number: int, packets: int) -> dict[int, OfFile] | None:
-        """Take over the part that begins in a file behind so many packets.
+    def _take_over(
+        self, later: Later, number: int, packets: int, offset: int, place: Place | None
+    ) -> dict[int, OfFile] | None:
+        """Take over the part that begins in a file behind so many packets, which end at ``offset``.
 
-        ⇒ the files of which it has read; ``None``: we read them ourselves.
+        ``place`` is there, where another reader can go there. ⇒ the files of which it has read; ``None``: we read them ourselves.
         """
         if self._digests:
             self._digests.go_on()  # a core is idle from here on
         part = later.join()
-        if part is not None:
+        if part is not None and part.before == UNCOUNTED:
+            if offset != later.cut.offset:
+                later.refused = "the cut was inside of a packet"
+            elif number in part.files:
+                part = part.behind(packets, place)
+        if part is not None and not later.refused:
             here = part.files.get(number)
             if here is None or part.before != packets:
                 raise Lost("a file changed while it was read")

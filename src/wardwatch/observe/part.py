@@ -17,8 +17,10 @@ from wardwatch.decode.fragments import Key
 from wardwatch.decode.fragments import UnderWay as InFragments
 from wardwatch.decode.kernels import conversations as k
 from wardwatch.decode.kernels import headers
+from wardwatch.decode.kernels import stations as s
 from wardwatch.model.block import CaptureFile
 from wardwatch.observe import raw
+from wardwatch.observe.arrays import numbers
 from wardwatch.observe.bindings import Noted
 from wardwatch.observe.datagrams import Speakers
 from wardwatch.observe.sessions import Counters
@@ -30,7 +32,12 @@ from wardwatch.observe.vantage import Part as Heard
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import pyarrow as pa
     from numpy.typing import NDArray
+
+
+UNCOUNTED = -1
+"""Of packets before a part: whoever read it does not know, and numbered its own from 1."""
 
 
 class Refused(Exception):
@@ -53,11 +60,23 @@ class OfFile(msgspec.Struct, frozen=True):
     place: Place | None = None
     """Behind the part, where the file goes on and a reader can go there."""
 
+    def behind(self, packets: int, place: Place | None) -> OfFile:
+        """The same where so many packets came before, up to ``place``, and were not counted."""
+        for events in (self.events, self.inside):
+            events.follow(packets)
+        self.tally.follow(packets)
+        here = None if place is None or self.place is None else place.followed_by(self.place)
+        return msgspec.structs.replace(self, packets=self.packets + packets, place=here)
+
 
 class Stored(msgspec.Struct, frozen=True):
     """Rows of a conversation table in a file: two processes never have all of them in memory."""
 
     path: Path
+    capture: int = -1
+    """Packets of this capture bear numbers there that are too low …"""
+    by: int = 0
+    """… by so many."""
 
     @classmethod
     def of(cls, path: Path, rows: NDArray[np.int64], chosen: NDArray[np.bool_] | None) -> Stored:
@@ -75,7 +94,11 @@ class Stored(msgspec.Struct, frozen=True):
     def rows(self, start: int, stop: int) -> NDArray[np.int64]:
         """(stop - start, WIDTH) some of them."""
         count, offset = (stop - start) * k.WIDTH, start * 8 * k.WIDTH
-        return np.fromfile(self.path, np.int64, count, offset=offset).reshape(-1, k.WIDTH)
+        rows = np.fromfile(self.path, np.int64, count, offset=offset).reshape(-1, k.WIDTH)
+        if self.by:
+            rows[rows[:, k.CAPTURES] >> 32 == self.capture, k.FIRST_PACKET] += self.by
+            rows[rows[:, k.CAPTURES] & 0xFFFFFFFF == self.capture, k.LAST_PACKET] += self.by
+        return rows
 
     def pieces(self) -> Iterator[NDArray[np.int64]]:
         """All of them, some thousand at a time."""
@@ -93,7 +116,7 @@ class Part(msgspec.Struct, frozen=True):
     """Everything between two places."""
 
     before: int
-    """Packets of the capture in which it begins, before it."""
+    """Packets of the capture in which it begins, before it; :data:`UNCOUNTED`, nobody knew."""
     files: dict[int, OfFile]
     """By number of the capture, in their order; those that could not be opened are not there."""
     vantage: Heard
@@ -118,3 +141,73 @@ class Part(msgspec.Struct, frozen=True):
     checked: int
     on_disk: tuple[dict[str, Path], dict[str, Path]]
     """Tables with rows, of each side: all of them are files."""
+    lower: tuple[int, int] = (-1, 0)
+    """A capture whose packets bear numbers in the rows ``on_disk`` that are too low, by how many."""
+
+    def behind(self, packets: int, place: Place | None) -> Part:
+        """The same where so many packets of the capture came before, up to ``place``.
+
+        Of one whose packets before it are :data:`UNCOUNTED`, which is good for nothing else
+        afterwards.
+        """
+        capture = next(iter(self.files))
+        for rows in (row for table in self.speakers.values() for row in table):
+            if rows["capture"] == capture:
+                rows.update(
+                    {name: at + packets for name, at in rows.items() if _is_packet(name, at)}
+                )
+        for key, noted in self.noted:
+            if key[0] == capture:
+                noted[2:4] = noted[2] + packets, noted[3] + packets
+        return msgspec.structs.replace(
+            self,
+            before=packets,
+            files={**self.files, capture: self.files[capture].behind(packets, place)},
+            vantage=_heard_behind(self.vantage, capture, packets),
+            others=msgspec.structs.replace(self.others, capture=capture, by=packets),
+            tcp=msgspec.structs.replace(self.tcp, capture=capture, by=packets),
+            packets=self.packets.behind(capture, packets),
+            lower=(capture, packets),
+        )
+
+    def numbered(self, table: pa.Table) -> pa.Table:
+        """Rows that are ``on_disk``, with the numbers that their packets have."""
+        capture, by = self.lower
+        if not by:
+            return table
+        there = table.column("capture").to_numpy() == capture
+        for at, field in enumerate(table.schema):
+            if _is_packet(field.name):
+                had = table.column(at).to_numpy()
+                has = had + np.where(there & (had > 0), by, 0)
+                table = table.set_column(at, field, numbers(has, field.type))
+        return table
+
+
+def _is_packet(column: str, value: object = 1) -> bool:
+    """Whether a column holds numbers of packets, and this is one: there is none below 1."""
+    return (
+        (column == "packet" or column.endswith("_packet")) and isinstance(value, int) and value > 0
+    )
+
+
+def _heard_behind(heard: Heard, capture: int, packets: int) -> Heard:
+    """What a vantage knows, with the numbers that packets of a capture have behind so many."""
+    ours = heard.segments[:, s.SEG_CAPTURE] == capture
+    stations = ours[heard.stations[:, s.STA_SEGMENT]]
+    for rows, there, columns in (
+        (heard.stations, stations, (s.STA_FIRST_PACKET, s.STA_LAST_PACKET)),
+        (
+            heard.spells,
+            ours[heard.spells[:, s.STA_SEGMENT]],
+            (s.STA_FIRST_PACKET, s.STA_LAST_PACKET),
+        ),
+        (
+            heard.bindings,
+            stations[heard.bindings[:, s.BIND_STATION]],
+            (s.BIND_FIRST_PACKET, s.BIND_LAST_PACKET),
+        ),
+    ):
+        for column in columns:
+            rows[:, column] += np.where(there & (rows[:, column] > 0), packets, 0)
+    return heard

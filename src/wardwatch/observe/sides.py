@@ -122,7 +122,7 @@ class Sides:
             known_as[-1][had] = have
 
         def renumber(table: pa.Table) -> pa.Table:
-            return _renumbered(table, known_as)
+            return _renumbered(part.numbered(table), known_as)
 
         for spool, files in zip(self.spools, part.on_disk, strict=True):
             spool.take_in(files, renumber)

@@ -75,6 +75,10 @@ class Tally:
             self._interfaces,
         )
 
+    def follow(self, packets: int) -> None:
+        """So many packets of the capture came before, which nobody knew who numbered ours."""
+        self._first += np.where(self._counts, packets, 0)
+
     def absorb(self, later: Tally) -> None:
         """Count what another counted of the packets that follow ours in the same capture.
 

@@ -470,6 +470,12 @@ class Events(msgspec.Struct):
         at = order[np.searchsorted(self.table[order, 0], told[:, 0])]
         self.table[at, 1] += told[:, 1] - 1  # one each is counted above
 
+    def follow(self, packets: int) -> None:
+        """So many packets of the capture came before, which nobody knew who numbered ours."""
+        slots = self.table[:EVENT_SLOTS]
+        if self.table[-1, 0]:
+            slots[slots[:, 0] != 0, 2] += packets
+
     def clear(self) -> None:
         """Forget everything: a new capture begins."""
         if self.table[-1, 0]:
