@@ -358,11 +358,17 @@ def test_who_reads_behind_a_cut_passes_nothing_over(tmp_path, monkeypatch) -> No
     found, again = rows([path], tmp_path / "key", processes=3)
     assert (differing(alone, found), again) == ({}, told)
     assert given == [later.UNCOUNTED] * 2
-    # Too few of the frames before it were looked at: all are passed over.
-    monkeypatch.setattr(later, "RECENT_ROWS", 10_000)
+    # The first look sees too few of the frames before it, and the second enough.
+    monkeypatch.setattr(later, "RECENT_ROWS", 5_000)
     found, again = rows([path], tmp_path / "key", processes=2)
     assert (differing(alone, found), again) == ({}, told)
-    assert given == [later.UNCOUNTED] * 2
+    assert given == [later.UNCOUNTED] * 3
+    # No look sees enough: all are passed over.
+    monkeypatch.setattr(later, "WARM_BYTES", 1 << 20)
+    monkeypatch.setattr(later, "RECENT_ROWS", 12_000)
+    found, again = rows([path], tmp_path / "key", processes=2)
+    assert (differing(alone, found), again) == ({}, told)
+    assert given == [later.UNCOUNTED] * 3
 
 
 @pytest.fixture(scope="module")

@@ -240,19 +240,32 @@ class Reader:
             self._pass_over(reader)
 
     def _looked(self, reader: CaptureReader) -> bool:
-        """Look at the last frames before our cut: whether they are enough, and end where it stands."""
-        walk, vantage, cut = self._walk, self.sides.vantage, self._cut.offset
+        """Look at the last frames before our cut: whether they are enough, and end where it stands.
+
+        Frames are mostly short, and some are long: little is looked at first.
+        """
         first = reader.offset
-        warm = max(cut - WARM_BYTES, first)
-        walk.at = reader.begins_near(warm) if warm > first else first
-        if not first <= walk.at <= cut:
+        for octets in (WARM_BYTES // 4, WARM_BYTES, 4 * WARM_BYTES):
+            if self._cut.offset - octets <= first:
+                return self._looked_from(reader, first)
+            begin = reader.begins_near(self._cut.offset - octets)
+            if self._looked_from(reader, begin) and self._walk.seen >= RECENT_ROWS:
+                return True
+            self.sides.vantage.go_on(recent())
+        return False
+
+    def _looked_from(self, reader: CaptureReader, begin: int) -> bool:
+        """Look at the frames from one that seems to begin there to our cut: whether they end there."""
+        walk, vantage, cut = self._walk, self.sides.vantage, self._cut.offset
+        if not 0 <= begin <= cut:
             return False
-        reader.begin_at(walk.at)
+        walk.at, walk.seen = begin, 0
+        reader.begin_at(begin)
         reader.pause(cut)
         while walk.at < cut and (block := walk.next()) is not None:
             vantage.places.aliases.of_block(block, reader.interfaces)
             vantage.warm(block, self._decode(block, headers.Events()))
-        return walk.at == cut and (walk.seen >= RECENT_ROWS or warm == first)
+        return walk.at == cut
 
     def begin(self, part: Part) -> None:
         """Be who has read a part, instead of :meth:`read`."""
