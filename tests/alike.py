@@ -9,6 +9,7 @@ import itertools
 import random
 import shutil
 from functools import cache
+from pathlib import Path
 
 import pytest
 from tests import test_blocks
@@ -113,6 +114,14 @@ def written(dice, folder):
     return paths
 
 
+def borders(path):
+    """Where the records of a pcap begin, and where the last one ends."""
+    raw, found = path.read_bytes(), [24]
+    while found[-1] < len(raw):
+        found.append(found[-1] + 16 + int.from_bytes(raw[found[-1] + 8 : found[-1] + 12], "little"))
+    return found
+
+
 def differences(seed, folder):
     """A sentence of each way in which the captures of a seed are read otherwise than in one go."""
     shutil.rmtree(folder, ignore_errors=True)
@@ -125,13 +134,22 @@ def differences(seed, folder):
     def read(**how):
         return bags_of(observe(paths, key_file=key, **how).tables)
 
-    def cuts(files, processes=2):
+    def cuts(files, processes=2, **_):
         at = sorted(dice.sample(range(len(files)), min(processes - 1, len(files))))
         sizes = [later.size_of(files[n][1]) for n in at]
         return [
             later.Cut(files[n][0], dice.randrange(24, s + 1))
             for n, s in zip(at, sizes, strict=True)
         ]
+
+    def told(cut, files):
+        """A record that begins there or behind, as far as whoever reads behind it is told."""
+        if dice.random() < 0.3:
+            return None
+        begins = borders(Path(dict(files)[cut.capture]))
+        right = dice.random() < 0.8
+        offset = next(at for at in begins if at >= cut.offset) if right else cut.offset
+        return cut._replace(offset=offset, told=True)
 
     with pytest.MonkeyPatch.context() as patch:
 
@@ -150,6 +168,7 @@ def differences(seed, folder):
         if idle:
             return found
         patch.setattr(later, "cuts_of", cuts)
+        patch.setattr(later, "_told", told)
         for processes in (2, 3):
             rows = blocks(dice.choice(BLOCKS))
             if other := changed(whole, read(processes=processes)):

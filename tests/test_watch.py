@@ -129,7 +129,7 @@ def halves(monkeypatch: pytest.MonkeyPatch, path: Path) -> list[str]:
     """From now on two processes share this capture, cut in its middle ⇒ what will be refused."""
     refused = []
     cut = later.Cut(1, path.stat().st_size // 2)
-    monkeypatch.setattr(later, "cuts_of", lambda *_: [cut])
+    monkeypatch.setattr(later, "cuts_of", lambda *_, **__: [cut])
     monkeypatch.setattr(reader, "BLOCK_ROWS", 64)
     monkeypatch.setattr(forks, "is_worth_it", lambda _: True)
     close = later.Other.close

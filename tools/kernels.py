@@ -62,7 +62,7 @@ def _shared_by_two(path: Path) -> None:
     from wardwatch.observe.engine import observe
 
     chosen = later.cuts_of
-    later.cuts_of = lambda files, _=2: [later.Cut(files[0][0], path.stat().st_size // 2)]
+    later.cuts_of = lambda files, _=2, **__: [later.Cut(files[0][0], path.stat().st_size // 2)]
     try:
         observe([path], processes=2)
     finally:
