@@ -22,6 +22,7 @@ from tests.capture.making import (
 )
 
 from wardwatch.capture import open_capture, records
+from wardwatch.capture.reader import FROM_HERE
 from wardwatch.errors import CaptureError
 
 VARIANTS = [
@@ -193,7 +194,7 @@ def test_a_reader_begins_in_the_middle_and_another_goes_on_behind_it(long) -> No
             for block in second:
                 behind += [(block.first + i, int(block.time[i])) for i in range(block.n)]
                 place = second.place
-            assert behind == [(p.number - before, p.time) for p in whole[before:]]
+            assert behind == [(p.number - before + FROM_HERE, p.time) for p in whole[before:]]
             first.go_to(first.place.followed_by(place))
             assert drain(first) == ([], told)
 

@@ -20,6 +20,7 @@ from tests.observe.test_young import write
 from tests.shared import CAPTURES, needs_shared
 
 from wardwatch.capture import reader
+from wardwatch.capture.write import PcapWriter
 from wardwatch.decode.kernels import headers
 from wardwatch.errors import CaptureError
 from wardwatch.model.columns import TABLES
@@ -312,6 +313,27 @@ def test_a_cut_inside_of_a_packet_is_found_to_be(tmp_path, cuts, monkeypatch) ->
     same([path], tmp_path / "key", cuts, at)
     assert cuts.refused == ["the cut was inside of a packet"] * len(at)
     assert len(taken) == len(at)
+
+
+@pytest.mark.usefixtures("at_once", "here")
+@pytest.mark.parametrize("seed", range(3))
+def test_rows_that_cite_packets_of_two_captures(seed, tmp_path, cuts) -> None:
+    """Two sensors side by side: a row of the cut capture tells a packet of the other one, too."""
+    cuts.told = True
+    frames = many(seed, 60, largest=(1460, 400))
+    paths = [tmp_path / f"{n}.pcap" for n in range(2)]
+    for n, path in enumerate(paths):
+        with PcapWriter(path) as file:
+            for at, (raw, wire) in enumerate(frames):
+                if at % 5 // 3 == n:
+                    file.packet(1_700_000_000_000_000_000 + at * 1_000_000, raw, wire)
+    cuts.block_rows(9)
+    places = [later.Cut(1, end) for end in ends_of(paths[0])]
+    found, _ = same(paths, tmp_path / "key", cuts, places[:-1:3])
+    cuts.told = False
+    same(paths, tmp_path / "key", cuts, places[1:-1:12])
+    assert found["tls"]
+    assert cuts.refused.count("") > 1
 
 
 @pytest.mark.usefixtures("at_once", "here")

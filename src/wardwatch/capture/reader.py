@@ -31,6 +31,9 @@ MAX_DAMAGE = 100
 """Damages told of one file."""
 NEVER = 1 << 62
 """An octet behind the end of every file."""
+FROM_HERE = 1 << 40
+"""Behind so many a reader numbers its packets that began in the middle: more than any capture has,
+so that such a number is known wherever it stands."""
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -55,7 +58,7 @@ class Place(msgspec.Struct, frozen=True):
         sums = [CAPTURED, WIRE, ODD]
         state[sums] += self.known["_state"][sums]
         return Place(
-            packets=self.packets + there.packets,
+            packets=self.packets + there.packets - FROM_HERE,
             base=there.base,
             at=there.at,
             known={**self.known, "_state": state},
@@ -149,13 +152,13 @@ class CaptureReader:
         """
         return -1
 
-    def begin_at(self, offset: int) -> None:
-        """Read from a record on as if none stood before it: the first one there has number 1.
+    def begin_at(self, offset: int, packets: int = FROM_HERE) -> None:
+        """Read from a record on as if so many stood before it, of which nothing is known.
 
         To be called where :attr:`can_go`, with what :meth:`begins_near` said; a block given before
         is void.
         """
-        self.packets = 0
+        self.packets = packets
         self._state[[CAPTURED, WIRE, ODD]] = 0
         self._window.go_to(offset, 0)
         self._given = None

@@ -1,13 +1,13 @@
 """Later: parts of what is to be read, by other processes, taken over at the end.
 
 Each is a copy of this one (``fork``), as is who hashes (:mod:`wardwatch.observe.digests`). It passes
-over what stands before its *cut*, takes what stands behind it, up to the next, as if nothing had been before, and leaves its state: counts,
-tables of stations and conversations, rows, and what is under way at its end
-(:class:`~wardwatch.observe.part.Part`). The last part needs not pass over anything where a record can
-be told to begin at its cut (:mod:`wardwatch.capture.middle`): it numbers its packets from 1, and who
-takes it over knows how many came before (:meth:`~wardwatch.observe.part.Part.behind`). What it
-cannot know without those before it, it leaves as it is: the packets of TCP connections that were under way at its cut
-(:mod:`wardwatch.observe.raw`), which are read when both are there. We read up to the first cut,
+over what stands before its *cut*, takes what stands behind it, up to the next, as if nothing had
+been before, and leaves its state: counts, tables of stations and conversations, rows, and what is
+under way at its end (:class:`~wardwatch.observe.part.Part`). The last part needs not pass over
+anything where a record can be told to begin at its cut (:mod:`wardwatch.capture.middle`): whoever
+takes it over knows what numbers its packets have (:meth:`~wardwatch.observe.part.Part.behind`).
+What it cannot know without those before it, it leaves as it is: the packets of TCP connections that
+were under way at its cut (:mod:`wardwatch.observe.raw`), which are read when both are there. We read up to the first cut,
 take over what was found (:meth:`wardwatch.observe.observer.Observer.read`), and every row is as
 one process would have written it. Where that cannot be told to be so, it says why
 (:class:`~wardwatch.observe.part.Refused`), and we read on ourselves: nothing is lost but time.
@@ -234,7 +234,7 @@ class Reader:
             reader.begin_at(self._cut.offset)
             self._before = UNCOUNTED
         else:
-            reader.begin_at(first)
+            reader.begin_at(first, packets=0)
             self.sides.vantage.go_on(recent())
             walk.at, walk.seen = -1, 0
             self._pass_over(reader)

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from wardwatch.capture.digest import Stamp
-from wardwatch.capture.reader import Place
+from wardwatch.capture.reader import FROM_HERE, Place
 from wardwatch.decode.fragments import Key
 from wardwatch.decode.fragments import UnderWay as InFragments
 from wardwatch.decode.kernels import conversations as k
@@ -37,7 +37,13 @@ if TYPE_CHECKING:
 
 
 UNCOUNTED = -1
-"""Of packets before a part: whoever read it does not know, and numbered its own from 1."""
+"""Of packets before a part: whoever read it does not know, and numbered its own behind
+:data:`~wardwatch.capture.reader.FROM_HERE`."""
+
+
+def numbered(found: NDArray[np.int64], packets: int) -> NDArray[np.int64]:
+    """Numbers of packets, with those that are told so many came before them."""
+    return found + np.where(found > FROM_HERE, packets - FROM_HERE, 0)
 
 
 class Refused(Exception):
@@ -63,20 +69,18 @@ class OfFile(msgspec.Struct, frozen=True):
     def behind(self, packets: int, place: Place | None) -> OfFile:
         """The same where so many packets came before, up to ``place``, and were not counted."""
         for events in (self.events, self.inside):
-            events.follow(packets)
-        self.tally.follow(packets)
+            events.follow(packets - FROM_HERE)
+        self.tally.follow(packets - FROM_HERE)
         here = None if place is None or self.place is None else place.followed_by(self.place)
-        return msgspec.structs.replace(self, packets=self.packets + packets, place=here)
+        return msgspec.structs.replace(self, packets=self.packets + packets - FROM_HERE, place=here)
 
 
 class Stored(msgspec.Struct, frozen=True):
     """Rows of a conversation table in a file: two processes never have all of them in memory."""
 
     path: Path
-    capture: int = -1
-    """Packets of this capture bear numbers there that are too low …"""
-    by: int = 0
-    """… by so many."""
+    before: int = UNCOUNTED
+    """Packets before those that whoever wrote it did not count; :data:`UNCOUNTED`, all are counted."""
 
     @classmethod
     def of(cls, path: Path, rows: NDArray[np.int64], chosen: NDArray[np.bool_] | None) -> Stored:
@@ -95,9 +99,9 @@ class Stored(msgspec.Struct, frozen=True):
         """(stop - start, WIDTH) some of them."""
         count, offset = (stop - start) * k.WIDTH, start * 8 * k.WIDTH
         rows = np.fromfile(self.path, np.int64, count, offset=offset).reshape(-1, k.WIDTH)
-        if self.by:
-            rows[rows[:, k.CAPTURES] >> 32 == self.capture, k.FIRST_PACKET] += self.by
-            rows[rows[:, k.CAPTURES] & 0xFFFFFFFF == self.capture, k.LAST_PACKET] += self.by
+        if self.before != UNCOUNTED:
+            for column in (k.FIRST_PACKET, k.LAST_PACKET):
+                rows[:, column] = numbered(rows[:, column], self.before)
         return rows
 
     def pieces(self) -> Iterator[NDArray[np.int64]]:
@@ -141,8 +145,8 @@ class Part(msgspec.Struct, frozen=True):
     checked: int
     on_disk: tuple[dict[str, Path], dict[str, Path]]
     """Tables with rows, of each side: all of them are files."""
-    lower: tuple[int, int] = (-1, 0)
-    """A capture whose packets bear numbers in the rows ``on_disk`` that are too low, by how many."""
+    not_counted: int = UNCOUNTED
+    """As ``before``, of the rows ``on_disk``: packets before those that were not counted there."""
 
     def behind(self, packets: int, place: Place | None) -> Part:
         """The same where so many packets of the capture came before, up to ``place``.
@@ -151,63 +155,45 @@ class Part(msgspec.Struct, frozen=True):
         afterwards.
         """
         capture = next(iter(self.files))
-        for rows in (row for table in self.speakers.values() for row in table):
-            if rows["capture"] == capture:
-                rows.update(
-                    {name: at + packets for name, at in rows.items() if _is_packet(name, at)}
-                )
-        for key, noted in self.noted:
-            if key[0] == capture:
-                noted[2:4] = noted[2] + packets, noted[3] + packets
+        for row in (row for table in self.speakers.values() for row in table):
+            told = {name: at for name, at in row.items() if _is_packet(name) and at > FROM_HERE}
+            row.update({name: at - FROM_HERE + packets for name, at in told.items()})
+        for _, noted in self.noted:
+            noted[2:4] = [at - FROM_HERE + packets if at > FROM_HERE else at for at in noted[2:4]]
+        heard = self.vantage
+        for rows, columns in (
+            (heard.stations, (s.STA_FIRST_PACKET, s.STA_LAST_PACKET)),
+            (heard.spells, (s.STA_FIRST_PACKET, s.STA_LAST_PACKET)),
+            (heard.bindings, (s.BIND_FIRST_PACKET, s.BIND_LAST_PACKET)),
+        ):
+            for column in columns:
+                rows[:, column] = numbered(rows[:, column], packets)
         return msgspec.structs.replace(
             self,
             before=packets,
             files={**self.files, capture: self.files[capture].behind(packets, place)},
-            vantage=_heard_behind(self.vantage, capture, packets),
-            others=msgspec.structs.replace(self.others, capture=capture, by=packets),
-            tcp=msgspec.structs.replace(self.tcp, capture=capture, by=packets),
-            packets=self.packets.behind(capture, packets),
-            lower=(capture, packets),
+            others=msgspec.structs.replace(self.others, before=packets),
+            tcp=msgspec.structs.replace(self.tcp, before=packets),
+            packets=msgspec.structs.replace(
+                self.packets,
+                block=numbered(self.packets.block, packets),
+                packet=numbered(self.packets.packet, packets),
+            ),
+            not_counted=packets,
         )
 
     def numbered(self, table: pa.Table) -> pa.Table:
         """Rows that are ``on_disk``, with the numbers that their packets have."""
-        capture, by = self.lower
-        if not by:
+        if self.not_counted == UNCOUNTED:
             return table
-        there = table.column("capture").to_numpy() == capture
         for at, field in enumerate(table.schema):
             if _is_packet(field.name):
                 had = table.column(at).to_numpy()
-                has = had + np.where(there & (had > 0), by, 0)
-                table = table.set_column(at, field, numbers(has, field.type))
+                has = numbers(numbered(had, self.not_counted), field.type)
+                table = table.set_column(at, field, has)
         return table
 
 
-def _is_packet(column: str, value: object = 1) -> bool:
-    """Whether a column holds numbers of packets, and this is one: there is none below 1."""
-    return (
-        (column == "packet" or column.endswith("_packet")) and isinstance(value, int) and value > 0
-    )
-
-
-def _heard_behind(heard: Heard, capture: int, packets: int) -> Heard:
-    """What a vantage knows, with the numbers that packets of a capture have behind so many."""
-    ours = heard.segments[:, s.SEG_CAPTURE] == capture
-    stations = ours[heard.stations[:, s.STA_SEGMENT]]
-    for rows, there, columns in (
-        (heard.stations, stations, (s.STA_FIRST_PACKET, s.STA_LAST_PACKET)),
-        (
-            heard.spells,
-            ours[heard.spells[:, s.STA_SEGMENT]],
-            (s.STA_FIRST_PACKET, s.STA_LAST_PACKET),
-        ),
-        (
-            heard.bindings,
-            stations[heard.bindings[:, s.BIND_STATION]],
-            (s.BIND_FIRST_PACKET, s.BIND_LAST_PACKET),
-        ),
-    ):
-        for column in columns:
-            rows[:, column] += np.where(there & (rows[:, column] > 0), packets, 0)
-    return heard
+def _is_packet(column: str) -> bool:
+    """Whether a column holds numbers of packets: of its row's capture, or of another one."""
+    return column == "packet" or column.endswith("_packet")

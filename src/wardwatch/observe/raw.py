@@ -35,11 +35,6 @@ class Packets(msgspec.Struct, frozen=True):
     octets: NDArray[np.uint8]
     """Those of all of them, one behind the other."""
 
-    def behind(self, capture: int, packets: int) -> Packets:
-        """The same, numbered as they are where so many of a capture came before."""
-        more = np.where(self.capture == capture, packets, 0)
-        return msgspec.structs.replace(self, block=self.block + more, packet=self.packet + more)
-
     def blocks(self) -> Iterator[tuple[PacketBlock, NDArray[np.int64]]]:
         """The blocks that they came in, and the rows that are there; the others are empty.
 

@@ -76,7 +76,7 @@ class Tally:
         )
 
     def follow(self, packets: int) -> None:
-        """So many packets of the capture came before, which nobody knew who numbered ours."""
+        """Number all of our packets so many higher: whoever counted them did not know their numbers."""
         self._first += np.where(self._counts, packets, 0)
 
     def absorb(self, later: Tally) -> None:

@@ -471,7 +471,7 @@ class Events(msgspec.Struct):
         self.table[at, 1] += told[:, 1] - 1  # one each is counted above
 
     def follow(self, packets: int) -> None:
-        """So many packets of the capture came before, which nobody knew who numbered ours."""
+        """Number all of our packets so many higher: whoever counted them did not know their numbers."""
         slots = self.table[:EVENT_SLOTS]
         if self.table[-1, 0]:
             slots[slots[:, 0] != 0, 2] += packets
