@@ -142,3 +142,37 @@ def test_a_process_of_several_threads_gets_no_user_namespace_and_says_so() -> No
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
     )
     assert ran.stdout == "a user namespace is not permitted\n"
+
+
+ORPHAN = """
+import os, sys, time
+from wardwatch.twin.spaces import ends_with_parent
+late = sys.argv[-1] == "late"
+read, write = os.pipe()
+parent = os.fork()
+if not parent:
+    me = os.getpid()
+    child = os.fork()
+    if not child:
+        if not late:
+            ends_with_parent(me)
+        os.write(write, b"+%d\\n" % os.getpid())
+        while os.getppid() == me:  # until that has ended
+            time.sleep(0.01)
+        ends_with_parent(me)
+        os.write(write, b"lives")
+        os._exit(0)
+    os.close(write)
+    assert os.read(read, 1) == b"+"  # only then do we end
+    os._exit(0)
+os.close(write)
+os.waitpid(parent, 0)
+with os.fdopen(read) as file:
+    print(file.read().split("\\n", 1)[1])
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.parametrize("when", ["soon", "late"])
+def test_who_ends_with_its_parent_ends_also_where_that_has_ended(when) -> None:
+    assert python(f"import sys; sys.argv.append({when!r})\n{ORPHAN}") == [""]

@@ -133,12 +133,12 @@ def _hold(ward: Ward) -> None:
 def _sender(ward: Ward, seconds: float) -> tuple[int, int]:
     """A process at the bench that floods; its pid, and where it writes how much it sent."""
     read, write = os.pipe()
-    pid = os.fork()
+    parent, pid = os.getpid(), os.fork()
     if pid:
         os.close(write)
         return pid, read
     try:
-        spaces.ends_with_parent()
+        spaces.ends_with_parent(parent)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.alarm(int(seconds) + 10)
         ward.spaces["bench"].stay()

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
@@ -394,13 +395,13 @@ class Ward:
         """A process of ours, in a space, that dies with us and never outlives the wish."""
         sys.stdout.flush()
         sys.stderr.flush()
-        pid = os.fork()
+        parent, pid = os.getpid(), os.fork()
         if pid:
             self._processes[name] = _Process(name, pid)
             return
         status = 1
         try:
-            spaces.ends_with_parent()
+            spaces.ends_with_parent(parent)
             for one in (signal.SIGTERM, signal.SIGHUP):
                 signal.signal(one, signal.SIG_DFL)
             signal.signal(
@@ -427,7 +428,7 @@ class Ward:
             log = (self.folder / f"{name}.log").open("wb")
             process: subprocess.Popen[bytes] = subprocess.Popen(  # noqa: S603 — our own words
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder,
-                preexec_fn=spaces.ends_with_parent, start_new_session=True,
+                preexec_fn=partial(spaces.ends_with_parent, os.getpid()), start_new_session=True,
             )  # fmt: skip
             log.close()
         self._processes[name] = _Process(name, process.pid)

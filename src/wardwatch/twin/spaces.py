@@ -217,9 +217,11 @@ def run(command: list[str], text: str = "") -> None:
         raise SpaceError(f"{Path(command[0]).name} {command[1:4]}: {done.stderr.strip()[:200]}")
 
 
-def ends_with_parent() -> None:
-    """A process that calls this is killed when the one that made it ends."""
+def ends_with_parent(parent: int) -> None:
+    """A process that calls this is killed when the one that made it ends, or has ended by now."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:  # it ended before we came to ask for its signal
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def carrier(interface: str) -> bool:
