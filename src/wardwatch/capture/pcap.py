@@ -6,7 +6,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from wardwatch.capture.middle import first_record
-from wardwatch.capture.reader import NEVER, CaptureReader
+from wardwatch.capture.reader import ENDLESS, CaptureReader
 from wardwatch.capture.records import (
     AT,
     BIG,
@@ -120,7 +120,7 @@ class PcapReader(CaptureReader):
         """Whether the walk ended where it was to pause, or at a record that goes beyond; it goes on."""
         ends_here = self._pause < self._window.base + self._window.stop
         if ends_here:
-            self._pause = NEVER
+            self._pause = ENDLESS
         return ends_here
 
     def begins_near(self, offset: int) -> int:

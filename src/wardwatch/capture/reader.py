@@ -29,7 +29,7 @@ MAX_TEXT = 4_096
 """Characters kept of a comment or a name: text that a stranger chose."""
 MAX_DAMAGE = 100
 """Damages told of one file."""
-NEVER = 1 << 62
+ENDLESS = 1 << 62
 """An octet behind the end of every file."""
 FROM_HERE = 1 << 40
 """Behind so many a reader numbers its packets that began in the middle: more than any capture has,
@@ -97,7 +97,7 @@ class CaptureReader:
         self._damage: list[Damage] = []
         self._result: CaptureFile | None = None
         self._given: Iterator[PacketBlock] | None = None
-        self._pause = NEVER
+        self._pause = ENDLESS
 
     def lend(self, blocks: int) -> None:
         """Let ``blocks`` blocks be in other hands at once: their arrays are used in turn.

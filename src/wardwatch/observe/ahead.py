@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from wardwatch.capture.reader import ENDLESS
 from wardwatch.decode.columns import PacketColumns
 from wardwatch.decode.kernels import headers
 from wardwatch.model.block import Interface, PacketBlock
@@ -42,8 +43,6 @@ class Decoded(msgspec.Struct, frozen=True):
     """It was read, and not decoded: it lies outside of what was asked for."""
 
 
-ENDLESS = 1 << 62
-"""An octet behind the end of every file."""
 EVERYTHING = (-1, ENDLESS)
 
 

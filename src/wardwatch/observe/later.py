@@ -7,8 +7,8 @@ under way at its end (:class:`~wardwatch.observe.part.Part`). The last part need
 anything where a record can be told to begin at its cut (:mod:`wardwatch.capture.middle`): whoever
 takes it over knows what numbers its packets have (:meth:`~wardwatch.observe.part.Part.behind`).
 What it cannot know without those before it, it leaves as it is: the packets of TCP connections that
-were under way at its cut (:mod:`wardwatch.observe.raw`), which are read when both are there. We read up to the first cut,
-take over what was found (:meth:`wardwatch.observe.observer.Observer.read`), and every row is as
+were under way at its cut (:mod:`wardwatch.observe.raw`), which are read when both are there. We read
+up to the first cut, take over what was found (:meth:`wardwatch.observe.observer.Observer.read`), and every row is as
 one process would have written it. Where that cannot be told to be so, it says why
 (:class:`~wardwatch.observe.part.Refused`), and we read on ourselves: nothing is lost but time.
 """
@@ -30,12 +30,12 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 import msgspec
 
 from wardwatch.capture import open_capture
+from wardwatch.capture.reader import ENDLESS
 from wardwatch.decode.columns import PacketColumns
 from wardwatch.decode.kernels import conversations as k
 from wardwatch.decode.kernels import headers
 from wardwatch.decode.kernels.duplicates import RECENT_ROWS, recent
 from wardwatch.errors import CaptureError
-from wardwatch.observe.ahead import ENDLESS
 from wardwatch.observe.begun import Begun
 from wardwatch.observe.forks import Lost, end_copy, forked, give_back, large_apart
 from wardwatch.observe.part import UNCOUNTED, OfFile, Part, Refused, Stored
@@ -182,7 +182,7 @@ class Reader:
                 self.sides.take(block, columns, reader.interfaces, tally)
                 if len(self.sides.reassembly.fragments.met or ()) > MOST_FRAGMENTED:
                     raise Refused("too many datagrams came in fragments")
-                if not counted:
+                if not counted:  # of a pcap: of a pcapng it would copy what is known each time
                     place = reader.place
             if counted:
                 place = reader.place

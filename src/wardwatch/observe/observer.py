@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wardwatch.capture import open_capture
+from wardwatch.capture.reader import ENDLESS
 from wardwatch.decode.columns import DECODED, MALFORMED, SKIPPED
 from wardwatch.decode.kernels import headers, young
 from wardwatch.errors import CaptureError
 from wardwatch.model.values import NS
-from wardwatch.observe.ahead import ENDLESS, Decoded, decoded
+from wardwatch.observe.ahead import Decoded, decoded
 from wardwatch.observe.captures import Captures
 from wardwatch.observe.forks import Lost, give_back
 from wardwatch.observe.part import UNCOUNTED
