@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from wardwatch.compiled import border, kernel, store
+from wardwatch.compiled import border, image, kernel, store
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -210,16 +210,60 @@ def test_threads_do_not_share_a_frame() -> None:
     assert not wrong
 
 
-def test_code_that_was_kept_is_loaded_and_not_built(monkeypatch: pytest.MonkeyPatch) -> None:
+pieces = pytest.mark.skipif(not image.is_known_here(), reason="x86_64 under Linux")
+
+
+@pytest.mark.parametrize("known", [pytest.param(True, marks=pieces), False])
+def test_code_that_was_kept_is_loaded_and_not_built(
+    monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    """One piece where such are known, else an object, which LLVM links."""
     octets = np.arange(5, dtype=np.uint8)
-    linked = []
-    monkeypatch.setattr(store, "link", lambda code, symbol: linked.append(code) or 1 / 0)
+    loaded = []
+    monkeypatch.setattr(image, "is_known_here", lambda: known)
+    monkeypatch.setattr(store, "_machine", None)
+    where, name, other = (image, "place", store) if known else (store, "link", image)
+    monkeypatch.setattr(where, name, lambda *given: loaded.append(given) or 1 / 0)
+    monkeypatch.setattr(other, "link" if known else "place", None)
     for _ in range(2):
         with pytest.raises(ZeroDivisionError):
             call(border.Kernel(running.py_func), octets)
         monkeypatch.setattr("wardwatch.compiled.build.build", None)
-    assert len(linked) == 2
-    assert linked[0] == linked[1]
+    assert len(loaded) == 2
+    assert loaded[0] == loaded[1]
+
+
+@pytest.mark.parametrize("known", [pytest.param(True, marks=pieces), False])
+def test_code_says_the_same_however_it_was_loaded(
+    monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    monkeypatch.setattr(image, "is_known_here", lambda: known)
+    monkeypatch.setattr(store, "_machine", None)
+    for _ in range(2):
+        said = call(border.Kernel(running.py_func), np.arange(5, dtype=np.uint8))
+        assert said == (20, [0, 2, 6, 12, 20])
+
+
+@pieces
+def test_where_the_system_runs_no_piece_llvm_links_an_object(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    octets = np.arange(5, dtype=np.uint8)
+    before = call(border.Kernel(running.py_func), octets)
+    linked: list[str] = []
+    link = store.link
+
+    def refused(_: bytes) -> int:
+        raise PermissionError(1, "Operation not permitted")
+
+    def noted(code: bytes, symbol: str) -> int:
+        linked.append(symbol)
+        return link(code, symbol)
+
+    monkeypatch.setattr(image, "place", refused)
+    monkeypatch.setattr(store, "link", noted)
+    assert call(border.Kernel(running.py_func), octets) == before == (20, [0, 2, 6, 12, 20])
+    assert len(linked) == 1
 
 
 def test_a_kernel_whose_code_cannot_be_kept_runs_all_the_same(

@@ -1,5 +1,6 @@
 """wardwatch.compiled.store"""
 
+import io
 import os
 import stat
 from pathlib import Path
@@ -8,7 +9,7 @@ from types import FunctionType
 import numpy as np
 import pytest
 
-from wardwatch.compiled import helper, store
+from wardwatch.compiled import helper, image, store
 
 FACTOR = 3
 TABLE = np.arange(4)
@@ -74,7 +75,7 @@ def test_the_key_changes_with_all_that_code_is_made_from(monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("module", "name", "other"),
     [
-        ("llvmlite.binding", "get_host_cpu_name", lambda: "another-cpu"),
+        ("wardwatch.compiled.store", "_processor", lambda: ["another-cpu"]),
         ("llvmlite", "__version__", "0.0.1"),
         ("numpy", "__version__", "0.0.1"),
     ],
@@ -86,6 +87,38 @@ def test_the_key_changes_with_cpu_and_versions(
     monkeypatch.setattr(f"{module}.{name}", other)
     monkeypatch.setattr(store, "_machine", None)
     assert key() != before
+
+
+def test_where_linux_does_not_tell_llvm_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = key()
+    monkeypatch.setattr(store, "_processor", list)
+    monkeypatch.setattr(store, "_machine", None)
+    asked = key()
+    monkeypatch.setattr("llvmlite.binding.get_host_cpu_name", lambda: "another-cpu")
+    monkeypatch.setattr(store, "_machine", None)
+    other = key()
+    assert asked != other
+    assert before != other
+
+
+@pytest.mark.skipif(not image.is_known_here(), reason="x86_64 under Linux")
+def test_linux_tells_of_the_processor_what_code_depends_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    told = store._processor()
+    assert len(told) == 1 + len(store._TELLING)
+    assert {"fpu", "sse2"} <= set(told[-1].split())
+    monkeypatch.setattr("builtins.open", lambda *_, **__: (_ for _ in ()).throw(OSError()))
+    assert store._processor() == []
+
+
+@pytest.mark.skipif(not image.is_known_here(), reason="x86_64 under Linux")
+@pytest.mark.parametrize("text", ["", "flags : sse2\n", "model : 1\n\nflags : sse2\n", "\xff"])
+def test_a_processor_of_which_linux_tells_less_is_not_told(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setattr("builtins.open", lambda *_, **__: io.StringIO(text))
+    assert store._processor() == []
 
 
 def test_the_key_changes_with_variables_that_steer_numba(monkeypatch: pytest.MonkeyPatch) -> None:

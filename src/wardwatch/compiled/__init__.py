@@ -5,8 +5,8 @@ twin's packets, :mod:`wardwatch.twin.fleet.kernels`. Each is a loop over arrays 
 allocation, no exceptions, plain byte shifts. They come with wardwatch in LLVM's language
 (:mod:`~wardwatch.compiled.shipped`; after an edit ``make kernels``, until then Numba compiles
 them). When one is first called LLVM makes object code of it, which is kept and loaded by later
-processes (:mod:`~wardwatch.compiled.store`). Where neither Numba nor LLVM is to be had (musl, Intel macOS)
-the same functions run as plain Python: slow, and correct.
+processes (:mod:`~wardwatch.compiled.store`, :mod:`~wardwatch.compiled.image`). Where neither Numba
+nor LLVM is to be had (musl, Intel macOS) the same functions run as plain Python: slow, and correct.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from wardwatch.compiled import cache_folder, store
+from wardwatch.compiled import cache_folder, image, store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -382,13 +382,35 @@ def _code(function: Callable[..., Any], types: tuple[Type, ...]) -> tuple[bytes,
     )
     made = None if path is None else store.read(path, key)
     if made is None:
-        from wardwatch.compiled import native
-
-        code = bitcode_of(function, types)
-        made = code[:1] + native.emit(code[1:], symbol)
+        made = _made(function, types, symbol)
         if path is not None:
             store.keep(path, key, made)
-    return made[:1], store.link(made[1:], symbol)
+    result, form, code = made[:1], made[1:2], made[2:]
+    if form == image.FORM:
+        try:
+            return result, image.place(code)
+        except OSError:  # LLVM asks for its memory in another way
+            code = _made(function, types, symbol, form=OBJECT)[2:]
+    return result, store.link(code, symbol)
+
+
+OBJECT = b"O"
+"""How what is kept says that it is an object, which LLVM links."""
+
+
+def _made(
+    function: Callable[..., Any], types: tuple[Type, ...], symbol: str, *, form: bytes = image.FORM
+) -> bytes:
+    """What is kept of a kernel: an octet each for its result and its form, and the code.
+
+    It is an object where it cannot be had in another ``form``.
+    """
+    from wardwatch.compiled import native
+
+    bitcode = bitcode_of(function, types)
+    result, code = bitcode[:1], native.emit(bitcode[1:], symbol)
+    piece = image.image_of(code, symbol) if form == image.FORM and image.is_known_here() else None
+    return result + (OBJECT + code if piece is None else image.FORM + piece)
 
 
 def bitcode_of(function: Callable[..., Any], types: tuple[Type, ...]) -> bytes:

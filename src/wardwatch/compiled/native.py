@@ -13,6 +13,7 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
+from wardwatch.compiled import image
 from wardwatch.compiled.store import Unkeepable
 
 ENTRY = "wardwatch_kernel"
@@ -75,8 +76,10 @@ def _machine(cpu: str, features: str) -> Any:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     target = llvm.Target.from_triple(llvm.get_process_triple())
-    # x86 code that is not linked by a linker has its addresses fixed, as Numba does
-    reloc = "static" if architecture() == "x86_64" else "default"
+    # What is one piece finds its parts by their distance; what LLVM links has its addresses fixed
+    # where it is x86 code, as Numba does.
+    fixed = "static" if architecture() == "x86_64" else "default"
+    reloc, model = ("pic", "small") if image.is_known_here() else (fixed, "jitdefault")
     return target.create_target_machine(
-        cpu=cpu, features=features, opt=3, reloc=reloc, codemodel="jitdefault", jit=True
+        cpu=cpu, features=features, opt=3, reloc=reloc, codemodel=model, jit=True
     )

@@ -1,6 +1,7 @@
-"""Kernels' object code on disk: keyed to all it depends on, checked, and linked without Numba.
+"""Kernels' object code on disk: keyed to all it depends on, checked, and loaded without Numba.
 
-A file holds one kernel for one list of argument types. Its name and its first bytes bear a key,
+A file holds one kernel for one list of argument types: one piece that runs as it is
+(:mod:`wardwatch.compiled.image`), or an object, which LLVM links (:func:`link`). Its name and its first bytes bear a key,
 the SHA-256 over everything that the machine code was made from: the byte code of the kernel and
 of every helper in it, the constants they see, the argument types, our own compiler flags, the
 versions of Python, NumPy, Numba and llvmlite, and this CPU's name and features. Any difference
@@ -24,10 +25,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from wardwatch.compiled import image
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-MAGIC = b"wardwatch object code 1\n"
+MAGIC = b"wardwatch object code 2\n"
 LARGEST = 16 << 20
 """Octets of one file at most: our largest kernel has 0.2 MB."""
 KEPT = 4
@@ -72,7 +75,6 @@ def machine() -> str:
     global _machine
     if _machine is None:
         import llvmlite
-        import llvmlite.binding as llvm
 
         spec = importlib.util.find_spec("numba")  # does not import it
         there = spec.submodule_search_locations if spec is not None else None
@@ -82,16 +84,14 @@ def machine() -> str:
             for name, value in os.environ.items()
             if name.startswith("NUMBA_") and name != "NUMBA_CACHE_DIR"
         )
-        ours = ("border.py", "build.py", "native.py")
+        ours = ("border.py", "build.py", "image.py", "native.py")
         own = b"".join(Path(__file__).with_name(n).read_bytes() for n in ours)
         _machine = "\n".join(
             (
                 f"{sys.implementation.cache_tag} {sys.version_info[:4]} {sys.byteorder} {sys.maxsize}",
                 np.__version__,
-                llvmlite.__version__,
-                f"{llvm.llvm_version_info} {llvm.get_process_triple()}",
-                llvm.get_host_cpu_name(),
-                llvm.get_host_cpu_features().flatten(),
+                llvmlite.__version__,  # which is of one LLVM
+                *(_processor() or _asked_of_llvm()),
                 hashlib.sha256(numba).hexdigest(),
                 hashlib.sha256(own).hexdigest(),
                 *variables,
@@ -101,6 +101,40 @@ def machine() -> str:
 
 
 _machine: str | None = None
+
+_TELLING = ("vendor_id", "cpu family", "model", "stepping", "flags")
+"""What tells of a processor which instructions it has, in Linux's words."""
+
+
+def _processor() -> list[str]:
+    """Our processor as Linux tells it, where code need not be linked; else nothing.
+
+    LLVM asks the processor itself, and to be asked has to be loaded. Two processors of which this
+    is the same could differ in what Linux does not know: instructions on registers that Linux
+    would have to save, which LLVM takes for missing then, and such as no compiler chooses.
+    """
+    if not image.is_known_here():
+        return []
+    try:
+        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:  # noqa: PTH123
+            lines = file.read(8192).partition("\n\n")[0].splitlines()
+    except OSError:
+        return []
+    told = {name.strip(): value.strip() for name, _, value in (li.partition(":") for li in lines)}
+    if not all(told.get(name) for name in _TELLING):
+        return []
+    return [f"{sys.platform} x86_64", *(told[name] for name in _TELLING)]
+
+
+def _asked_of_llvm() -> list[str]:
+    """Our processor as LLVM knows it."""
+    import llvmlite.binding as llvm
+
+    return [
+        str(llvm.get_process_triple()),
+        str(llvm.get_host_cpu_name()),
+        str(llvm.get_host_cpu_features().flatten()),
+    ]
 
 
 def path_of(folder: Path, name: str, key: bytes) -> Path:
