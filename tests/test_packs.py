@@ -20,7 +20,7 @@ from wardwatch.advise.said import Statement
 from wardwatch.advise.ssvc import consequences
 from wardwatch.inventory.rulebook import Rule, rulebook
 from wardwatch.model.advisory import Advisory
-from wardwatch.observe import secrets
+from wardwatch.observe import empties, secrets
 
 READERS = (rulebook, families, makers, readings, consequences, rubric)
 """All that ask for a table, but the known defaults."""
@@ -74,7 +74,7 @@ def test_a_wheel_holds_what_is_read(tmp_path) -> None:
     )
     (wheel,) = tmp_path.iterdir()
     with zipfile.ZipFile(wheel) as archive:
-        for path in (packs.FILE, OWN, *(packs.ROOT / name for name in NAMES)):
+        for path in (packs.FILE, OWN, empties.FILE, *(packs.ROOT / name for name in NAMES)):
             held = archive.read(f"wardwatch/{path.relative_to(packs.ROOT).as_posix()}")
             assert held == path.read_bytes(), path
 
