@@ -181,6 +181,24 @@ def test_a_question_of_empty_tables_is_not_asked() -> None:
     ]
 
 
+@pytest.mark.parametrize("table", ["captures", "segments", "accounting"])
+def test_a_whole_table_says_the_same_from_memory_and_from_files(tmp_path, table) -> None:
+    columns = BY_NAME[table].names
+    rows = [{"capture": n, **({"segment": f"lan {n}"} if "segment" in columns else {})} for n in (2, 1, 3)]  # fmt: skip
+    answers = []
+    for folder in (None, tmp_path / "kept"):
+        spool = Spool(folder)
+        for row in rows:
+            spool.add(table, row)
+        tables = spool.close()
+        answers += [tables.whole(table, *columns)]
+        if folder is not None:
+            answers += [Tables(folder).whole(table, *columns)]
+    assert [row.capture for row in answers[0]] == [2, 1, 3]
+    assert [list(map(tuple, rows)) for rows in answers[1:]] == [list(map(tuple, answers[0]))] * 2
+    assert Tables.of().whole(table, "capture") == []
+
+
 def test_what_is_laid_or_settled_beside_the_tables_can_be_joined_and_forgotten() -> None:
 
     tables = Tables.of(arp=[{"sender_ip": ip} for ip in ("10.0.0.1", "10.0.0.2", "10.0.0.3")])

@@ -61,12 +61,10 @@ def vantages(scene: Scene, bridge_s: float) -> dict[str, Vantage]:
 
 def _vantages(scene: Scene, bridge_s: float) -> dict[str, Vantage]:
     columns = ("segment", "vlan", "tunnel", "first_ts", "last_ts", *_OF_ALL, "longest_gap_s")
-    rows = scene.tables.ask(
-        f"SELECT {', '.join(columns)} FROM segments WHERE packets > 0", of=("segments",)
-    )
     captures: dict[str, list[Any]] = {}
-    for row in rows:
-        captures.setdefault(row.segment, []).append(row)
+    for row in scene.tables.whole("segments", *columns):
+        if row.packets > 0:
+            captures.setdefault(row.segment, []).append(row)
     return {
         segment: Vantage(
             segment=segment,

@@ -417,6 +417,7 @@ app.add_typer(twin.app)
 def _load_page() -> None:
     """Load what the page is made with."""
     import jinja2  # noqa: F401
+    import rich.console
     import rich.table  # noqa: F401
 
     from wardwatch.ui import render, report  # noqa: F401

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import wardwatch
@@ -26,6 +27,15 @@ if TYPE_CHECKING:
 MOST_LINKS = 60
 """Edges in the picture: more cannot be followed by eye; the rest is in table conversations."""
 MOST_MOMENTS = 200
+MOST_SEGMENTS = 100
+"""Segments that a report names, those of the most packets."""
+_OF_SEGMENT = (
+    "segment", "first_ts", "last_ts", "packets", "stations", "broadcasts", "tcp_both", "tcp_one_way",
+)  # fmt: skip
+_OF_CAPTURE = (
+    "capture", "name", "sha256", "packets", "decoded", "skipped", "malformed", "first_ts", "last_ts",
+    "damage",
+)  # fmt: skip
 
 REPORT_TO = (
     "CISA (report@cisa.gov), the manufacturer's product security contact, and your national "
@@ -70,13 +80,7 @@ def build(audit: Audit) -> form.Report:
         summary=_summary(audit),
         do_first=_do_first(audit),
         captures=captures,
-        accounting=tuple(
-            form.AccountingRow(r.outcome, r.reason, r.packets)
-            for r in audit.tables.ask(
-                "SELECT outcome, reason, sum(packets)::BIGINT AS packets FROM accounting "
-                "GROUP BY ALL ORDER BY outcome, packets DESC, reason"
-            )
-        ),
+        accounting=_accounting(audit),
         devices=audit.devices,
         advisories=audit.advisories,
         matches=audit.matches,
@@ -243,8 +247,17 @@ def _captures(audit: Audit) -> tuple[form.CaptureRow, ...]:
             r.capture, r.name, r.sha256, r.packets, r.decoded, r.skipped, r.malformed,
             r.first_ts, r.last_ts, utc_text(r.first_ts), utc_text(r.last_ts), tuple(r.damage),
         )
-        for r in audit.tables.ask("SELECT * FROM captures ORDER BY capture")
+        for r in sorted(audit.tables.whole("captures", *_OF_CAPTURE))
     )  # fmt: skip
+
+
+def _accounting(audit: Audit) -> tuple[form.AccountingRow, ...]:
+    """Packets by outcome and reason, of all captures."""
+    packets: Counter[tuple[str, str]] = Counter()
+    for row in audit.tables.whole("accounting", "outcome", "reason", "packets"):
+        packets[row.outcome, row.reason] += row.packets
+    counted = sorted(packets.items(), key=lambda one: (one[0][0], -one[1], one[0][1]))
+    return tuple(form.AccountingRow(*named, count) for named, count in counted)
 
 
 def _not_shown(verdicts: Iterable[Verdict]) -> tuple[form.NotShown, ...]:
@@ -274,20 +287,23 @@ def _not_shown(verdicts: Iterable[Verdict]) -> tuple[form.NotShown, ...]:
 
 
 def _segments(audit: Audit) -> tuple[form.SegmentRow, ...]:
-    rows = audit.tables.ask(
-        "SELECT segment, min(first_ts) AS first_ts, max(last_ts) AS last_ts, "
-        "sum(packets)::BIGINT AS packets, max(stations)::BIGINT AS stations, "
-        "sum(broadcasts)::BIGINT AS broadcasts, sum(tcp_both)::BIGINT AS tcp_both, "
-        "sum(tcp_one_way)::BIGINT AS tcp_one_way FROM segments GROUP BY segment "
-        "ORDER BY packets DESC, segment LIMIT 100"
-    )
-    return tuple(
-        form.SegmentRow(
-            r.segment, utc_text(r.first_ts), utc_text(r.last_ts), r.packets, r.stations,
-            r.broadcasts, r.tcp_both, r.tcp_one_way,
+    captures: dict[str, list[Any]] = {}
+    for row in audit.tables.whole("segments", *_OF_SEGMENT):
+        captures.setdefault(row.segment, []).append(row)
+    found = [
+        (
+            name, min(r.first_ts for r in rows), max(r.last_ts for r in rows),
+            sum(r.packets for r in rows), max(r.stations for r in rows),
+            sum(r.broadcasts for r in rows), sum(r.tcp_both for r in rows),
+            sum(r.tcp_one_way for r in rows),
         )
-        for r in rows
-    )  # fmt: skip
+        for name, rows in captures.items()
+    ]  # fmt: skip
+    found.sort(key=lambda row: (-row[3], row[0]))
+    return tuple(
+        form.SegmentRow(name, utc_text(first), utc_text(last), *counts)
+        for name, first, last, *counts in found[:MOST_SEGMENTS]
+    )
 
 
 def _picture(audit: Audit) -> tuple[tuple[form.Group, ...], tuple[form.Link, ...]]:
