@@ -120,6 +120,19 @@ def test_signs_that_are_made_some_at_a_time_are_the_same(monkeypatch, at_once):
     assert again.times == 2
 
 
+@pytest.mark.parametrize("at_once", [1, 3, 1_000])
+def test_of_new_banners_each_time_the_first_are_told(monkeypatch, at_once):
+    seen = Evidence().station(PUMP, IP).station(PLAIN, "10.1.2.4")
+    for number in reversed(range(VALUES + 20)):
+        seen.banner(PUMP, IP, "ftp", f"banner-{number:03}")
+        seen.banner(PLAIN, "10.1.2.4", "telnet", f"other-{number % 3}")
+    monkeypatch.setattr(module, "AT_ONCE", at_once)
+    assert values(seen, "banner.ftp") == {f"banner-{n:03}" for n in range(20, VALUES + 20)}
+    others = [s for s in shown(seen) if s.sign == "banner.telnet"]
+    assert {s.value for s in others} == {"other-0", "other-1", "other-2"}
+    assert sum(s.times for s in others) == VALUES + 20
+
+
 def test_replies_and_what_relays_passed_on_are_counted_once_for_all_who_ask():
     seen = Evidence().station(PUMP, IP)
     for number in range(PACKETS + 2):

@@ -46,6 +46,17 @@ def test_one_mac_that_claims_everything_is_cut_off(tmp_path):
     assert len(bindings(tmp_path, frames, "arp")) == MOST_CLAIMS
 
 
+def test_what_several_claim_is_cut_off_for_each_alone(tmp_path):
+    macs = (f.PUMP, f.NURSE, f.ROUTER)
+    frames = [
+        (n, f.arp(1, macs[n % 3], f"10.0.{n // 250}.{n % 250 + 1}", "10.0.0.1"))
+        for n in range(3 * MOST_CLAIMS)
+    ]
+    assert len(bindings(tmp_path, frames, "arp")) == 3 * MOST_CLAIMS
+    more = [(n, f.arp(1, f.PUMP, f"10.1.0.{n}", "10.0.0.1")) for n in range(1, 9)]
+    assert bindings(tmp_path, frames + more, "arp") == bindings(tmp_path, frames, "arp")
+
+
 def test_neighbour_discovery_is_noted_message_by_message():
     spool = Spool()
     noted = Bindings(spool)

@@ -115,7 +115,8 @@ def test_one_table_can_be_asked_before_the_others_are_complete():
     spool.add("arp", {"sender_mac": "a"})
     spool.add("arp", {"sender_mac": "b"})
     question = "SELECT sender_mac AS mac, count(*) AS packets FROM arp GROUP BY 1"
-    spool.extend_from("bindings", "arp", question)
+    found = spool.answer("arp", question)
+    spool.extend("bindings", {name: found[name].combine_chunks() for name in found.column_names})
     rows = spool.close().ask("SELECT mac, packets, ip FROM bindings ORDER BY mac")
     assert [tuple(r) for r in rows] == [("a", 1, ""), ("b", 1, "")]
 

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from wardwatch.observe.tables import Spool
     from wardwatch.observe.where import Where
 
@@ -24,8 +28,7 @@ _FROM_ARP = """
         min(packet) AS first_packet, max(packet) AS last_packet, count(*) AS packets
     FROM arp
     WHERE sender_ip NOT IN ('', '0.0.0.0') AND sender_mac <> ''
-    GROUP BY 1, 2, 3, 4
-    QUALIFY row_number() OVER (PARTITION BY capture, segment, mac ORDER BY first_packet) <= {most}
+    GROUP BY 1, 2, 3, 4 {bound}
     ORDER BY first_packet, ip
 """
 _FROM_DHCP = """
@@ -34,10 +37,14 @@ _FROM_DHCP = """
         min(packet) AS first_packet, max(packet) AS last_packet, count(*) AS packets
     FROM dhcp
     WHERE msg_type = 'ACK' AND yiaddr NOT IN ('', '0.0.0.0') AND length(chaddr) = 17
-    GROUP BY 1, 2, 3, 4
-    QUALIFY row_number() OVER (PARTITION BY capture, segment, mac ORDER BY first_packet) <= {most}
+    GROUP BY 1, 2, 3, 4 {bound}
     ORDER BY first_packet, ip
 """
+_BOUND = f"""
+    QUALIFY row_number() OVER (PARTITION BY capture, segment, mac ORDER BY first_packet)
+        <= {MOST_CLAIMS}
+"""
+"""Where nobody claims more, it takes longer to number the addresses than to find them."""
 
 
 Noted = list[tuple[tuple[int, str, str, str, str], list[int]]]
@@ -110,4 +117,18 @@ class Bindings:
             )
         for table, question in (("arp", _FROM_ARP), ("dhcp", _FROM_DHCP)):
             if self._spool.counts[table]:
-                self._spool.extend_from("bindings", table, question.format(most=MOST_CLAIMS))
+                found = self._spool.answer(table, question.format(bound=""))
+                if _most_of_one(found) > MOST_CLAIMS:
+                    found = self._spool.answer(table, question.format(bound=_BOUND))
+                self._spool.extend(
+                    "bindings",
+                    {name: found[name].combine_chunks() for name in found.column_names},
+                )
+
+
+def _most_of_one(found: pa.Table) -> int:
+    """The most addresses that one MAC has in all segments; where they are few, so is each segment's."""
+    if len(found) <= MOST_CLAIMS:
+        return len(found)
+    indices = found["mac"].combine_chunks().dictionary_encode().indices
+    return int(np.bincount(np.asarray(indices)).max())

@@ -360,11 +360,10 @@ class Spool:
         self._pending[table].clear()
         self._sealed.add(table)
 
-    def extend_from(self, table: str, source: str, question: str) -> None:
-        """Append the answer to a question about another table, which is complete."""
+    def answer(self, source: str, question: str) -> pa.Table:
+        """The answer to a question about a table that is complete, as Arrow."""
         self.seal(source)
-        found = self._tables().answer(question)
-        self.extend(table, {name: found[name].combine_chunks() for name in found.column_names})
+        return self._tables().answer(question)
 
     def question(self, source: str, question: str) -> list[Any]:
         """Rows of a question about a table that is complete, as :meth:`Tables.ask` gives them."""
