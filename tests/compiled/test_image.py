@@ -1,7 +1,9 @@
 """wardwatch.compiled.image"""
 
 import ctypes
+import errno
 import mmap
+import os
 import struct
 from pathlib import Path
 
@@ -147,3 +149,34 @@ def test_a_system_that_runs_no_such_memory_is_told_of(monkeypatch: pytest.Monkey
     with pytest.raises(PermissionError):
         image.place(piece)
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+@here
+def test_an_older_linux_is_asked_in_its_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    piece = image.image_of(emitted(TABLE_AND_CALL), ENTERED)
+    assert piece is not None
+    create = os.memfd_create
+
+    def older(name: str, flags: int) -> int:
+        if flags & ~os.MFD_CLOEXEC:
+            raise OSError(errno.EINVAL, "Invalid argument")
+        return create(name, flags)
+
+    monkeypatch.setattr(os, "memfd_create", older)
+    assert run(image.place(piece), 2) == 13
+
+
+@here
+def test_a_system_that_gives_no_nameless_memory_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    piece = image.image_of(emitted(TABLE_AND_CALL), ENTERED)
+    assert piece is not None
+    asked = []
+
+    def refused(name: str, flags: int) -> int:
+        asked.append(flags)
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "memfd_create", refused)
+    with pytest.raises(PermissionError):
+        image.place(piece)
+    assert len(asked) == 1

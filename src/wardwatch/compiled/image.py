@@ -12,6 +12,7 @@ Source: System V ABI, chapter 4 (object files); AMD64 supplement, table 4.9 (rel
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import struct
@@ -138,7 +139,7 @@ def place(image: bytes) -> int:
 
     Raises ``OSError`` where the system lets no such memory be run.
     """
-    file = os.memfd_create("wardwatch-kernel")
+    file = _nameless()
     try:
         with open(file, "wb", closefd=False) as room:
             room.write(image)
@@ -150,6 +151,22 @@ def place(image: bytes) -> int:
     octets = np.frombuffer(piece, np.uint8)
     _placed.append(octets)
     return int(octets.ctypes.data) + int(_ENTRY.unpack_from(image)[0])
+
+
+_NOEXEC_SEAL = 8
+"""Of ``memfd_create``, since Linux 6.3: it can never be a program of its own. To map and run it is
+allowed; where a system is strict (``vm.memfd_noexec``) nothing else is."""
+
+
+def _nameless() -> int:
+    """Memory without a name, as an open file."""
+    name = "wardwatch-kernel"
+    try:
+        return os.memfd_create(name, os.MFD_CLOEXEC | _NOEXEC_SEAL)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        return os.memfd_create(name, os.MFD_CLOEXEC)  # older ones do not know the word
 
 
 _placed: list[np.ndarray[tuple[int], np.dtype[np.uint8]]] = []
