@@ -849,7 +849,11 @@ def _further(
     lines += _sizes(rounds(sized, min(count, 3), tell=True))
     part.unlink()
     parts = _parts(capture, 4, folder)
-    lines += _cores(rounds(core_cases(capture, parts, folder), count, tell=True))
+    shared = core_cases(capture, parts, folder)
+    for case in shared:
+        if case.shared:
+            measure(case.command)  # compiles the kernels that only several processes need
+    lines += _cores(rounds(shared, count, tell=True))
     for part in parts:
         part.unlink()
     if not asked.long:
