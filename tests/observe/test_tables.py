@@ -236,6 +236,31 @@ def test_an_answer_larger_than_the_memory_for_questions_comes_from_disk(tmp_path
     assert any(Path(folder).iterdir())
 
 
+LONG = "SELECT length(string_agg(repeat('x', 1000), '')) AS octets FROM range(50000)"
+"""One value of 50 MB, which cannot go to disk."""
+
+
+def test_what_cannot_go_to_disk_is_given_more_memory() -> None:
+    for ask in (
+        lambda tables: tables.ask(LONG)[0].octets,
+        lambda tables: tables.answer(LONG)["octets"].to_pylist()[0],
+        lambda tables: tables.ask(f"FROM {tables.settle(LONG)[0]}")[0].octets,
+    ):
+        module._ready.clear()
+        tables = Tables.of()
+        assert ask(tables) == 50_000_000
+        assert tables.ask("SELECT current_setting('memory_limit') AS m")[0].m == "244.1 MiB"
+
+
+def test_memory_for_questions_has_its_bound(monkeypatch) -> None:
+    monkeypatch.setattr(module, "MOST_MEMORY", "130MB")
+    module._ready.clear()
+    tables = Tables.of(arp=[{"packet": 7}])
+    with pytest.raises(duckdb.OutOfMemoryException):
+        tables.ask(LONG)
+    assert tables.ask("SELECT packet FROM arp")[0].packet == 7
+
+
 def test_what_was_settled_is_asked_once() -> None:
     tables = Tables.of(bindings=[{"ip": "10.0.0.3"}, {"ip": "10.0.0.4"}])
     question = "SELECT ip FROM bindings ORDER BY ip"

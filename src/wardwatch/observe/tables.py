@@ -18,7 +18,7 @@ from collections import deque
 from functools import cache, lru_cache
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from wardwatch.errors import OutputError
 from wardwatch.model.columns import BY_NAME, EMPTY, TABLES, Table
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
     import pyarrow.parquet as pq
+
+T = TypeVar("T")
 
 FLUSH_ROWS = 16_384
 """Rows of one table kept in memory before they go to disk: row groups of a useful size."""
@@ -92,6 +94,8 @@ def _none() -> dict[str, dict[str, Any]]:
 
 MEMORY = "128MB"
 """What questions may hold; larger intermediate results go to a private folder on disk."""
+MOST_MEMORY = "256MB"
+"""What they may hold from then on, when one needs more that cannot go there."""
 
 
 def quiet_connection() -> duckdb.DuckDBPyConnection:
@@ -640,9 +644,13 @@ class Tables:
         if of and not any(self.rows(table) for table in of):
             return []
         self._open(_NAMES.findall(sql))
-        cursor = self._asked().execute(sql, list(parameters))
-        row = _row_type(tuple(d[0] for d in cursor.description or ()))
-        return list(map(row, cursor.fetchall()))
+
+        def rows() -> list[Any]:
+            cursor = self._asked().execute(sql, list(parameters))
+            row = _row_type(tuple(d[0] for d in cursor.description or ()))
+            return list(map(row, cursor.fetchall()))
+
+        return self._given_room(rows)
 
     def whole(self, table: str, *columns: str) -> list[Any]:
         """All rows of a table that has few, in their order, with these columns.
@@ -658,8 +666,24 @@ class Tables:
     def answer(self, sql: str) -> pa.Table:
         """The answer to a question as Arrow."""
         self._open(_NAMES.findall(sql))
-        found: pa.Table = self._asked().sql(sql).to_arrow_table()
-        return found
+
+        def table() -> pa.Table:
+            return self._asked().sql(sql).to_arrow_table()
+
+        return self._given_room(table)
+
+    def _given_room(self, ask: Callable[[], T]) -> T:
+        """What ``ask`` says; with more memory where it has too little.
+
+        Some of what a question holds cannot go to disk: lists that it makes, sets that it counts.
+        """
+        import duckdb
+
+        try:
+            return ask()
+        except duckdb.OutOfMemoryException:
+            self._asked().execute(f"SET memory_limit = '{MOST_MEMORY}'")
+            return ask()
 
     def lay(self, **columns: Sequence[str]) -> str:
         """Lay texts beside the tables as columns of one more; its name, for questions to join."""
