@@ -681,8 +681,9 @@ def _growth(
         f"## {mix['bytes'] / 1e9:.0f} GB",
         "",
         f"{mix['packets']:,.0f} packets, {mix['conversations']:,.0f} TCP connections; medians of "
-        f"{len(short.runs)} alternating rounds (of all cores {len(long.runs)}): {long.cpu:.1f} CPU s, {long.wall:.1f} s, peak {long.peak:,.0f} MB. Two processes read it by "
-        "turns, and a third one hashes.",
+        f"{len(short.runs)} alternating rounds (of all cores {len(long.runs)}): "
+        f"{long.cpu:.1f} CPU s, {long.wall:.1f} s, peak {long.peak:,.0f} MB. "
+        "Two processes read it by turns, and a third one hashes.",
         *(
             f"Held to one core: {f.cpu:.1f} CPU s, {f.wall:.1f} s, {f.wall / long.wall:.2f} times "
             f"as long ({_cores_said(f.wall / long.wall)}), peak {f.peak:,.0f} MB."

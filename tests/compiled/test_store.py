@@ -1,6 +1,5 @@
 """wardwatch.compiled.store"""
 
-import io
 import os
 import stat
 from pathlib import Path
@@ -108,17 +107,29 @@ def test_linux_tells_of_the_processor_what_code_depends_on(
     told = store._processor()
     assert len(told) == 1 + len(store._TELLING)
     assert {"fpu", "sse2"} <= set(told[-1].split())
-    monkeypatch.setattr("builtins.open", lambda *_, **__: (_ for _ in ()).throw(OSError()))
+    monkeypatch.setattr(store, "PROCESSORS", tmp_path / "none")
     assert store._processor() == []
 
 
 @pytest.mark.skipif(not image.is_known_here(), reason="x86_64 under Linux")
 @pytest.mark.parametrize("text", ["", "flags : sse2\n", "model : 1\n\nflags : sse2\n", "\xff"])
 def test_a_processor_of_which_linux_tells_less_is_not_told(
-    monkeypatch: pytest.MonkeyPatch, text: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str
 ) -> None:
-    monkeypatch.setattr("builtins.open", lambda *_, **__: io.StringIO(text))
+    monkeypatch.setattr(store, "PROCESSORS", tmp_path / "cpuinfo")
+    store.PROCESSORS.write_text(text, encoding="latin-1")
     assert store._processor() == []
+
+
+@pytest.mark.skipif(not image.is_known_here(), reason="x86_64 under Linux")
+def test_of_flags_that_were_not_read_to_their_end_nothing_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    lines = [f"{name}\t: 1\n" for name in store._TELLING[:-1]]
+    monkeypatch.setattr(store, "PROCESSORS", tmp_path / "cpuinfo")
+    for flags, is_told in (("fpu sse2", True), ("fpu " * store.MOST_TOLD, False)):
+        store.PROCESSORS.write_text("".join([*lines, f"flags\t: {flags}\n", "\n"]))
+        assert bool(store._processor()) is is_told
 
 
 def test_the_key_changes_with_variables_that_steer_numba(monkeypatch: pytest.MonkeyPatch) -> None:

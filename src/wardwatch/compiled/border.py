@@ -382,7 +382,9 @@ def _code(function: Callable[..., Any], types: tuple[Type, ...]) -> tuple[bytes,
     )
     made = None if path is None else store.read(path, key)
     if made is None:
-        made = _made(function, types, symbol)
+        result, code = _emitted(function, types, symbol)
+        piece = image.image_of(code, symbol) if image.is_known_here() else None
+        made = result + (OBJECT + code if piece is None else image.FORM + piece)
         if path is not None:
             store.keep(path, key, made)
     result, form, code = made[:1], made[1:2], made[2:]
@@ -390,7 +392,7 @@ def _code(function: Callable[..., Any], types: tuple[Type, ...]) -> tuple[bytes,
         try:
             return result, image.place(code)
         except OSError:  # LLVM asks for its memory in another way
-            code = _made(function, types, symbol, form=OBJECT)[2:]
+            _, code = _emitted(function, types, symbol)
     return result, store.link(code, symbol)
 
 
@@ -398,19 +400,14 @@ OBJECT = b"O"
 """How what is kept says that it is an object, which LLVM links."""
 
 
-def _made(
-    function: Callable[..., Any], types: tuple[Type, ...], symbol: str, *, form: bytes = image.FORM
-) -> bytes:
-    """What is kept of a kernel: an octet each for its result and its form, and the code.
-
-    It is an object where it cannot be had in another ``form``.
-    """
+def _emitted(
+    function: Callable[..., Any], types: tuple[Type, ...], symbol: str
+) -> tuple[bytes, bytes]:
+    """What the code gives back, and LLVM's object of it."""
     from wardwatch.compiled import native
 
     bitcode = bitcode_of(function, types)
-    result, code = bitcode[:1], native.emit(bitcode[1:], symbol)
-    piece = image.image_of(code, symbol) if form == image.FORM and image.is_known_here() else None
-    return result + (OBJECT + code if piece is None else image.FORM + piece)
+    return bitcode[:1], native.emit(bitcode[1:], symbol)
 
 
 def bitcode_of(function: Callable[..., Any], types: tuple[Type, ...]) -> bytes:

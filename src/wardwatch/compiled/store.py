@@ -1,12 +1,12 @@
 """Kernels' object code on disk: keyed to all it depends on, checked, and loaded without Numba.
 
 A file holds one kernel for one list of argument types: one piece that runs as it is
-(:mod:`wardwatch.compiled.image`), or an object, which LLVM links (:func:`link`). Its name and its first bytes bear a key,
-the SHA-256 over everything that the machine code was made from: the byte code of the kernel and
-of every helper in it, the constants they see, the argument types, our own compiler flags, the
-versions of Python, NumPy, Numba and llvmlite, and this CPU's name and features. Any difference
-is another file, so nothing that is stale can be loaded. A digest tells damage. Who may write
-the file decides what runs: it must be ours, and nobody else's to write.
+(:mod:`wardwatch.compiled.image`), or an object, which LLVM links (:func:`link`). Its name and its
+first bytes bear a key, the SHA-256 over everything that the machine code was made from: the byte
+code of the kernel and of every helper in it, the constants they see, the argument types, our own
+compiler flags, the versions of Python, NumPy, Numba and llvmlite, and what tells which instructions
+this processor has. Any difference is another file, so nothing that is stale can be loaded. A digest
+tells damage. Who may write the file decides what runs: it must be ours, and nobody else's to write.
 """
 
 from __future__ import annotations
@@ -102,6 +102,9 @@ def machine() -> str:
 
 _machine: str | None = None
 
+PROCESSORS = Path("/proc/cpuinfo")
+MOST_TOLD = 8192
+"""Characters read of it: of one processor it tells some 2,000, half of them flags."""
 _TELLING = ("vendor_id", "cpu family", "model", "stepping", "flags")
 """What tells of a processor which instructions it has, in Linux's words."""
 
@@ -116,10 +119,11 @@ def _processor() -> list[str]:
     if not image.is_known_here():
         return []
     try:
-        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:  # noqa: PTH123
-            lines = file.read(8192).partition("\n\n")[0].splitlines()
+        with PROCESSORS.open(encoding="ascii", errors="replace") as file:
+            first, end, _ = file.read(MOST_TOLD).partition("\n\n")
     except OSError:
         return []
+    lines = first.splitlines() if end else ()  # else there is more of the first than we read
     told = {name.strip(): value.strip() for name, _, value in (li.partition(":") for li in lines)}
     if not all(told.get(name) for name in _TELLING):
         return []

@@ -287,9 +287,9 @@ def _not_shown(verdicts: Iterable[Verdict]) -> tuple[form.NotShown, ...]:
 
 
 def _segments(audit: Audit) -> tuple[form.SegmentRow, ...]:
-    captures: dict[str, list[Any]] = {}
+    heard: dict[str, list[Any]] = {}
     for row in audit.tables.whole("segments", *_OF_SEGMENT):
-        captures.setdefault(row.segment, []).append(row)
+        heard.setdefault(row.segment, []).append(row)
     found = [
         (
             name, min(r.first_ts for r in rows), max(r.last_ts for r in rows),
@@ -297,7 +297,7 @@ def _segments(audit: Audit) -> tuple[form.SegmentRow, ...]:
             sum(r.broadcasts for r in rows), sum(r.tcp_both for r in rows),
             sum(r.tcp_one_way for r in rows),
         )
-        for name, rows in captures.items()
+        for name, rows in heard.items()
     ]  # fmt: skip
     found.sort(key=lambda row: (-row[3], row[0]))
     return tuple(
