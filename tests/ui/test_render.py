@@ -66,6 +66,24 @@ def test_the_first_page_keeps_the_order_of_the_measures_note() -> None:
     assert places == sorted(places)
 
 
+@pytest.mark.parametrize("files", [1, 7])
+def test_a_damaged_file_is_named_above_what_was_seen(files: int) -> None:
+    report = build(audits.make())
+    (capture, *_) = report.captures
+    hurt = msgspec.structs.replace(
+        capture, name="cut<b>.pcap", damage=("byte 70: the file ends inside <i>", "byte 90: more")
+    )
+    plain = msgspec.structs.replace(capture, damage=())
+    head, _, _ = render.page(msgspec.structs.replace(report, captures=(plain,))).partition("<h2>")
+    assert "Damaged" not in head
+    told = msgspec.structs.replace(report, captures=(plain, *[hurt] * files))
+    head, _, _ = render.page(told).partition("<h2>")
+    damaged = head[head.index("Damaged") :]
+    assert damaged.count("byte 70: the file ends inside &lt;i&gt;") == min(files, 5)
+    assert damaged.count("cut&lt;b&gt;.pcap") == min(files, 5)
+    assert ("and 2 more files" in damaged) is (files == 7)
+
+
 def test_control_characters_are_shown_not_obeyed() -> None:
     assert render.shown("a\x1b[31mb\u202ec") == "a\\x1b[31mb\\u202ec"
     escaped = render.shown(Markup("<b>"))  # nobody from outside says that it is escaped
