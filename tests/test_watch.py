@@ -5,6 +5,8 @@ import hashlib
 import os
 import random
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -272,6 +274,35 @@ def test_two_processes_find_what_one_does_in_shared_captures() -> None:
             refused.append(halves(patch, path))
             assert report_json(build(wardwatch.audit([path]))) == expected
     assert sum(why == [""] for why in refused) > 0.8 * len(refused) > 15
+
+
+LOADED = """
+import sys
+from wardwatch.ui.render import page
+from wardwatch.ui.report import build
+from wardwatch.watch import audit
+found = audit(sys.argv[1:])
+page(build(found))
+costly = ("numba", "pandas", "pyarrow.compute", "pyarrow.dataset", "pydantic")
+print(found.tables.rows("bindings") > 500, *(name for name in costly if name in sys.modules))
+"""
+
+
+def test_nothing_costly_is_loaded_that_an_audit_can_do_without(tmp_path: Path) -> None:
+    """Arrow's functions alone take as long to load as a hundred thousand packets to read."""
+    many = [
+        (n, f.arp(1, f"02:00:00:00:00:{n % 250:02x}", f"10.0.{n // 250}.{n % 250}", "10.0.0.1"))
+        for n in range(1, 600)
+    ]
+    captures = [f.pcap(tmp_path / "many.pcap", many), demo_audits.days().attacked]
+    ran = subprocess.run(
+        [sys.executable, "-c", LOADED, *map(str, captures)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "XDG_STATE_HOME": str(tmp_path / "state")},
+        check=False,
+    )
+    assert (ran.stdout, ran.stderr) == ("True\n", "")
 
 
 def test_what_a_caller_needs_is_loaded_meanwhile(

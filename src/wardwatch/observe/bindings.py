@@ -5,9 +5,8 @@ Those seen as sources of packets come from :mod:`wardwatch.observe.vantage`.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -130,5 +129,5 @@ def _most_of_one(found: pa.Table) -> int:
     """The most addresses that one MAC has in all segments; where they are few, so is each segment's."""
     if len(found) <= MOST_CLAIMS:
         return len(found)
-    indices = found["mac"].combine_chunks().dictionary_encode().indices
-    return int(np.bincount(np.asarray(indices)).max())
+    # Arrow would number them in `pyarrow.compute`, whose import takes as long as a million of these.
+    return max(Counter(found["mac"].to_pylist()).values())
