@@ -1,8 +1,9 @@
 """``make kernels``: put the kernels of this tree into the package, in LLVM's language.
 
-Captures of the mix and of the twin are read, as pcap and as pcapng, with Numba at hand; each
-kernel that was called goes into ``src/wardwatch/compiled/kernels.bin`` for the types that it was
-called with. ``tests/compiled/test_shipped.py`` fails when the file is not what this would write.
+Captures of the mix and of the twin are read, as pcap and as pcapng, and a block of a live port's
+ring, with Numba at hand; each kernel that was called goes into ``src/wardwatch/compiled/kernels.bin``
+for the types that it was called with. ``tests/compiled/test_shipped.py`` fails when the file is not
+what this would write.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ def called(folder: Path) -> Called:
         for path in sorted(folder.rglob("*.pcap*")):
             observe([path])
         _shared_by_two(folder / "mix.pcap")
+        _of_a_port()
     finally:
         border.bitcode_of = plain
     return found
@@ -67,6 +69,17 @@ def _shared_by_two(path: Path) -> None:
         observe([path], processes=2)
     finally:
         later.cuts_of = chosen
+
+
+def _of_a_port() -> None:
+    """A block of a live port's ring is taken, with no frame in it."""
+    import numpy as np
+
+    from wardwatch.capture.ring import BLOCK_STATUS, IN_USER, Ring
+
+    memory = np.zeros(4096, np.uint8)
+    memory[BLOCK_STATUS] = IN_USER
+    Ring(memory, len(memory)).take(np.zeros(4096, np.uint8))
 
 
 def made(found: Called) -> bytes:

@@ -16,8 +16,9 @@ from wardwatch.model.site import Site
 from wardwatch.observe.tables import Tables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from wardwatch.capture.source import RawStream
     from wardwatch.observe.digests import Digests
     from wardwatch.observe.engine import Observed
 
@@ -44,6 +45,8 @@ class Audit(msgspec.Struct, frozen=True):
     malformed: int = 0
     damaged: bool = False
     """Whether a file was cut, damaged or refused."""
+    lost: int = 0
+    """Packets that the captures themselves count as lost: they came by, and are not in them."""
     parser_calls: int = 0
     """How many messages a Python parser read; the rest were read by kernels."""
 
@@ -59,11 +62,12 @@ class Audit(msgspec.Struct, frozen=True):
 
     @property
     def exit_status(self) -> int:
-        """1 a finding or a broken measure; 3 none, but damaged or nothing observable; else 0."""
+        """1 a finding or a broken measure; 3 none, but damaged, lossy or nothing observable; else 0."""
         if self.findings or self.broken:
             return 1
         answered = any(v.state in (State.HOLDS, State.ATTESTED) for v in self.verdicts)
-        return 3 if self.damaged or not self.packets or not answered else 0
+        whole = bool(self.packets) and not self.damaged and not self.lost
+        return 0 if whole and answered else 3
 
 
 def audit(
@@ -77,6 +81,7 @@ def audit(
     progress: Callable[[int, int], None] | None = None,
     meanwhile: Callable[[], object] | None = None,
     digests: Digests | None = None,
+    streams: Mapping[str, RawStream] | None = None,
 ) -> Audit:
     """Read captures and answer: which devices, which advisories, which measures, who attacks.
 
@@ -86,7 +91,8 @@ def audit(
     they live in a temporary folder as long as the value does). ``progress`` is called with
     (bytes read, bytes in all or -1), and ``meanwhile`` in a thread besides where a second core
     reads a long capture: a caller may load there what it needs afterwards. ``digests`` are those of
-    ``paths``, where the caller has begun to hash them.
+    ``paths``, where the caller has begun to hash them. ``streams`` are captures that are read as
+    they come, by names among the ``paths``.
 
     Raises :class:`~wardwatch.errors.CaptureError` when no file could be read at all,
     :class:`~wardwatch.errors.SiteError` and :class:`~wardwatch.errors.InventoryError` for the
@@ -113,6 +119,7 @@ def audit(
             meanwhile=load,
             digests=digests,
             completed=False,
+            streams=streams,
         )
 
     stated = site if isinstance(site, Site) else read_site(site) if site is not None else Site()
@@ -150,6 +157,7 @@ def _judged(
     advised = advise(devices, shelf)
     findings, verdicts = detect(scene), verify(scene)
     seen.complete()
+    lost, lossy = _lost(seen.tables)
     return Audit(
         tables=seen.tables,
         devices=devices,
@@ -159,15 +167,32 @@ def _judged(
         verdicts=verdicts,
         findings=findings,
         site=site,
-        assumed=(*assumed, *advised.remarks, *(str(refusal) for refusal in seen.refused)),
+        assumed=(*assumed, *lossy, *advised.remarks, *(str(refusal) for refusal in seen.refused)),
         key_note=seen.key_note,
         packets=seen.packets,
         decoded=seen.decoded,
         skipped=seen.skipped,
         malformed=seen.malformed,
         damaged=seen.damaged or bool(seen.refused),
+        lost=lost,
         parser_calls=seen.parser_calls,
     )
+
+
+def _lost(tables: Tables) -> tuple[int, tuple[str, ...]]:
+    """Packets that captures count as lost, and a sentence of each such capture."""
+    counted: dict[int, list[int]] = {}
+    for row in tables.whole("interfaces", "capture", "dropped", "os_dropped"):
+        here = counted.setdefault(row.capture, [0, 0])
+        here[0] += max(row.dropped, 0)
+        here[1] += max(row.os_dropped, 0)
+    said = tuple(
+        f"Capture {capture} counts {port + system:,} packets that came by and are not in it "
+        f"({port:,} lost by the port, {system:,} by the system): what was in them was not seen."
+        for capture, (port, system) in sorted(counted.items())
+        if port + system
+    )
+    return sum(map(sum, counted.values())), said
 
 
 def _load() -> None:

@@ -16,6 +16,8 @@ from wardwatch.compiled import helper, kernel, prefetch
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Int = int | np.int64
+
 MAX_PACKET = 262_144
 """Captured bytes of one packet at most: Wireshark's WTAP_MAX_PACKET_SIZE_STANDARD. More is taken
 for damage, since a record that claims more would hide all that follows it."""
@@ -58,7 +60,8 @@ many cache lines. Where a record ends only its header tells, and to wait for eac
 
 
 @helper
-def _u16(arena: NDArray[np.uint8], at: int, big: int) -> np.int64:
+def u16(arena: NDArray[np.uint8], at: Int, big: int) -> np.int64:
+    """16 bits, in network order where ``big``."""
     k = np.uint64(at)  # unsigned: no place is counted from the end
     first, second = np.int64(arena[k]), np.int64(arena[k + np.uint64(1)])
     if big:
@@ -67,7 +70,8 @@ def _u16(arena: NDArray[np.uint8], at: int, big: int) -> np.int64:
 
 
 @helper
-def _u32(arena: NDArray[np.uint8], at: int, big: int) -> np.int64:
+def u32(arena: NDArray[np.uint8], at: Int, big: int) -> np.int64:
+    """32 bits, in network order where ``big``."""
     k = np.uint64(at)
     a, b = np.int64(arena[k]), np.int64(arena[k + np.uint64(1)])
     c, d = np.int64(arena[k + np.uint64(2)]), np.int64(arena[k + np.uint64(3)])
@@ -100,8 +104,8 @@ def walk_pcap(
             break
         for line in range(LINES):
             prefetch(arena, at, SOON + 64 * line)
-        caplen = _u32(arena, at + 8, big)
-        claim = _u32(arena, at + 12, big)
+        caplen = u32(arena, at + 8, big)
+        claim = u32(arena, at + 12, big)
         if swapped == 2 or (swapped == 1 and caplen > claim):
             caplen, claim = claim, caplen
         if caplen > MAX_PACKET:
@@ -110,14 +114,14 @@ def walk_pcap(
         if at + header + caplen > stop:
             status = MORE
             break
-        fraction = _u32(arena, at + 4, big) * tick
+        fraction = u32(arena, at + 4, big) * tick
         if fraction >= 1_000_000_000:
             state[ODD] += 1
             fraction = np.int64(0)  # the whole second is all that can be believed
         offset[n] = at + header
         length[n] = caplen
         wire[n] = claim
-        time[n] = _u32(arena, at, big) * 1_000_000_000 + fraction
+        time[n] = u32(arena, at, big) * 1_000_000_000 + fraction
         captured += caplen
         total += claim
         n += 1
@@ -196,8 +200,8 @@ def walk_pcapng(
             break
         for line in range(LINES):
             prefetch(arena, at, SOON + 64 * line)
-        kind = _u32(arena, at, big)
-        size = _u32(arena, at + 4, big)
+        kind = u32(arena, at, big)
+        size = u32(arena, at + 4, big)
         if kind in (SHB, IDB, ISB):
             status = LOOK  # a section's length is in its own byte order: do not judge it here
             break
@@ -208,7 +212,7 @@ def walk_pcapng(
             if at + size > stop:
                 status = LOOK if size > MAX_BLOCK else MORE
                 break
-            if _u32(arena, at + size - 4, big) != size:
+            if u32(arena, at + size - 4, big) != size:
                 status = BAD_TRAILER
                 break
             at += size
@@ -219,7 +223,7 @@ def walk_pcapng(
         if at + size > stop:
             status = MORE
             break
-        if _u32(arena, at + size - 4, big) != size:
+        if u32(arena, at + size - 4, big) != size:
             status = BAD_TRAILER
             break
         if size < (16 if kind == SPB else 32):
@@ -227,25 +231,25 @@ def walk_pcapng(
             break
         index = np.int64(0)
         if kind == EPB:
-            index = _u32(arena, at + 8, big)
+            index = u32(arena, at + 8, big)
         elif kind == PB:
-            index = _u16(arena, at + 8, big)
+            index = u16(arena, at + 8, big)
         if index >= state[COUNT]:
             status = BAD_INTERFACE
             break
         row = state[BASE] + index
         if kind == SPB:
-            claim = _u32(arena, at + 8, big)
+            claim = u32(arena, at + 8, big)
             caplen = claim
             if 0 < table[row, SNAPLEN] < caplen:
                 caplen = table[row, SNAPLEN]
             begin = at + 12
             instant = _NONE
         else:
-            caplen = _u32(arena, at + 20, big)
-            claim = _u32(arena, at + 24, big)
+            caplen = u32(arena, at + 20, big)
+            claim = u32(arena, at + 24, big)
             begin = at + 28
-            instant = _instant(table, row, _u32(arena, at + 12, big), _u32(arena, at + 16, big))
+            instant = _instant(table, row, u32(arena, at + 12, big), u32(arena, at + 16, big))
         end = at + size - 4
         if caplen > MAX_PACKET:
             status = TOO_LONG
@@ -256,8 +260,8 @@ def walk_pcapng(
         if kind != SPB and noted < state[NOTE_ROOM]:
             option = begin + ((caplen + 3) & ~3)
             while option + 4 <= end:
-                code = _u16(arena, option, big)
-                value = _u16(arena, option + 2, big)
+                code = u16(arena, option, big)
+                value = u16(arena, option + 2, big)
                 if code == 0 or option + 4 + value > end:
                     break  # what claims more than the block is no comment of this packet
                 if code == 1 and noted < state[NOTE_ROOM]:

@@ -17,6 +17,7 @@ EN10MB = 1
 """LINKTYPE_ETHERNET, the default of both writers."""
 
 _OPT_ENDOFOPT, _OPT_COMMENT, _IF_NAME, _IF_TSRESOL = 0, 1, 2, 9
+_ISB_IFRECV, _ISB_IFDROP, _ISB_OSDROP = 4, 5, 7
 
 
 class _Writer:
@@ -106,6 +107,15 @@ class PcapngWriter(_Writer):
         self._file.write(_block(6, fixed + _padded(kept) + options))
         self.packets += 1
         return self.packets
+
+    def statistics(
+        self, interface: int, ts_ns: int, *, received: int, dropped: int = -1, os_dropped: int = -1
+    ) -> None:
+        """Append what ``interface`` (0-based) and the system counted up to now; -1 is not told."""
+        told = ((_ISB_IFRECV, received), (_ISB_IFDROP, dropped), (_ISB_OSDROP, os_dropped))
+        counted = _options(*((code, struct.pack("<Q", n)) for code, n in told if n >= 0))
+        fixed = struct.pack("<III", interface, ts_ns >> 32, ts_ns & 0xFFFFFFFF)
+        self._file.write(_block(5, fixed + counted))
 
 
 def _padded(raw: bytes) -> bytes:

@@ -20,8 +20,9 @@ from wardwatch.errors import CaptureError
 from wardwatch.observe.tables import Spool, Tables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from wardwatch.capture.source import RawStream
     from wardwatch.model.site import KnownSecret
     from wardwatch.observe.digests import Digests
     from wardwatch.observe.later import Later
@@ -65,6 +66,7 @@ def observe(
     meanwhile: Callable[[], object] | None = None,
     digests: Digests | None = None,
     completed: bool = True,
+    streams: Mapping[str, RawStream] | None = None,
 ) -> Observed:
     """Read captures, in the order of their first packets, and fill the evidence tables.
 
@@ -77,7 +79,8 @@ def observe(
     loaded while two cores read; and ``digests`` are asked, which the caller began and closes
     (:func:`~wardwatch.observe.digests.hashed_ahead`). Where those are given, a caller who has
     other things to do first may say that the table ``captures`` need not be ``completed``: it does
-    so itself (:attr:`Observed.complete`). Raises
+    so itself (:attr:`Observed.complete`). ``streams`` are captures that are read as they come,
+    by names among the ``paths``: a live port, say. Raises
     :class:`~wardwatch.errors.CaptureError` when no file could be read at all; otherwise files
     that could not be read are named in :attr:`Observed.refused`.
     """
@@ -96,8 +99,9 @@ def observe(
     def run(laters: Sequence[Later] = (), hashed: Digests | None = None) -> Observed:
         spool, secrets = Spool(folder), given.beside()
         observer = Observer(
-            spool, secrets, idle_s=idle_s, threads=threads, laters=laters, digests=hashed
-        )
+            spool, secrets, idle_s=idle_s, threads=threads, laters=laters, digests=hashed,
+            streams=streams,
+        )  # fmt: skip
         try:
             return taken(spool, secrets, observer)
         except Lost:
@@ -139,7 +143,8 @@ def observe(
             complete=complete,
         )
 
-    if processes > 1 or (processes == 0 and threads != 1 and is_worth_it(names)):
+    shared = processes > 1 or (processes == 0 and threads != 1 and is_worth_it(names))
+    if shared and not streams:
         from wardwatch.observe import later as other
 
         with contextlib.suppress(Lost), contextlib.ExitStack() as stack:

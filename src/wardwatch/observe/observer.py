@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from wardwatch.capture import open_capture
 from wardwatch.capture.reader import ENDLESS
+from wardwatch.capture.sniff import open_stream
 from wardwatch.decode.columns import DECODED, MALFORMED, SKIPPED
 from wardwatch.decode.kernels import headers, young
 from wardwatch.errors import CaptureError
@@ -23,10 +24,11 @@ from wardwatch.observe.text import printable
 from wardwatch.observe.vantage import vantage_of_messages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from wardwatch.capture.digest import Stamp
     from wardwatch.capture.reader import CaptureReader, Place
+    from wardwatch.capture.source import RawStream
     from wardwatch.decode.columns import PacketColumns
     from wardwatch.model.block import CaptureFile
     from wardwatch.observe.digests import Digests
@@ -51,6 +53,7 @@ class Observer:
         threads: int = 0,
         laters: Sequence[Later] = (),
         digests: Digests | None = None,
+        streams: Mapping[str, RawStream] | None = None,
     ) -> None:
         """``seats``: conversations that the kernel follows at once; 0 leaves all to Python.
 
@@ -58,6 +61,7 @@ class Observer:
         ``laters``: parts that other processes read, in their order; each from behind its cut up to
         its ``until``, else to the next cut. What stands between them we read ourselves.
         ``digests``: another one, which hashes the files; else they are hashed as they are read.
+        ``streams``: captures by name that are read from there, and from no file.
         """
         self.packets = 0
         self.outcomes = [0, 0, 0]
@@ -76,6 +80,7 @@ class Observer:
         )
         self._laters = laters
         self._digests = digests
+        self._streams = streams or {}
         self.captures = Captures(spool, digests)
         """Of each capture accounted for."""
         self._now: dict[int, OfFile] | None = None
@@ -156,6 +161,8 @@ class Observer:
 
     def _open(self, number: int, path: str) -> CaptureReader:
         """One file, hashed as it is read where nobody else hashes it."""
+        if path in self._streams:
+            return open_stream(self._streams[path], path, number)
         reader = open_capture(path, number)
         if self._digests:
             reader.hash_not()

@@ -9,7 +9,7 @@ import os
 import sys
 import threading
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -18,6 +18,9 @@ from wardwatch.errors import UsageError, WardwatchError
 from wardwatch.ui import advisories, statement, twin
 from wardwatch.ui.commands import Commands
 from wardwatch.ui.frames import roomy
+
+if TYPE_CHECKING:
+    from wardwatch.watch import Audit
 
 app = Commands(
     name="wardwatch",
@@ -51,6 +54,10 @@ ListFile = Annotated[
         "--inventory",
         help="The hospital's own list of devices, CSV: MAC or serial, model, version, ward.",
     ),
+]
+OutFolder = Annotated[
+    Path | None,
+    typer.Option(help="Folder for report.html, report.json and the evidence tables (made 0700)."),
 ]
 ShelfFolder = Annotated[
     Path | None,
@@ -211,12 +218,7 @@ def audit(
     site: SiteFile = None,
     inventory: ListFile = None,
     shelf: ShelfFolder = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder for report.html, report.json and the evidence tables (made 0700)."
-        ),
-    ] = None,
+    out: OutFolder = None,
     key_file: KeyFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -246,6 +248,56 @@ def audit(
                 meanwhile=_load_page if out is not None else None,
                 digests=digests,
             )
+    raise typer.Exit(_answer(result, out, as_json=as_json))
+
+
+@app.command()
+def watch(
+    interface: Annotated[
+        str,
+        typer.Argument(
+            metavar="INTERFACE", help="Network interface, a mirror port's, say (see `ip link`)."
+        ),
+    ],
+    span: Annotated[
+        str | None,
+        typer.Option("--for", help="How long: 90s, 15m, 8h, 2d; until Ctrl-C without it."),
+    ] = None,
+    write: Annotated[
+        Path | None,
+        typer.Option(help="Keep the packets, too: a new pcapng (0600), which evidence cites."),
+    ] = None,
+    buffer: Annotated[
+        int,
+        typer.Option(
+            help="MB of packets that may wait to be read; what finds no room is lost, and told."
+        ),
+    ] = 64,
+    site: SiteFile = None,
+    inventory: ListFile = None,
+    shelf: ShelfFolder = None,
+    out: OutFolder = None,
+    key_file: KeyFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Listen to a live mirror port until Ctrl-C (or as long as is said), and answer as audit does.
+
+    It sends nothing. Linux only, and for who may listen: root, who gives the right up again under
+    sudo. Packets that the port or the system lost are counted and told. Exit status: as of
+    `wardwatch audit`; 3 also where nothing was found, but packets were lost.
+    """
+    from wardwatch.ui.listen import listened
+
+    _not_beside_the_key(out, key_file)
+    result = listened(
+        interface, span, write, buffer, site=site, inventory=inventory, shelf=lambda: shelf_of(shelf),
+        out=out, key_file=key_file,
+    )  # fmt: skip
+    raise typer.Exit(_answer(result, out, as_json=as_json))
+
+
+def _answer(result: Audit, out: Path | None, *, as_json: bool) -> int:
+    """Show what an audit found, and write its report ⇒ the exit status."""
     from wardwatch.ui.render import page, report_json, summary_text, write_report
     from wardwatch.ui.report import build
 
@@ -254,7 +306,7 @@ def audit(
     if out is not None:
         write_report(out, told, page(report))
     say(told if as_json else summary_text(report, out))
-    raise typer.Exit(result.exit_status)
+    return result.exit_status
 
 
 @app.command()
