@@ -75,3 +75,17 @@ def test_a_file_we_were_lent_stays_open():
 def test_writing_loads_no_compiler():
     asked = "import sys, wardwatch.capture.write; sys.exit('numba' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", asked], check=False).returncode == 0
+
+
+def test_what_an_interface_counted_is_read_back():
+    file = BytesIO()
+    with PcapngWriter(file, [(1, "wire", 0), (1, "other", 0)]) as out:
+        out.packet(0, 5, b"x" * 60)
+        out.statistics(0, 7, received=12, dropped=0, os_dropped=11)
+        out.statistics(1, 7, received=3)
+    _, told = read(file.getvalue())
+    assert not told.damage
+    assert [(i.received, i.dropped, i.os_dropped) for i in told.interfaces] == [
+        (12, 0, 11),
+        (3, -1, -1),
+    ]

@@ -88,7 +88,8 @@ class Port:
         self._problem: OSError | None = None
         self._socket, self._shared, link, is_loopback = _listening(interface, megabytes)
         memory = np.frombuffer(self._shared, np.uint8)
-        self._ring = Ring(memory, _BLOCK, inward=is_loopback)
+        self._ring: Ring | None = Ring(memory, _BLOCK, inward=is_loopback)
+        self._taken = 0
         self._scratch = np.empty(_SCRATCH, np.uint8)
         self._before = self._lost_before()
         self._poll = select.poll()
@@ -100,7 +101,7 @@ class Port:
     @property
     def packets(self) -> int:
         """Packets given so far."""
-        return self._ring.taken
+        return self._taken if self._ring is None else self._ring.taken
 
     def copy_to(self, file: BinaryIO) -> None:
         """Have every octet that is read from now on written to ``file``, too; it is not closed."""
@@ -129,9 +130,12 @@ class Port:
         return n
 
     def close(self) -> None:
-        """Leave the interface."""
+        """Leave the interface, and give its ring back."""
         self._is_ended = True
         self._socket.close()
+        if self._ring is not None:
+            self._taken, self._ring = self._ring.taken, None
+            self._shared.close()
 
     def __enter__(self) -> Self:
         return self
@@ -148,7 +152,7 @@ class Port:
 
     def _next(self, buffer: memoryview) -> int:
         """Wait for packets, and give them."""
-        while not self._is_ended:
+        while not self._is_ended and self._ring is not None:
             now = time.monotonic()
             if now >= self._ends and self._closes == math.inf:
                 self._closes = now + 2 * RETIRE_MS / 1000
