@@ -56,6 +56,16 @@ def _put(out: NDArray[np.uint8], at: Int, value: Int) -> None:
         out[at + k] = np.uint8((value >> (8 * k)) & 0xFF)
 
 
+@helper
+def _copied(
+    out: NDArray[np.uint8], to: Int, memory: NDArray[np.uint8], begin: Int, octets: Int
+) -> None:
+    """Copy octets from one array to another."""
+    target, source = np.uint64(to), np.uint64(begin)  # unsigned: no place is counted from the end,
+    for k in range(np.uint64(octets)):  # and many are copied at once
+        out[target + k] = memory[source + k]
+
+
 @kernel
 def take_frames(
     memory: NDArray[np.uint8],  # (octets,)   the ring
@@ -99,8 +109,7 @@ def take_frames(
             _put(out, written + 20, length)
             _put(out, written + 24, wire + tag)
             to = written + 28
-            for k in range(before):
-                out[to + k] = memory[begin + k]
+            _copied(out, to, memory, begin, before)
             if tag:
                 kind = np.int64(DOT1Q)
                 if status & TAG_NAMED:
@@ -111,8 +120,7 @@ def take_frames(
                 out[to + before + 2] = np.uint8((told >> 8) & 0xFF)
                 out[to + before + 3] = np.uint8(told & 0xFF)
             rest = length - before - tag
-            for k in range(rest):
-                out[to + before + tag + k] = memory[begin + before + k]
+            _copied(out, to + before + tag, memory, begin + before, rest)
             for k in range(length, size - AROUND):
                 out[to + k] = np.uint8(0)
             _put(out, written + size - 4, size)
