@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from bench import peers, stages
+from bench import peers, port, stages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,10 +32,14 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 MEGABYTE = 1_000_000
 SMALL_MEGABYTES = 20.0
+"""The mix for tools that need minutes for a GB; their figures are told by packet."""
 DENSE_MEGABYTES = 100.0
 """Short exchanges: packets are a third as long, so that it takes as long as 300 MB of the mix."""
 LONG_MEGABYTES = 10_000.0
-"""The mix for tools that need minutes for a GB; their figures are told by packet."""
+DAYS = 10
+"""Files that the long one is cut into."""
+GIGABITS = 1.0
+"""A second, of the wire that a live port is heard on."""
 BUDGET = 15_000
 """Python parser calls allowed for a GB of the mix."""
 WORST_PACKETS = 100_000
@@ -857,6 +861,7 @@ def _further(
     lines += _cores(rounds(shared, count, tell=True))
     for part in parts:
         part.unlink()
+    lines += port.lines(capture, GIGABITS)
     if not asked.long:
         return lines
     big = folder / "long.pcap"
@@ -865,12 +870,35 @@ def _further(
     cases = [Case("long", audit(big, folder), "", int(mix["packets"]), shared=True)]
     if held():
         cases.append(Case("long, one core", (*held(), *audit(big, folder)), ""))
-    long, *alone, short, tiny = rounds(
-        [*cases, *usual_cases(folder, packets)], max(min(count, 3), 2), tell=True
-    )
-    # The first is watched for its peak, which costs time: the others tell that.
-    long.runs = [msgspec.structs.replace(run, peak=long.peak) for run in long.runs[1:]]
-    return lines + _growth(long, alone, mix, short, tiny.cpu)
+    often = max(min(count, 3), 2)
+    long, *alone, short, tiny = rounds([*cases, *usual_cases(folder, packets)], often, tell=True)
+    _peak_of_first(long)
+    lines += _growth(long, alone, mix, short, tiny.cpu)
+    if not held():
+        return lines
+    days = _parts(big, DAYS, folder)
+    big.unlink()
+    many = (*audit(days[0], folder), *map(str, days[1:]))
+    shared = [
+        Case("many", many, "", int(mix["packets"]), shared=True),
+        Case("many, one core", (*held(), *many), ""),
+    ]
+    both, one = rounds(shared, often, tell=True)
+    _peak_of_first(both)
+    for day in days:
+        day.unlink()
+    ratio = one.wall / both.wall
+    return [
+        *lines,
+        f"Cut into {DAYS} files of the same size, given together: {both.cpu:.1f} CPU s, "
+        f"{both.wall:.1f} s, peak {both.peak:,.0f} MB; held to one core {one.cpu:.1f} CPU s, "
+        f"{one.wall:.1f} s, {ratio:.2f} times as long ({_cores_said(ratio)}), peak {one.peak:,.0f} MB.",
+    ]
+
+
+def _peak_of_first(figure: Figure) -> None:
+    """The first run is watched for its peak, which costs time: the others tell that."""
+    figure.runs = [msgspec.structs.replace(run, peak=figure.peak) for run in figure.runs[1:]]
 
 
 def _parts(source: Path, count: int, folder: Path) -> list[Path]:
