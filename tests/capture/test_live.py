@@ -62,6 +62,7 @@ def test_what_passes_is_read_once_in_order_with_its_tags() -> None:
         READ
         + """
 port = Port("here", seconds=1.0)
+port.begin()
 sent = []
 for n in range(500):
     data = frame(n, 60 + 7 * n % 1400)
@@ -86,11 +87,26 @@ print(json.dumps([
 
 
 @needs_wire
+def test_it_listens_from_the_first_read_on_and_says_so() -> None:
+    ran = on_a_wire(
+        READ
+        + """
+port = Port("here", seconds=0.5, begun=lambda: wire.send(frame(2)))
+wire.send(frame(1))
+packets, told, interface = heard(port)
+print([p.data == frame(2) for p in packets], interface.received)
+"""
+    )
+    assert (ran.stdout, ran.stderr) == ("[True] 1\n", "")
+
+
+@needs_wire
 def test_what_found_no_room_is_counted_and_told() -> None:
     ran = on_a_wire(
         READ
         + """
 port = Port("here", megabytes=1, seconds=0.5)
+port.begin()
 for n in range(3000):
     wire.send(frame(n, 1000))
 packets, told, interface = heard(port)
@@ -113,6 +129,7 @@ other = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0x0300)
 other.bind(("there", 0x0300))
 other.settimeout(1.5)
 port = Port("here", seconds=0.5)
+port.begin()
 packets, told, interface = heard(port)
 port.close()
 try:
@@ -131,6 +148,7 @@ def test_an_interface_that_goes_down_ends_it_and_what_came_before_is_kept() -> N
         + """
 import threading
 port = Port("here")
+port.begin()
 for n in range(10):
     wire.send(frame(n))
 threading.Timer(0.5, ip, ("link", "set", "here", "down")).start()
@@ -150,6 +168,7 @@ def test_who_stops_it_gets_what_had_come_by_then_and_a_copy_of_it() -> None:
 import hashlib, io, threading
 port, copy = Port("here"), io.BytesIO()
 port.copy_to(copy)
+port.begin()
 for n in range(10):
     wire.send(frame(n))
 threading.Timer(0.5, port.stop).start()
@@ -168,6 +187,7 @@ def test_a_copy_that_cannot_be_written_on_is_told_and_the_reading_goes_on() -> N
         READ
         + """
 port = Port("here", seconds=0.5)
+port.begin()
 port.copy_to(open("/dev/full", "wb", buffering=0))
 wire.send(frame(1))
 print(len(heard(port)[0]), port.copy_problem)
@@ -183,6 +203,7 @@ def test_a_reader_with_little_room_gets_all_of_it() -> None:
         + """
 import io
 port = Port("here", seconds=0.5)
+port.begin()
 for n in range(200):
     wire.send(frame(n, 900))
 all, room = bytearray(), memoryview(bytearray(1000))
@@ -202,6 +223,7 @@ def test_a_loopback_is_heard_once() -> None:
         + """
 ip("link", "set", "lo", "up")
 port = Port("lo", seconds=0.5)
+port.begin()
 one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 one.bind(("127.0.0.1", 0))
 one.sendto(b"x" * 50, one.getsockname())
@@ -219,6 +241,7 @@ def test_who_is_done_gives_the_ring_back() -> None:
 def held():
     return sum("packet" in line or "socket:" in line for line in open("/proc/self/maps"))
 port = Port("here", seconds=0.2)
+port.begin()
 wire.send(frame(1))
 before = held()
 packets, told, interface = heard(port)

@@ -51,6 +51,20 @@ def test_a_file_that_is_there_is_not_written_over(tmp_path: Path) -> None:
         pass
 
 
+def test_a_file_to_which_nothing_came_does_not_stay(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), listen._new(tmp_path / "a.pcapng"):
+        raise KeyError
+    assert list(tmp_path.iterdir()) == []
+    with listen._new(tmp_path / "a.pcapng") as file:
+        file.write(b"1")
+    assert (tmp_path / "a.pcapng").read_bytes() == b"1"
+
+
+def test_packets_are_piped_on_by_others() -> None:
+    with pytest.raises(UsageError, match="dumpcap"):
+        listen.listened("lo", write=Path("-"))
+
+
 def test_only_who_called_sudo_is_become(monkeypatch: pytest.MonkeyPatch) -> None:
     for user, group in (("", ""), ("0", "0"), ("x", "1"), ("-1", "1"), ("1000", "")):
         monkeypatch.setenv("SUDO_UID", user)
@@ -153,6 +167,7 @@ def test_what_was_lost_is_no_whole_input() -> None:
 from wardwatch.capture.live import Port
 from wardwatch.watch import audit
 port = Port("here", megabytes=1, seconds=0.5)
+port.begin()
 for n in range(2000):
     wire.send(frame(n, 1000))
 found = audit(["here"], streams={"here": port})

@@ -28,6 +28,7 @@ from wardwatch.capture.write import SNAPLEN, PcapngWriter
 from wardwatch.errors import CaptureError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Self
 
 RING_MB = 64
@@ -59,7 +60,7 @@ _LOST_BEFORE = ("rx_missed_errors", "rx_fifo_errors")
 
 
 class Port:
-    """What passes an interface from now on, to be read like a file (``RawStream``)."""
+    """What passes an interface, to be read like a file (``RawStream``)."""
 
     def __init__(
         self,
@@ -67,11 +68,13 @@ class Port:
         *,
         megabytes: int = RING_MB,
         seconds: float = math.inf,
+        begun: Callable[[], object] = lambda: None,
     ) -> None:
-        """Listen to ``interface`` for ``seconds`` from the first read on, or until :meth:`stop`.
+        """Get ready to listen to ``interface``: that begins with the first read, and is told ``begun``.
 
-        ``megabytes`` (of 2^20 octets): how much may wait to be read. Raises
-        :class:`~wardwatch.errors.CaptureError` where the interface cannot be listened to.
+        It ends after ``seconds``, or with :meth:`stop`. ``megabytes`` (of 2^20 octets): how much may
+        wait to be read. Raises :class:`~wardwatch.errors.CaptureError` where the interface cannot
+        be listened to.
         """
         self.name = interface
         self.lost = 0
@@ -80,6 +83,7 @@ class Port:
         """Why the copy ends before the packets do; "" while it does not."""
         self._copy: BinaryIO | None = None
         self._seconds = seconds
+        self._begun = begun
         self._ends = math.inf
         self._closes = math.inf
         self._seen = 0
@@ -91,7 +95,8 @@ class Port:
         self._ring: Ring | None = Ring(memory, _BLOCK, inward=is_loopback)
         self._taken = 0
         self._scratch = np.empty(_SCRATCH, np.uint8)
-        self._before = self._lost_before()
+        self._before = -1
+        self._is_begun = False
         self._poll = select.poll()
         self._poll.register(self._socket, select.POLLIN | select.POLLERR)
         self._head = io.BytesIO()
@@ -107,6 +112,17 @@ class Port:
         """Have every octet that is read from now on written to ``file``, too; it is not closed."""
         self._copy = file
 
+    def begin(self) -> None:
+        """Listen from here on, if not yet. Raises ``OSError`` where the interface went away."""
+        if self._is_begun:
+            return
+        self._is_begun = True
+        self._before = self._lost_before()
+        self._socket.bind((self.name, _EVERYTHING))
+        if self._ends == math.inf:
+            self._ends = time.monotonic() + self._seconds
+        self._begun()
+
     def stop(self) -> None:
         """End soon: what the kernel has by now is still given. May be called by a signal's handler."""
         self._ends = -math.inf
@@ -116,8 +132,7 @@ class Port:
 
         Waits until there is. Raises ``OSError`` where the interface went away.
         """
-        if self._ends == math.inf:
-            self._ends = time.monotonic() + self._seconds
+        self.begin()
         n = self._given(buffer) or self._next(buffer)
         if self._copy is not None:
             try:
@@ -240,7 +255,6 @@ def _listening(interface: str, megabytes: int) -> tuple[socket.socket, mmap.mmap
     try:
         link, is_loopback = _prepared(listening, interface, number, megabytes)
         shared = mmap.mmap(listening.fileno(), megabytes << 20)
-        listening.bind((interface, _EVERYTHING))
     except CaptureError:
         listening.close()
         raise

@@ -11,6 +11,7 @@ import sys
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
+from wardwatch.capture import PIPE
 from wardwatch.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -48,16 +49,27 @@ def listened(
     from wardwatch.watch import audit
 
     seconds = math.inf if span is None else seconds_of(span)
+    how = "Ctrl-C ends it" if span is None else f"for {span}, or until Ctrl-C"
+    if str(write) == PIPE:
+        raise UsageError(
+            "--write keeps a file; to pipe packets on there is dumpcap -i INTERFACE -w -"
+        )
+
+    def begun() -> None:
+        if not sys.stderr.isatty():
+            sys.stderr.write(f"wardwatch: listening to {interface} ({how}); nothing is sent\n")
+            sys.stderr.flush()
+
     with ExitStack() as stack:
-        port = stack.enter_context(Port(interface, megabytes=megabytes, seconds=seconds))
+        port = stack.enter_context(
+            Port(interface, megabytes=megabytes, seconds=seconds, begun=begun)
+        )
         give_up_root()
         if write is not None:
             port.copy_to(stack.enter_context(_new(write)))
         name = interface if write is None else str(write)
         stack.enter_context(_stopped_by_signals(port))
-        how = "Ctrl-C ends it" if span is None else f"for {span}, or until Ctrl-C"
-        sys.stderr.write(f"wardwatch: listening to {port.name} ({how}); nothing is sent\n")
-        with progress_bar("listening") as progress:
+        with progress_bar(f"listening to {interface}: {how}") as progress:
             found = audit(
                 [name],
                 site=site,
@@ -115,8 +127,12 @@ def _new(path: Path) -> Iterator[BinaryIO]:
         raise OutputError(
             f"{path}: cannot be written ({error.strerror}); name another file with --write"
         ) from error
-    with os.fdopen(handle, "wb", buffering=0) as file:
-        yield file
+    try:
+        with os.fdopen(handle, "wb", buffering=0) as file:
+            yield file
+    finally:
+        if not path.stat().st_size:  # it never came to listening
+            path.unlink()
 
 
 @contextmanager
