@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import pwd
 import re
 import signal
 import sys
@@ -109,6 +108,8 @@ def give_up_root() -> bool:
     os.setgroups([])
     os.setgid(int(group))
     os.setuid(int(user))
+    import pwd  # not where another system says first that it cannot be listened to
+
     try:
         os.environ["HOME"] = pwd.getpwuid(int(user)).pw_dir
     except KeyError:
