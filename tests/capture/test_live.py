@@ -250,3 +250,30 @@ port.close()
 """
     )
     assert (ran.stdout, ran.stderr) == ("1 0 1\n", "")
+
+
+@needs_wire
+def test_while_packets_come_on_and_on_all_that_came_between_is_counted() -> None:
+    ran = on_a_wire(
+        READ
+        + """
+import threading
+over = threading.Event()
+def speak():
+    n = 0
+    while not over.is_set():
+        wire.send(frame(n, 300))
+        n += 1
+speaker = threading.Thread(target=speak)
+speaker.start()
+for _ in range(5):
+    port = Port("here", seconds=0.2)
+    packets, told, interface = heard(port)
+    numbers = [int.from_bytes(p.data[14:18], "big") for p in packets]
+    whole = numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    print(told.packets > 100, interface.received == told.packets, interface.os_dropped, whole)
+over.set()
+speaker.join()
+"""
+    )
+    assert (ran.stdout, ran.stderr) == ("True True 0 True\n" * 5, "")

@@ -97,7 +97,8 @@ def test_what_a_loopback_tells_twice_is_taken_once():
     frames = [Frame(b"a" * 60, packet_type=OUTGOING), Frame(b"a" * 60)]
     memory = ring(block(frames, BLOCK), block([], BLOCK, ready=False))
     again = memory.copy()
-    assert len(taken(memory, BLOCK, inward=True)[0]) == 1
+    found, given_ring = taken(memory, BLOCK, inward=True)
+    assert (len(found), given_ring.taken, given_ring.handed) == (1, 1, 2)
     assert len(taken(again, BLOCK)[0]) == 2
 
 

@@ -9,6 +9,8 @@ Source: packet(7), ``linux/if_packet.h``; draft-ietf-opsawg-pcapng §4.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import io
 import math
 import mmap
@@ -38,6 +40,8 @@ _BLOCK = 1 << 20
 """Octets of one block of the ring: what is handed over at once when much comes."""
 RETIRE_MS = 50
 """After so long the kernel hands over a block that is not full."""
+_LAST_S = 1.0
+"""So long at most the kernel has to hand over the block in which it was."""
 _LOOK_S = 0.2
 """Who waits for packets looks so often whether he was stopped."""
 _SCRATCH = MOST
@@ -50,6 +54,12 @@ _TPACKET_V3 = 2
 _EVERYTHING = 3
 """``ETH_P_ALL``."""
 
+_ATTACH_FILTER = 26
+_LETS_NOTHING_PASS = struct.pack("=HBBI", 6, 0, 0, 0)
+"""One instruction of a filter: keep 0 octets (``BPF_RET | BPF_K``, ``linux/filter.h``)."""
+_IN_FLIGHT_S = 0.001
+"""Within so long a frame that passed the filter before is in the ring, and counted."""
+
 _LINKS = {1: 1, 772: 1, 801: 105, 803: 127, 65534: 101, 512: 9}
 """ARPHRD_… (``linux/if_arp.h``) ⇒ LINKTYPE_…: Ethernet, loopback, 802.11, radiotap, raw IP, PPP."""
 _LOOPBACK = 772
@@ -57,6 +67,12 @@ _LOOPBACK = 772
 _COUNTERS = Path("/sys/class/net")
 _LOST_BEFORE = ("rx_missed_errors", "rx_fifo_errors")
 """What a port itself had no room for, before the system saw it (Linux, sysfs-class-net-statistics)."""
+
+
+class _Program(ctypes.Structure):
+    """``struct sock_fprog``."""
+
+    _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_void_p))
 
 
 class Port:
@@ -169,11 +185,11 @@ class Port:
         """Wait for packets, and give them."""
         while not self._is_ended and self._ring is not None:
             now = time.monotonic()
-            if now >= self._ends and self._closes == math.inf:
-                self._closes = now + 2 * RETIRE_MS / 1000
-            if now >= self._closes or self._problem is not None:
-                self._finish()
-                break
+            if self._closes == math.inf and (now >= self._ends or self._problem is not None):
+                self._hear_no_more()
+                self._closes = (
+                    now + 2 * RETIRE_MS / 1000
+                )  # the kernel hands over what it has by then
             if len(buffer) >= MOST:
                 n = self._ring.take(np.frombuffer(buffer, np.uint8))
             else:
@@ -182,12 +198,35 @@ class Port:
                 n = self._given(buffer)
             if n:
                 return n
+            if now >= self._closes or self._is_all_read():
+                self._finish()
+                break
             self._wait(min(self._ends, self._closes) - now)
         if self._pending:
             return self._given(buffer)
         if self._problem is not None:
             raise self._problem
         return 0
+
+    def _hear_no_more(self) -> None:
+        """Have nothing more written to the ring: what came up to here is read, and all of that is counted.
+
+        A filter that lets nothing pass is set: to bind the socket to no protocol would change nothing.
+        """
+        nothing = ctypes.create_string_buffer(_LETS_NOTHING_PASS)
+        program = bytes(_Program(1, ctypes.addressof(nothing)))
+        with contextlib.suppress(
+            OSError
+        ):  # there is no memory for it: what comes on is not counted
+            self._socket.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, program)
+        time.sleep(_IN_FLIGHT_S)
+        self.count()
+
+    def _is_all_read(self) -> bool:
+        """Whether nothing more comes, and all that came was handed over or lost."""
+        if self._closes == math.inf or self._ring is None:
+            return False
+        return self._ring.handed + self.lost >= self._seen
 
     def _wait(self, seconds: float) -> None:
         """Wait until the kernel hands something over."""
@@ -197,8 +236,7 @@ class Port:
                 self._problem = OSError(code, os.strerror(code) if code else "the port went away")
 
     def _finish(self) -> None:
-        """Count, and end: the last block is the statistics of the interface (§4.6)."""
-        self.count()
+        """End: the last block is the statistics of the interface (§4.6)."""
         dropped = -1 if self._before < 0 else max(self._lost_before() - self._before, 0)
         end = len(self._head.getvalue())
         self._writer.statistics(

@@ -41,10 +41,10 @@ IN_USER, BLOCK_STATUS, BLOCK_COUNT, BLOCK_FIRST = 1, 8, 12, 16
 """``TP_STATUS_USER``; where in a block of the ring its state, its number of frames and the place of
 the first stand (``struct tpacket_hdr_v1``)."""
 
-NEXT, LEFT, END, TAKEN, ODD = range(5)
+NEXT, LEFT, END, TAKEN, PASSED, ODD = range(6)
 """Of ``state``: where the next frame's header stands and how many are left in the block, which ends
-there; frames taken; blocks whose numbers made no sense (both added to)."""
-STATES = 5
+there; frames taken, and passed over; blocks whose numbers made no sense (these three added to)."""
+STATES = 6
 _BIG = int(sys.byteorder == "big")
 """The ring speaks the machine's own byte order; what we write is little-endian."""
 
@@ -90,7 +90,9 @@ def take_frames(
             state[ODD] += 1
             left = np.int64(0)
             break
-        if not (inward and memory[at + KIND] == OUTGOING):
+        if inward and memory[at + KIND] == OUTGOING:
+            state[PASSED] += 1
+        else:
             before, tag = np.int64(0), np.int64(0)
             if status & TAGGED and kept >= MACS:
                 before, tag = np.int64(MACS), np.int64(TAG)
@@ -152,6 +154,11 @@ class Ring:
     def taken(self) -> int:
         """Frames given so far."""
         return int(self._state[TAKEN])
+
+    @property
+    def handed(self) -> int:
+        """Frames that the kernel has handed over, those passed over too."""
+        return int(self._state[TAKEN] + self._state[PASSED])
 
     @property
     def odd(self) -> int:
