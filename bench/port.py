@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import getpass
 import json
 import mmap
 import os
@@ -24,11 +25,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
-import numpy as np
+
+from bench import peers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -71,6 +74,8 @@ class Frames(NamedTuple):
 
 def frames_of(capture: Path) -> Frames:
     """The frames of a little-endian pcap that an Ethernet can carry."""
+    import numpy as np  # what begins processes stays small: to them its memory would be counted
+
     with capture.open("rb") as file:
         octets = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
     places, at = [], 24
@@ -90,6 +95,8 @@ def frames_of(capture: Path) -> Frames:
 
 def send(frames: Frames, interface: str, gigabits: float) -> tuple[int, float]:
     """Send all frames at the pace of a wire ⇒ how many went, and in how many seconds."""
+    import numpy as np
+
     library = ctypes.CDLL(None, use_errno=True)
     due = frames.due / gigabits
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as wire:
@@ -179,7 +186,7 @@ def _held(core: int) -> tuple[str, ...]:
 def _environment() -> dict[str, str]:
     path = os.pathsep.join((str(ROOT / "src"), str(ROOT)))
     kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    return {**kept, "PYTHONPATH": path}
+    return {**kept, **peers.environment(ROOT / ".cache" / "bench-venv"), "PYTHONPATH": path}
 
 
 def inside(capture: Path, gigabits: float) -> list[Heard]:
@@ -199,8 +206,9 @@ def listeners() -> list[tuple[str, Sequence[str], str]]:
     found: list[tuple[str, Sequence[str], str]] = [
         ("wardwatch watch", (*ours, "watch", "here", "--json"), r'"packets":\s*(\d+)')
     ]
-    if tcpdump := shutil.which("tcpdump"):
-        command = (tcpdump, "-i", "here", "-n", "-w", "/dev/null", "-B", "65536")
+    if tcpdump := shutil.which("tcpdump", path=_environment()["PATH"]):
+        user = getpass.getuser()
+        command = (tcpdump, "-Z", user, "-i", "here", "-n", "-w", "/dev/null", "-B", "65536")
         found.append(("tcpdump -w /dev/null", command, r"(\d+) packets captured"))
     return found
 
