@@ -42,6 +42,8 @@ RETIRE_MS = 50
 """After so long the kernel hands over a block that is not full."""
 _LAST_S = 1.0
 """So long at most the kernel has to hand over the block in which it was."""
+_COUNT_S = 60.0
+"""So often the kernel is asked what it has counted: in 32 bits, which a full gigabit uses up in hours."""
 _LOOK_S = 0.2
 """Who waits for packets looks so often whether he was stopped."""
 _SCRATCH = MOST
@@ -103,6 +105,7 @@ class Port:
         self._ends = math.inf
         self._closes = math.inf
         self._seen = 0
+        self._counted = -math.inf
         self._pending = memoryview(b"")
         self._is_ended = False
         self._problem: OSError | None = None
@@ -187,9 +190,10 @@ class Port:
             now = time.monotonic()
             if self._closes == math.inf and (now >= self._ends or self._problem is not None):
                 self._hear_no_more()
-                self._closes = (
-                    now + 2 * RETIRE_MS / 1000
-                )  # the kernel hands over what it has by then
+                self._closes = now + _LAST_S
+            elif now >= self._counted + _COUNT_S:
+                self._counted = now
+                self.count()
             if len(buffer) >= MOST:
                 n = self._ring.take(np.frombuffer(buffer, np.uint8))
             else:
@@ -215,9 +219,7 @@ class Port:
         """
         nothing = ctypes.create_string_buffer(_LETS_NOTHING_PASS)
         program = bytes(_Program(1, ctypes.addressof(nothing)))
-        with contextlib.suppress(
-            OSError
-        ):  # there is no memory for it: what comes on is not counted
+        with contextlib.suppress(OSError):  # no memory for it: what comes on is not counted
             self._socket.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, program)
         time.sleep(_IN_FLIGHT_S)
         self.count()
