@@ -25,7 +25,7 @@ from tests.ui.test_cli import arp_capture
 import wardwatch
 from wardwatch import advise
 from wardwatch.capture import digest, reader
-from wardwatch.capture.write import PcapWriter
+from wardwatch.capture.write import PcapngWriter, PcapWriter
 from wardwatch.errors import CaptureError, OutputError, SiteError
 from wardwatch.model.columns import TABLES
 from wardwatch.model.judgement import State
@@ -97,11 +97,27 @@ def test_an_output_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
         ({"findings": ()}, 1),
         ({"findings": (), "verdicts": (audits.HOLDS,)}, 0),
         ({"findings": (), "verdicts": (audits.HOLDS,), "damaged": True}, 3),
+        ({"findings": (), "verdicts": (audits.HOLDS,), "lost": 1}, 3),
         ({"findings": (), "verdicts": (audits.UNTOLD,)}, 3),
     ],
 )
 def test_the_exit_status_says_what_was_seen(change: dict, status: int) -> None:
     assert audits.make(**change).exit_status == status
+
+
+def test_what_files_count_as_lost_is_told_of_each(tmp_path: Path) -> None:
+    for name, dropped, os_dropped in (("a", 1_000, 2), ("b", 0, 0), ("c", -1, 7)):
+        with PcapngWriter(tmp_path / name) as out:
+            out.packet(0, 10**18, f.arp(1, f.PUMP, "10.0.0.41", "10.0.0.1"))
+            out.statistics(0, 10**18, received=9, dropped=dropped, os_dropped=os_dropped)
+    found = wardwatch.audit([tmp_path / name for name in "abc"])
+    assert found.lost == 1_009
+    assert [said for said in found.assumed if "not in it" in said] == [
+        "Capture 1 counts 1,002 packets that came by and are not in it (1,000 lost by the port, "
+        "2 by the system): what was in them was not seen.",
+        "Capture 3 counts 7 packets that came by and are not in it (0 lost by the port, "
+        "7 by the system): what was in them was not seen.",
+    ]
 
 
 def test_an_audit_cannot_be_changed_afterwards() -> None:
