@@ -123,6 +123,7 @@ def make(
     findings=(FINDING,),
     devices=(PUMP, UNSEEN),
     damaged=False,
+    lost=0,
     packets=30,
     site=NO_SITE,
     rows=ROWS,
@@ -143,4 +144,5 @@ def make(
         skipped=1,
         malformed=1,
         damaged=damaged,
+        lost=lost,
     )
