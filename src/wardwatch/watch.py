@@ -47,6 +47,8 @@ class Audit(msgspec.Struct, frozen=True):
     """Whether a file was cut, damaged or refused."""
     lost: int = 0
     """Packets that the captures themselves count as lost: they came by, and are not in them."""
+    losses: tuple[str, ...] = ()
+    """A sentence of each capture that lost some."""
     parser_calls: int = 0
     """How many messages a Python parser read; the rest were read by kernels."""
 
@@ -157,7 +159,7 @@ def _judged(
     advised = advise(devices, shelf)
     findings, verdicts = detect(scene), verify(scene)
     seen.complete()
-    lost, lossy = _lost(seen.tables)
+    lost, losses = _lost(seen.tables)
     return Audit(
         tables=seen.tables,
         devices=devices,
@@ -167,7 +169,7 @@ def _judged(
         verdicts=verdicts,
         findings=findings,
         site=site,
-        assumed=(*assumed, *lossy, *advised.remarks, *(str(refusal) for refusal in seen.refused)),
+        assumed=(*assumed, *advised.remarks, *(str(refusal) for refusal in seen.refused)),
         key_note=seen.key_note,
         packets=seen.packets,
         decoded=seen.decoded,
@@ -175,6 +177,7 @@ def _judged(
         malformed=seen.malformed,
         damaged=seen.damaged or bool(seen.refused),
         lost=lost,
+        losses=losses,
         parser_calls=seen.parser_calls,
     )
 

@@ -279,3 +279,23 @@ speaker.join()
 """
     )
     assert (ran.stdout, ran.stderr) == ("True True 0 True\n" * 5, "")
+
+
+@needs_wire
+def test_what_the_ring_tells_in_numbers_without_sense_is_counted_as_lost() -> None:
+    ran = on_a_wire(
+        READ
+        + """
+port = Port("here", seconds=0.3)
+port.begin()
+for n in range(10):
+    wire.send(frame(n))
+time.sleep(0.2)  # the kernel hands the block over
+word = lambda at: int.from_bytes(port._shared[at : at + 4], sys.byteorder)
+second = word(16) + word(word(16))
+port._shared[second + 12 : second + 16] = b"\\xff" * 4  # octets kept
+packets, told, interface = heard(port)
+print(told.packets, interface.received, interface.os_dropped, port.lost)
+"""
+    )
+    assert (ran.stdout, ran.stderr) == ("1 10 9 9\n", "")

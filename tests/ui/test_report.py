@@ -153,3 +153,19 @@ def test_every_state_is_counted_once() -> None:
         summary.not_observable,
         summary.not_applicable,
     ] == [1] * 5
+
+
+def test_what_a_capture_lost_stands_among_what_was_seen_and_is_no_clean_answer():
+    clean = {"findings": (), "verdicts": (audits.HOLDS,)}
+    assert build(audits.make(**clean)).answer == "nothing broken seen"
+    lossy = msgspec.structs.replace(
+        audits.make(**clean, lost=8), losses=tuple(f"Capture {n} lost 2." for n in range(1, 6))
+    )
+    report = build(lossy)
+    assert report.answer == "could not tell"
+    assert report.sentences[1:] == (
+        "Capture 1 lost 2.",
+        "Capture 2 lost 2.",
+        "Capture 3 lost 2.",
+        "2 more captures count lost packets.",
+    )

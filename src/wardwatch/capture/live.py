@@ -46,8 +46,6 @@ _COUNT_S = 60.0
 """So often the kernel is asked what it has counted: in 32 bits, which a full gigabit uses up in hours."""
 _LOOK_S = 0.2
 """Who waits for packets looks so often whether he was stopped."""
-_SCRATCH = MOST
-"""Octets that are made at a time where the reader has less room than the longest block needs."""
 
 _SOL_PACKET = 263
 _ADD_MEMBERSHIP, _RX_RING, _STATISTICS, _VERSION = 1, 5, 6, 10
@@ -106,14 +104,14 @@ class Port:
         self._closes = math.inf
         self._seen = 0
         self._counted = -math.inf
-        self._pending = memoryview(b"")
         self._is_ended = False
         self._problem: OSError | None = None
         self._socket, self._shared, link, is_loopback = _listening(interface, megabytes)
         memory = np.frombuffer(self._shared, np.uint8)
         self._ring: Ring | None = Ring(memory, _BLOCK, inward=is_loopback)
         self._taken = 0
-        self._scratch = np.empty(_SCRATCH, np.uint8)
+        self._scratch = np.empty(MOST, np.uint8)
+        """Where blocks are made when the reader has less room than the longest needs."""
         self._before = -1
         self._is_begun = False
         self._poll = select.poll()
@@ -238,7 +236,12 @@ class Port:
                 self._problem = OSError(code, os.strerror(code) if code else "the port went away")
 
     def _finish(self) -> None:
-        """End: the last block is the statistics of the interface (§4.6)."""
+        """End: the last block is the statistics of the interface (§4.6).
+
+        What the kernel counted and we could not read (a block whose numbers make no sense) is lost, too.
+        """
+        if self._ring is not None:
+            self.lost = max(self.lost, self._seen - self._ring.handed)
         dropped = -1 if self._before < 0 else max(self._lost_before() - self._before, 0)
         end = len(self._head.getvalue())
         self._writer.statistics(

@@ -160,7 +160,7 @@ class Report(msgspec.Struct, frozen=True):
     span_local: str
     """The same in the site's time zone."""
     sentences: tuple[str, ...]
-    """One to three plain sentences of what was seen."""
+    """One to three plain sentences of what was seen, then what captures count as lost."""
     summary: Summary
     do_first: tuple[Action, ...]
     captures: tuple[CaptureRow, ...]

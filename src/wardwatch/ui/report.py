@@ -76,7 +76,7 @@ def build(audit: Audit) -> form.Report:
         last_ts=last,
         span=_span(first, last),
         span_local=_local_span(first, last, audit.site.timezone),
-        sentences=_sentences(audit),
+        sentences=(*_sentences(audit), *_losses(audit)),
         summary=_summary(audit),
         do_first=_do_first(audit),
         captures=captures,
@@ -109,7 +109,8 @@ def _answer(audit: Audit) -> str:
     if audit.broken or suspect or audit.findings:
         return "plan"
     answered = any(v.state in (State.HOLDS, State.ATTESTED) for v in audit.verdicts)
-    return "nothing broken seen" if answered and not audit.damaged else "could not tell"
+    whole = not audit.damaged and not audit.lost
+    return "nothing broken seen" if answered and whole else "could not tell"
 
 
 def _summary(audit: Audit) -> form.Summary:
@@ -154,6 +155,13 @@ def _sentences(audit: Audit) -> tuple[str, ...]:
         f"Nothing broken and no attempt was seen in {audit.packets:,} packets; "
         f"{held} verdict{'s' * (held != 1)} hold, {open_} could not be told from here.",
     )
+
+
+def _losses(audit: Audit) -> tuple[str, ...]:
+    """What captures count as lost, of three of them."""
+    more = len(audit.losses) - 3
+    rest = (f"{more} more captures count lost packets.",) if more > 0 else ()
+    return (*audit.losses[:3], *rest)
 
 
 def _do_first(audit: Audit) -> tuple[form.Action, ...]:
