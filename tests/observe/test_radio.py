@@ -50,6 +50,29 @@ def test_data_frames_are_counted_by_their_addresses(tmp_path):
     assert all(r.protected and r.receiver == AP for r in rows)
 
 
+def in_capwap(raw):
+    """A frame on its way between access point and controller, as Cisco's put it there."""
+    turned = raw[1::-1] + raw[2:22] + raw[23:21:-1] + raw[24:]
+    head = struct.pack(">I", 2 << 19 | 1 << 14 | 1 << 9 | 1 << 8) + bytes(4)
+    datagram = f.udp("10.0.0.1", 9, "10.0.0.2", 5247, head + turned)
+    return f.ether(f.PUMP, f.SERVER, datagram)
+
+
+def test_frames_that_cisco_turned_round_are_the_same(tmp_path):
+    probe = frame(0, 4, AP, f.PUMP, AP, body=b"\0\4ward")
+    data = [
+        frame(2, 0, AP, f.PUMP, f.SERVER, 0x01, bytes.fromhex("aaaa030000000800") + bytes(80), n)
+        for n in (16, 17 << 4)
+    ]
+    frames = [probe, *data]
+    turned = wifi(tmp_path, [in_capwap(raw) for raw in frames], 1)
+    assert [(r.subtype, r.transmitter, r.ssid, r.packets) for r in turned] == [
+        (4, f.PUMP, "ward", 1),
+        (32, f.PUMP, "", 2),
+    ]
+    assert turned == wifi(tmp_path, frames, 105)
+
+
 def test_equal_frames_are_counted_at_once(tmp_path, monkeypatch):
     from wardwatch.observe.datagrams import Datagrams
 

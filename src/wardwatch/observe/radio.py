@@ -11,6 +11,8 @@ from wardwatch.decode.wire import wifi
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from numpy.typing import NDArray
+
     from wardwatch.decode.columns import PacketColumns
     from wardwatch.model.block import PacketBlock
     from wardwatch.observe.datagrams import Datagrams
@@ -38,7 +40,8 @@ class Radio:
         size = columns.wlan_end[rows] - columns.wlan_offset[rows]
         start = columns.wlan_offset[rows]
         kind = columns.wlan_subtype[rows] >> 4
-        flags = block.arena[np.minimum(start + 1, block.arena.size - 1)]
+        turned = _turned(block, columns, rows)
+        flags = block.arena[np.minimum(start + 1 - turned, block.arena.size - 1)]
         to_group = block.arena[np.minimum(start + 4, block.arena.size - 1)] & _GROUP
         # An XID is a data frame in clear to everyone; what else is data or control is equal
         # where its first octets are, but for duration and sequence number.
@@ -68,6 +71,8 @@ class Radio:
         at = np.arange(HEADER)
         there = at[None, :] < size[:, None]
         heads = np.where(there, block.arena[np.where(there, start[:, None] + at, 0)], 0)
+        turned = _turned(block, columns, rows)
+        heads[turned, :2] = heads[turned, 1::-1]
         heads[:, 2:4] = 0  # duration
         heads[:, 22:] = 0  # sequence control
         freq = columns.wlan_freq[rows]
@@ -94,10 +99,24 @@ class Radio:
                 )
 
 
+def _turned(
+    block: PacketBlock, columns: PacketColumns, rows: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Which rows have the octets of frame control exchanged: the decoder read them so.
+
+    Cisco's access points exchange them in CAPWAP, with those of sequence control.
+    """
+    first = block.arena[np.minimum(columns.wlan_offset[rows], block.arena.size - 1)].astype(np.int64)
+    named = columns.wlan_subtype[rows]
+    return ((first & 3) != 0) | ((first >> 2 & 3) * 16 + (first >> 4) != named)
+
+
 def _frame(block: PacketBlock, columns: PacketColumns, i: int) -> tuple[bytes, int]:
-    """The 802.11 frame of row ``i`` and how long it was on the air."""
+    """The 802.11 frame of row ``i``, its octets in the standard's order, and how long it was."""
     start, end = int(columns.wlan_offset[i]), int(columns.wlan_end[i])
     frame = block.arena[start : max(end, start)].tobytes()
+    if _turned(block, columns, np.array([i]))[0]:
+        frame = frame[1::-1] + frame[2:22] + frame[23:21:-1] + frame[24:]
     missing = max(int(block.wire[i]) - int(block.length[i]), 0)
     return frame, len(frame) + missing
 

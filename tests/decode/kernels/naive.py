@@ -32,6 +32,14 @@ MODES = (b"octe", b"neta")
 EXTENSIONS = {0, 43, 60, 135, 139, 140}
 
 
+def odd(control, flags):
+    """How odd frame control would be in CAPWAP; 16 is what cannot be."""
+    kind, subtype = control >> 2 & 3, control >> 4
+    management = kind == 0 and not flags & 3 and (not flags & 0x40 or subtype in range(10, 15))
+    data = kind == 2 and flags & 3
+    return flags.bit_count() if control & 3 == 0 and (management or data) else 16
+
+
 class Done(Exception):
     """The packet came out: (outcome, reason)."""
 
@@ -366,7 +374,7 @@ class Packet:
             self.found("802.11 null data", "wifi", view)
         if flags & 0x40:
             self.skip("802.11 protected data")
-        if flags & 4 or view[22] & 15:
+        if flags & 4 or view[23 if self.swapped else 22] & 15:
             self.skip("802.11 fragment")
         if qos:
             if view[size] & 0x80:
@@ -706,8 +714,7 @@ class Packet:
         if binding not in (0, 1):
             self.skip("capwap payload not known")
         self.fcs = self.pad = False
-        if inner.size >= 2 and inner[0] & 3 and not inner[1] & 3:
-            self.swapped = True
+        self.swapped = inner.size >= 2 and odd(inner[1], inner[0]) < odd(inner[0], inner[1])
         self.enter("capwap", -1)
         self.wireless(inner)
 

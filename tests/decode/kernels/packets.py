@@ -151,6 +151,11 @@ def wlan(kind, subtype, body=b"", *, flags=0, fragment=0, qos=None):
     return head + body
 
 
+def turned(frame):
+    """An 802.11 frame as Cisco's access points put it into CAPWAP: two fields the other way."""
+    return frame[1::-1] + frame[2:22] + frame[23:21:-1] + frame[24:]
+
+
 def radiotap(body, *, fcs=False, tsft=True, freq=2437, words=0):
     present = (1 if tsft else 0) | 2 | 4 | 8 | (0x80000000 if words else 0)
     head = struct.pack("<I", present)

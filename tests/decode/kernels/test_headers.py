@@ -42,6 +42,7 @@ from tests.decode.kernels.packets import (
     snap,
     tag,
     tcp,
+    turned,
     trustsec,
     udp,
     vxlan,
@@ -58,6 +59,7 @@ TCP = ipv4(6, tcp(40000, 80, b"GET /"))
 UDP6 = ipv6(17, udp(5353, 5353, b"\0" * 12))
 FRAME = ether(0x0800, TCP)
 DATA = wlan(2, 0, snap(0, 0x0800, TCP), flags=1)
+SEVENTEENTH = wlan(2, 0, snap(0, 0x0800, TCP), flags=1, fragment=17 << 4)
 
 HONEST = {
     # name: (link, packet, what the row must say)
@@ -186,8 +188,18 @@ HONEST = {
     "capwap 802.11": (101, ipv4(17, udp(9, 5247, capwap(DATA, native=True))), {"src_port": 40000}),
     "capwap swapped": (
         101,
-        ipv4(17, udp(9, 5247, capwap(DATA[1::-1] + DATA[2:], native=True, words=4))),
+        ipv4(17, udp(9, 5247, capwap(turned(DATA), native=True, words=4))),
         {"src_port": 40000, "wlan_subtype": 32},
+    ),
+    "capwap swapped, not a fragment": (
+        101,
+        ipv4(17, udp(9, 5247, capwap(turned(SEVENTEENTH), native=True, words=4))),
+        {"src_port": 40000, "wlan_subtype": 32},
+    ),
+    "capwap swapped management": (
+        101,
+        ipv4(17, udp(9, 5247, capwap(turned(wlan(0, 4, bytes(12))), native=True))),
+        {"reason": "802.11 probe request", "wlan_subtype": 4},
     ),
     "ip in ip": (101, ipv4(4, TCP), {"tunnel": "ip", "src_port": 40000}),
     "6in4": (101, ipv4(41, UDP6), {"tunnel": "ip", "net": 6}),
@@ -362,6 +374,33 @@ def test_every_link_and_tunnel_is_read_to_its_transport(name: str, plain: bool) 
     assert row["outcome"] == "decoded", row["reason"]
     assert {k: row[k] for k in wanted} == wanted
     assert row == naive.row_of(naive.Packet(link, packet, len(packet)))
+
+
+MANAGEMENT, RETRY, SLEEPS, MORE = range(14), 0x08, 0x10, 0x20
+IN_CAPWAP = [
+    *[wlan(0, subtype, bytes(9), flags=flags) for subtype in MANAGEMENT for flags in (0, RETRY)],
+    *[wlan(0, subtype, bytes(9), flags=0x40) for subtype in range(10, 14)],
+    *[
+        wlan(2, subtype, snap(0, 0x0800, TCP), flags=flags | more, fragment=17 << 4)
+        for subtype in (0, 4, 8, 12)
+        for flags in (1, 2)
+        for more in (0, RETRY, SLEEPS, MORE, RETRY | SLEEPS)
+    ],
+]
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["compiled", "plain"])
+def test_frames_in_capwap_are_the_same_either_way_round(plain: bool) -> None:
+    ways = [(frame, turned(frame)) for frame in IN_CAPWAP]
+    packets = [ipv4(17, udp(9, 5247, capwap(way, native=True))) for both in ways for way in both]
+    block = block_of(packets, link=101)
+    columns, _ = decoded(block, plain)
+    rows = [row_of(block, columns, i) for i in range(block.n)]
+    assert [row["outcome"] for row in rows] == ["decoded"] * len(packets)
+    assert rows[::2] == rows[1::2]
+    told = [row["wlan_subtype"] for row in rows[::2]]
+    assert told == [(frame[0] >> 2 & 3) * 16 + (frame[0] >> 4) for frame in IN_CAPWAP]
+    assert rows == [naive.row_of(naive.Packet(101, packet, len(packet))) for packet in packets]
 
 
 @pytest.mark.parametrize("plain", [False, True], ids=["compiled", "plain"])

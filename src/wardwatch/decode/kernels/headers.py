@@ -385,7 +385,7 @@ PACKET = 32  # number of the packet, for events
 HAS_FCS = 33  # 1: the radio header says that a check sequence stands at the end
 PADDED = 34  # 1: the radio header says that the MAC header is padded to four bytes
 LINK = 35
-SWAPPED = 36  # 1: the two octets of 802.11 frame control are exchanged
+SWAPPED = 36  # 1: the octets of 802.11 frame control and sequence control are exchanged
 (SRC_HI, SRC_LO, DST_HI, DST_LO) = range(37, 41)  # as signed integers of the same bits
 OUTER_TAG = 41
 FIRST_TAG = 42  # of the tags in a row, the first that names a VLAN, as OUTER_TAG would give it
@@ -1565,6 +1565,29 @@ def _geneve(arena: Bytes, at: Int, end: Int, s: Slots) -> Step:
 
 
 @helper
+def _oddity(control: Int, flags: Int) -> Int:
+    """How odd frame control would be in CAPWAP (IEEE 802.11-2020 §9.2.4.1): 16 what cannot be.
+
+    The protocol version is 0; control frames stay between station and access point; management
+    goes to no distribution system, and is protected only where §9.6 and §12.2.7 have it so; data
+    come from or go to one. Else the fewer flags, the likelier.
+    """
+    kind, subtype = (control >> 2) & 3, control >> 4
+    if control & 3 or kind & 1:
+        return 16
+    if kind == 0:
+        if flags & 3 or (flags & 0x40 and (subtype < 10 or subtype > 14)):
+            return 16
+    elif not flags & 3:
+        return 16
+    odd = 0
+    while flags:
+        odd += flags & 1
+        flags >>= 1
+    return odd
+
+
+@helper
 def _capwap(arena: Bytes, at: Int, end: Int, s: Slots) -> Step:
     """RFC 5415 §4.3, data channel: DTLS, or an 802.3 or 802.11 frame."""
     if at + 4 > end:
@@ -1591,10 +1614,12 @@ def _capwap(arena: Bytes, at: Int, end: Int, s: Slots) -> Step:
         return _end(s, SKIPPED, R_CAPWAP_PAYLOAD), at, end
     s[HAS_FCS] = 0
     s[PADDED] = 0
-    # Some access points exchange the two octets of frame control; the protocol version, which is
-    # 0 in an honest frame, tells.
-    if inner + 2 <= end and u8(arena, inner) & 3 and not u8(arena, inner + 1) & 3:
-        s[SWAPPED] = 1
+    # Some access points exchange the octets of frame control and of sequence control (§9.2.4);
+    # what a station would hardly send one way round tells.
+    s[SWAPPED] = 0
+    if inner + 2 <= end:
+        first, second = u8(arena, inner), u8(arena, inner + 1)
+        s[SWAPPED] = int(_oddity(second, first) < _oddity(first, second))
     return _enter(s, T_CAPWAP, -1, S_WLAN), inner, end
 
 
@@ -1693,7 +1718,7 @@ def _wlan(arena: Bytes, at: Int, end: Int, s: Slots) -> Step:
         return _found(s, R_WLAN_NULL, KIND_WIFI, at, end), at, end
     if flags & 0x40:
         return _end(s, SKIPPED, R_WLAN_PROTECTED), at, end
-    if flags & 0x04 or u8(arena, at + 22) & 0x0F:
+    if flags & 0x04 or u8(arena, at + 22 + s[SWAPPED]) & 0x0F:
         return _end(s, SKIPPED, R_WLAN_FRAGMENT), at, end
     if qos:
         if u8(arena, at + size) & 0x80:
