@@ -44,6 +44,9 @@ def tls12(chance):
             *data(chance),
         ]
     keys = said.record(22, said.handshake(16, b"k" * 64))
+    if chance.random() < 0.2:  # the server asked who it is; it may have nothing to show
+        own = said.certificates(*said.chain()[: chance.randrange(2)])
+        keys = said.record(22, said.handshake(11, own)) + keys
     return [
         ("c", said.record(22, said.handshake(1, hello))),
         ("s", answer),

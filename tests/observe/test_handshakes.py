@@ -91,9 +91,25 @@ def test_an_encrypted_alert_is_none() -> None:
 def test_the_clients_own_chain_and_a_second_one_are_not_the_servers() -> None:
     leaf, root = said.chain()
     own = said.record(22, said.handshake(11, said.certificates(leaf, root)))
-    heard = talk().client(HELLO).server(flight(root)).client(own).server(own)
+    heard = talk().client(HELLO).server(flight(root)).client(own, own).server(own)
     assert heard.row("tls")["certificates"] == 1
-    assert heard.row("certificates")["common_name"] == "Ward Root"
+    assert [
+        (row["client_cert"], row["position"], row["common_name"], row["chained"], row["server"])
+        for row in heard.rows("certificates")
+    ] == [
+        (False, 0, "Ward Root", False, SERVER),
+        (True, 0, "pump-server", True, SERVER),
+        (True, 1, "Ward Root", False, SERVER),
+    ]
+
+
+def test_of_two_chains_without_a_hello_the_first_is_the_servers() -> None:
+    leaf, root = said.chain()
+    heard = talk().server(said.record(22, said.handshake(11, said.certificates(root))))
+    heard.client(said.record(22, said.handshake(11, said.certificates(leaf))))
+    told = [(r["client_cert"], r["common_name"], r["server"]) for r in heard.rows("certificates")]
+    assert told == [(False, "Ward Root", SERVER), (True, "pump-server", SERVER)]
+    assert (heard.row("tls")["server"], heard.row("tls")["certificates"]) == (SERVER, 1)
 
 
 def test_an_abbreviated_handshake_sends_no_chain() -> None:

@@ -100,6 +100,7 @@ REPLY = {
         ("vlan_separation", False, {"segments": [segment(vlan=-1, segment="untagged")]}),
         ("password_hygiene", False, {"logins": [{"secret": "x"}]}),
         ("certificate_validation", True, {"certificates": [{"position": 0, "self_signed": True}]}),
+        ("certificate_validation", False, {"certificates": [{"position": 0, "self_signed": True, "client_cert": True}]}),
         ("certificate_validation", False, {"certificates": [{"position": 0, "ts": 5, "not_before_ts": 1, "not_after_ts": 9}]}),
         ("certificate_validation", True, {"certificates": [{"position": 0, "ts": 5, "not_before_ts": 1, "not_after_ts": 4}]}),
         ("unneeded_services", True, {"conversations": [{"proto": "tcp", "resp_p": 23}]}),

@@ -64,6 +64,21 @@ def test_an_offer_counts_every_session_and_judges_once() -> None:
     assert accepted(scene, scene.pumps) == ("", [])
 
 
+def test_what_a_client_shows_of_itself_is_not_its_servers() -> None:
+    ward = rooted()
+    session(ward, good())
+    before = offers(ward.scene(), ward.scene().pumps)
+    strange = [leaf("strange root"), authority("strange root")[0]]
+    session(ward, strange, at=2000)
+    talk = ward.rows["tls"][0]["conversation"]
+    own = [row for row in ward.rows["certificates"] if row["conversation"] != talk]
+    ward.rows["tls"].pop()
+    for row in own:
+        row |= {"conversation": talk, "client_cert": True}
+    ward.rows["certificates"] = [*own, *ward.rows["certificates"][: -len(own)]]
+    assert own and offers(ward.scene(), ward.scene().pumps) == before
+
+
 def test_a_broken_chain_does_not_lead_to_its_root() -> None:
     ward = rooted()
     session(ward, [leaf("strange root"), authority("ward root")[0]])

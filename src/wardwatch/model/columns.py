@@ -565,8 +565,9 @@ from_start bool seen from the SYN without gaps up to the chain
         + _FLOW
         + _columns(
             """
-server str who sent it
+server str the server of the handshake, which sent it or to which it was sent
 server_port i32 port
+client_cert bool sent by the client, to show who it is
 position i32 0 the leaf
 sha256 str SHA-256 of the certificate, hex
 key_sha256 str SHA-256 of its SubjectPublicKeyInfo, hex

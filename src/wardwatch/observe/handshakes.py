@@ -48,6 +48,7 @@ class Tls(Follower):
         self._first: Where | None = None
         self._client_hello_at = self._server_hello_at = self._chain_at = -1
         self._certificates = 0
+        self._shown = [False, False]  # certificates, by side
         self._abbreviated = False
         self._alerts: tuple[list[int], list[int]] = ([], [])
         self._alert_at = [-1, -1]
@@ -180,7 +181,7 @@ class Tls(Follower):
             self._client_said_hello(side, body, where, record)
         elif kind == tls.SERVER_HELLO:
             self._server_said_hello(side, body, where)
-        elif kind == tls.CERTIFICATE and side != self._client and not self._certificates:
+        elif kind == tls.CERTIFICATE and not self._shown[side]:
             self._chain(side, body, where)
         elif kind == CLIENT_KEY_EXCHANGE:
             self._key_exchange = True
@@ -289,13 +290,17 @@ class Tls(Follower):
 
     def _certificate_rows(self, side: int, ders: tuple[bytes, ...], where: Where) -> None:
         flow, chains = self.flow, self.flow.shared.chains
+        if self._client < 0:  # RFC 5246 §7.3: the server's come first
+            self._client = 1 - side
+        server = flow.ends[1 - self._client]
         before = chains.calls
         known = [chains.read(der) for der in ders]
         for position, certificate in enumerate(known):
             last = position + 1 == len(known)
             row = {
-                "server": flow.ends[side].ip,
-                "server_port": flow.ends[side].port,
+                "server": server.ip,
+                "server_port": server.port,
+                "client_cert": side == self._client,
                 "position": position,
                 "chained": not last and chains.chained(certificate, known[position + 1]),
                 **certificate.fields,
@@ -303,9 +308,11 @@ class Tls(Follower):
             flow.add("certificates", where, row)
             flow.anomalies("x509", certificate.anomalies, where)
         flow.shared.parser_calls += chains.calls - before
-        self._certificates = len(known)
-        self._chain_at = where.packet
-        self._whole = flow.from_start
+        self._shown[side] = bool(known)
+        if side != self._client:
+            self._certificates = len(known)
+            self._chain_at = where.packet
+            self._whole = flow.from_start
 
     def _odd(self, anomaly: Anomaly, where: Where) -> None:
         self.flow.anomalies("tls", (anomaly,), where)

@@ -180,7 +180,8 @@ def _look(tables: Tables) -> _Facts:
         bad_chains=one(
             """
             SELECT count(*) FROM certificates
-            WHERE position = 0 AND (self_signed OR not_after_ts < ts OR not_before_ts > ts)
+            WHERE position = 0 AND NOT client_cert
+                AND (self_signed OR not_after_ts < ts OR not_before_ts > ts)
             """
         ),
         hidden_chains=one("SELECT count(*) FROM tls WHERE certificates = 0"),

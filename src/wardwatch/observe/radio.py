@@ -106,7 +106,9 @@ def _turned(
 
     Cisco's access points exchange them in CAPWAP, with those of sequence control.
     """
-    first = block.arena[np.minimum(columns.wlan_offset[rows], block.arena.size - 1)].astype(np.int64)
+    first = block.arena[np.minimum(columns.wlan_offset[rows], block.arena.size - 1)].astype(
+        np.int64
+    )
     named = columns.wlan_subtype[rows]
     return ((first & 3) != 0) | ((first >> 2 & 3) * 16 + (first >> 4) != named)
 

@@ -354,6 +354,7 @@ class Young:
                 **cited_columns(told, s[owner, k.NUMBER], self._names),
                 "server": ips_of(self._pieces[seats, 0][owner], k.DST_HI),
                 "server_port": self._pieces[seats, 0, k.DST_PORT][owner],
+                "client_cert": np.zeros(len(owner), np.bool_),
                 "position": [at for chain in chains for at in range(len(chain))],
                 "chained": [
                     at + 1 < len(chain) and store.chained(one, chain[at + 1])

@@ -59,7 +59,7 @@ SESSIONS = f"""
         FROM tls t
         LEFT JOIN owners m ON m.address = t.client_mac LEFT JOIN owners i ON i.address = t.client
         LEFT JOIN certificates c ON c.conversation = t.conversation AND c.position = 0
-            AND t.certificates > 0
+            AND NOT c.client_cert AND t.certificates > 0
         WHERE coalesce(m.device, i.device) IS NOT NULL)"""
 """SQL behind :func:`~wardwatch.signs.owners.owners`: handshakes of devices as clients, with the leaf they were shown."""
 
@@ -305,7 +305,7 @@ def _chains(
         f"""SELECT conversation, position, sha256, key_sha256, issuer, names, common_name,
             self_signed, self_issued, chained, {der}
         FROM certificates WHERE conversation IN (SELECT unnest(?::BIGINT[]))
-            AND position BETWEEN 0 AND {MAX_CHAIN - 1} ORDER BY conversation, position""",
+            AND NOT client_cert AND position BETWEEN 0 AND {MAX_CHAIN - 1} ORDER BY conversation, position""",
         [conversations],
     )
     found: dict[int, list[Certificate]] = defaultdict(list)

@@ -708,6 +708,8 @@ def _messages(
             seats[seat, SERVER_VERSION] = row[0, VERSION]
             seats[seat, SERVER_CIPHER] = row[0, CIPHER]
             seats[seat, RESUMED] = 1 if row[0, VERSION] >= 0x0304 and row[0, PSK] else 0
+        elif kind == 11 and side == 0 and length > 3:
+            return False  # who asks clients to show a certificate is rare
         elif kind == 11 and side == 1:
             count = _certificates(kept, at, length)
             if seats[seat, CHAIN_COUNT] or count < 1 or not _whole(seats, seat):
