@@ -106,11 +106,10 @@ def _turned(
 
     Cisco's access points exchange them in CAPWAP, with those of sequence control.
     """
-    first = block.arena[np.minimum(columns.wlan_offset[rows], block.arena.size - 1)].astype(
-        np.int64
-    )
-    named = columns.wlan_subtype[rows]
-    return ((first & 3) != 0) | ((first >> 2 & 3) * 16 + (first >> 4) != named)
+    begin = np.minimum(columns.wlan_offset[rows], block.arena.size - 1)
+    first = block.arena[begin].astype(np.int64)
+    read = ((first >> 2) & 3) * 16 + (first >> 4)
+    return np.asarray(((first & 3) != 0) | (read != columns.wlan_subtype[rows]), np.bool_)
 
 
 def _frame(block: PacketBlock, columns: PacketColumns, i: int) -> tuple[bytes, int]:
