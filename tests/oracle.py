@@ -76,8 +76,8 @@ class Evidence:
         return count
 
     def dhcp_fixed(self) -> list[Row]:
-        """Messages but for those cut before their options: of these tshark reads no field."""
-        return [row for row in self.dhcp if row["whole"] or row["options"]]
+        """Messages but for those cut whose op is none: of these tshark reads no field."""
+        return [row for row in self.dhcp if row["whole"] or row["op"] in (1, 2)]
 
     def dhcp_replies(self) -> list[Row]:
         return [row for row in self.dhcp if row["msg_type"] in ("OFFER", "ACK", "NAK")]
