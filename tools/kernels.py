@@ -84,10 +84,20 @@ def _of_a_port() -> None:
 
 def made(found: Called) -> bytes:
     """The file of kernels that were called."""
-    from wardwatch.compiled import shipped
+    from wardwatch.compiled import border, shipped
     from wardwatch.compiled.build import build
 
-    return shipped.pack({key: build(*found[key]) for key in sorted(found)})
+    return shipped.pack(
+        {
+            key: shipped.Shipped(
+                function.__module__,
+                function.__name__,
+                border.told_all(types),
+                build(function, types),
+            )
+            for key, (function, types) in sorted(found.items())
+        }
+    )
 
 
 def main() -> int:

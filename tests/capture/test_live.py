@@ -190,10 +190,16 @@ port = Port("here", seconds=0.5)
 port.begin()
 port.copy_to(open("/dev/full", "wb", buffering=0))
 wire.send(frame(1))
-print(len(heard(port)[0]), port.copy_problem)
+print(port.copy_damage, len(heard(port)[0]), port.copy_problem)
+print(port.copy_damage.offset, port.copy_damage.problem)
 """
     )
-    assert (ran.stdout, ran.stderr) == ("1 No space left on device\n", "")
+    assert ran.stdout.splitlines() == [
+        "None 1 No space left on device",
+        "0 the copy that was made ends here (No space left on device); "
+        "what follows was heard and is in no file",
+    ]
+    assert ran.stderr == ""
 
 
 @needs_wire

@@ -91,9 +91,9 @@ def test_every_kernel_that_is_shipped_is_one_piece() -> None:
     """Else each process would load LLVM for it: what it is made of now is not known to us."""
     kernels = shipped.unpack(shipped.FILE.read_bytes())
     assert len(kernels) > 15
-    for key, made in kernels.items():
-        piece = image.image_of(native.emit(made[1:], ENTERED), ENTERED)
-        assert piece is not None, key
+    for came in kernels.values():
+        piece = image.image_of(native.emit(came.made[1:], ENTERED), ENTERED)
+        assert piece is not None, came.name
         assert len(piece) > image.HEAD
 
 

@@ -82,6 +82,63 @@ print(len(headers._entries), headers._other)
     assert ran.stdout == "True\n1 None\n", ran.stderr
 
 
+AHEAD = """
+import sys
+sys.modules["numba"] = None
+from wardwatch.compiled import border, native
+if sys.argv[2] == "nowhere":
+    border.cache_folder = lambda: None
+count = border.make_ahead(("wardwatch.capture", "wardwatch.decode"))
+native.emit = None  # a kernel that is compiled from here on ends it
+from wardwatch.observe.engine import observe
+print(count > 15, observe([sys.argv[1]]).packets > 300)
+"""
+
+
+@here
+@pytest.mark.parametrize("where", ["kept", "nowhere"])
+def test_what_is_made_ahead_is_not_made_again(tmp_path: Path, where: str) -> None:
+    from bench import mix
+
+    mix.write(tmp_path / "mix.pcap", 0.2, 1)
+    (tmp_path / "kernels").mkdir(mode=0o700)
+    ran = subprocess.run(
+        [sys.executable, "-c", AHEAD, str(tmp_path / "mix.pcap"), where],
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
+            "NUMBA_CACHE_DIR": str(tmp_path / "kernels"),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.stdout == "True True\n", ran.stderr
+    assert (where == "kept") == bool(list((tmp_path / "kernels").glob("*.code")))
+
+
+@here
+def test_a_kernel_that_was_edited_is_not_made_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    (key, came), *_ = [
+        each for each in shipped.every().items() if each[1].module == "wardwatch.capture.ring"
+    ]
+    ring = ("wardwatch.capture",)
+    monkeypatch.setattr(border, "_ahead", {})
+    monkeypatch.setattr(shipped, "every", lambda: {key: came})
+    assert border.make_ahead(ring) == 1 == len(border._ahead)
+    assert border.make_ahead(("wardwatch.decode", "wardwatch.cap")) == 0
+    monkeypatch.setattr(shipped, "every", lambda: {key[::-1]: came})
+    assert border.make_ahead(ring) == 0
+    gone = [
+        came._replace(name="gone"),
+        came._replace(name="BLOCK_STATUS"),
+        came._replace(types="int"),
+    ]
+    for other in gone:
+        monkeypatch.setattr(shipped, "every", lambda other=other: {key: other})
+        assert border.make_ahead(ring) == 0
+
+
 def test_the_key_changes_with_the_source_the_constants_and_the_types() -> None:
     keys = [
         shipped.key_of(stepping, "a"),
@@ -117,7 +174,10 @@ def test_a_kernel_that_did_not_come_is_compiled_by_numba(
 
 
 def test_what_is_packed_is_unpacked_and_damage_gives_nothing() -> None:
-    some = {"a" * 32: b"code", "b" * 32: b""}
+    some = {
+        "a" * 32: shipped.Shipped("some.module", "kernel", "int |u11", b"code"),
+        "b" * 32: shipped.Shipped("", "", "", b""),
+    }
     raw = shipped.pack(some)
     assert shipped.unpack(raw) == some
     assert shipped.pack(dict(reversed(some.items()))) == raw

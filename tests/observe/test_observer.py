@@ -1,7 +1,10 @@
 """The way of a block: what reaches which reader, and what it becomes."""
 
+import io
+
 from tests.observe import frames as f
 
+from wardwatch.model.block import Damage
 from wardwatch.observe.engine import observe
 
 
@@ -118,3 +121,21 @@ def test_interfaces_are_counted_and_told_apart(tmp_path):
     assert [tuple(r) for r in rows] == [("eth0", 1), ("eth1", 2)]
     rows = tables.ask("SELECT DISTINCT segment FROM dns ORDER BY 1")
     assert [r.segment for r in rows] == ["untagged", "untagged@eth1"]
+
+
+class Kept(io.BytesIO):
+    """A stream whose copy ended early."""
+
+    copy_damage: Damage | None = None
+
+
+def test_a_copy_that_ended_before_its_stream_is_a_damaged_file(tmp_path):
+    octets = f.pcap(tmp_path / "a.pcap", [(1, dns_frame())]).read_bytes()
+    whole = observe(["kept.pcap"], key_file=tmp_path / "k", streams={"kept.pcap": Kept(octets)})
+    assert not whole.damaged
+    heard = Kept(octets)
+    heard.copy_damage = Damage(24, "the copy ends here")
+    short = observe(["kept.pcap"], key_file=tmp_path / "k", streams={"kept.pcap": heard})
+    (row,) = short.tables.ask("SELECT damage, packets FROM captures")
+    assert (row.damage, row.packets) == (["byte 24: the copy ends here"], 1)
+    assert short.damaged

@@ -28,6 +28,7 @@ import numpy as np
 from wardwatch.capture.ring import MOST, Ring
 from wardwatch.capture.write import SNAPLEN, PcapngWriter
 from wardwatch.errors import CaptureError
+from wardwatch.model.block import Damage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,6 +99,7 @@ class Port:
         self.copy_problem = ""
         """Why the copy ends before the packets do; "" while it does not."""
         self._copy: BinaryIO | None = None
+        self._copied = 0
         self._seconds = seconds
         self._begun = begun
         self._ends = math.inf
@@ -129,6 +131,14 @@ class Port:
         """Have every octet that is read from now on written to ``file``, too; it is not closed."""
         self._copy = file
 
+    @property
+    def copy_damage(self) -> Damage | None:
+        """Where the copy ends before the packets do; ``None`` while it does not (``CopiedStream``)."""
+        if not self.copy_problem:
+            return None
+        problem = f"the copy that was made ends here ({self.copy_problem})"
+        return Damage(self._copied, f"{problem}; what follows was heard and is in no file")
+
     def begin(self) -> None:
         """Listen from here on, if not yet. Raises ``OSError`` where the interface went away."""
         if self._is_begun:
@@ -155,7 +165,9 @@ class Port:
             try:
                 done = 0
                 while done < n:
-                    done += self._copy.write(buffer[done:n])
+                    written = self._copy.write(buffer[done:n])
+                    done += written
+                    self._copied += written
             except OSError as error:
                 self.copy_problem = error.strerror or str(error)
                 self._copy = None

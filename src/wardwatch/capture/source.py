@@ -50,6 +50,14 @@ class RawStream(Protocol):
         """Fill ``buffer`` from its start ⇒ bytes read, 0 at the end."""
 
 
+class CopiedStream(RawStream, Protocol):
+    """A stream that keeps in a file what it gives."""
+
+    @property
+    def copy_damage(self) -> Damage | None:
+        """Where that file ends before what was given does, and why; ``None`` where it does not."""
+
+
 class _Unpacker(Protocol):
     """One compression format, unpacking a stream of whole members or frames."""
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import importlib
 import os
 import re
 import struct
@@ -26,7 +27,7 @@ import numpy as np
 from wardwatch.compiled import cache_folder, image, store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 ARRAY_WORDS = 5
 """Words of an array besides its shape and strides; see ``build.ARRAY_FIELDS``."""
@@ -371,43 +372,82 @@ RESULTS: dict[bytes, Callable[[int], Any]] = {b"n": lambda _: None, b"i": int, b
 
 def _code(function: Callable[..., Any], types: tuple[Type, ...]) -> tuple[bytes, int]:
     """What the code gives back and where it is, from the store or anew."""
-    described = told_all(types)
-    key = store.key_of(function, described)
-    symbol = f"wardwatch_{function.__name__}_{key.hex()[:16]}"
-    folder = cache_folder()
-    path = (
-        None
-        if folder is None
-        else store.path_of(folder, f"{function.__module__}.{function.__name__}", key)
-    )
-    made = None if path is None else store.read(path, key)
-    if made is None:
-        result, code = _emitted(function, types, symbol)
-        piece = image.image_of(code, symbol) if image.is_known_here() else None
-        made = result + (OBJECT + code if piece is None else image.FORM + piece)
-        if path is not None:
-            store.keep(path, key, made)
+    key = store.key_of(function, told_all(types))
+    symbol = _symbol(function, key)
+    made = _made(function, key, lambda: bitcode_of(function, types))
     result, form, code = made[:1], made[1:2], made[2:]
     if form == image.FORM:
         try:
             return result, image.place(code)
         except OSError:  # LLVM asks for its memory in another way
-            _, code = _emitted(function, types, symbol)
+            code = _emitted(bitcode_of(function, types), symbol)
     return result, store.link(code, symbol)
+
+
+def _symbol(function: Callable[..., Any], key: bytes) -> str:
+    return f"wardwatch_{function.__name__}_{key.hex()[:16]}"
+
+
+def _made(function: Callable[..., Any], key: bytes, bitcode: Callable[[], bytes]) -> bytes:
+    """The sign of what the code gives back, its form and itself: kept, or made of ``bitcode``."""
+    folder = cache_folder()
+    name = f"{function.__module__}.{function.__name__}"
+    path = None if folder is None else store.path_of(folder, name, key)
+    made = _ahead.get(key)
+    if made is None and path is not None:
+        made = store.read(path, key)
+    if made is None:
+        language = bitcode()
+        symbol = _symbol(function, key)
+        code = _emitted(language, symbol)
+        piece = image.image_of(code, symbol) if image.is_known_here() else None
+        made = language[:1] + (OBJECT + code if piece is None else image.FORM + piece)
+        if path is not None:
+            store.keep(path, key, made)
+    return made
+
+
+_ahead: dict[bytes, bytes] = {}
+"""What :func:`make_ahead` made or found, for who calls it later, by its key."""
+
+
+def make_ahead(packages: Iterable[str]) -> int:
+    """Make object code of all kernels of ``packages`` that came with wardwatch ⇒ how many there are.
+
+    A first call finds it then, and does not wait for LLVM, also where nothing can be kept. Kernels
+    that were edited since they came, or are to be had in plain Python alone, are left to their
+    first call.
+    """
+    from wardwatch.compiled import shipped
+
+    count = 0
+    for came_as, came in shipped.every().items():
+        if not any(came.module.startswith(f"{package}.") for package in packages):
+            continue
+        kernel = getattr(importlib.import_module(came.module), came.name, None)
+        if not isinstance(kernel, Kernel):
+            continue
+        function = kernel.py_func
+        try:
+            if shipped.key_of(function, came.types) != came_as:
+                continue
+            key = store.key_of(function, came.types)
+            _ahead[key] = _made(function, key, lambda made=came.made: made)  # type: ignore[misc]
+        except (ImportError, store.Unkeepable):
+            continue
+        count += 1
+    return count
 
 
 OBJECT = b"O"
 """How what is kept says that it is an object, which LLVM links."""
 
 
-def _emitted(
-    function: Callable[..., Any], types: tuple[Type, ...], symbol: str
-) -> tuple[bytes, bytes]:
-    """What the code gives back, and LLVM's object of it."""
+def _emitted(bitcode: bytes, symbol: str) -> bytes:
+    """LLVM's object of a kernel."""
     from wardwatch.compiled import native
 
-    bitcode = bitcode_of(function, types)
-    return bitcode[:1], native.emit(bitcode[1:], symbol)
+    return native.emit(bitcode[1:], symbol)
 
 
 def bitcode_of(function: Callable[..., Any], types: tuple[Type, ...]) -> bytes:

@@ -13,7 +13,7 @@ import hashlib
 import inspect
 import lzma
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from wardwatch.compiled import native
 from wardwatch.compiled.store import Unkeepable, globals_of, helpers_of, told
@@ -22,10 +22,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import FunctionType
 
-MAGIC = b"wardwatch kernels 2\n"
+MAGIC = b"wardwatch kernels 3\n"
 FILE = Path(__file__).with_name("kernels.bin")
 LARGEST = 64 << 20
 """Octets of all bitcode at most."""
+
+
+class Shipped(NamedTuple):
+    """One kernel as it came."""
+
+    module: str
+    name: str
+    types: str
+    """Of its arguments, as ``border.told_all`` tells them."""
+    made: bytes
+    """What :func:`wardwatch.compiled.build.build` gave."""
 
 
 def key_of(function: Callable[..., object], types: str) -> str:
@@ -59,22 +70,32 @@ def find(function: Callable[..., object], types: str) -> bytes | None:
     if not kernels:
         return None
     try:
-        return kernels.get(key_of(function, types))
+        came = kernels.get(key_of(function, types))
     except Unkeepable:
         return None
+    return None if came is None else came.made
 
 
-def pack(kernels: Mapping[str, bytes]) -> bytes:
+def every() -> Mapping[str, Shipped]:
+    """All kernels that came, by their keys."""
+    return _kernels()
+
+
+def pack(kernels: Mapping[str, Shipped]) -> bytes:
     """The file of kernels: for this architecture, by their keys, the same for the same kernels."""
     body = b"".join(
-        key.encode() + len(made).to_bytes(4, "little") + made
-        for key, made in sorted(kernels.items())
+        key.encode() + _sized("\0".join(each[:3]).encode()) + _sized(each.made)
+        for key, each in sorted(kernels.items())
     )
     head = MAGIC + native.architecture().encode() + b"\n"
     return head + hashlib.sha256(body).digest() + lzma.compress(body, preset=9)
 
 
-def unpack(raw: bytes) -> dict[str, bytes]:
+def _sized(part: bytes) -> bytes:
+    return len(part).to_bytes(4, "little") + part
+
+
+def unpack(raw: bytes) -> dict[str, Shipped]:
     """Kernels of a file by their keys; none of a file for another architecture, or of a damaged one."""
     head = MAGIC + native.architecture().encode() + b"\n"
     if not raw.startswith(head):
@@ -86,20 +107,27 @@ def unpack(raw: bytes) -> dict[str, bytes]:
         return {}
     if hashlib.sha256(body).digest() != digest:
         return {}
-    kernels: dict[str, bytes] = {}
+    kernels: dict[str, Shipped] = {}
     at = 0
     while at < len(body):
-        size = int.from_bytes(body[at + 32 : at + 36], "little")
-        kernels[body[at : at + 32].decode()] = body[at + 36 : at + 36 + size]
-        at += 36 + size
+        key, at = body[at : at + 32].decode(), at + 32
+        label, at = _part(body, at)
+        made, at = _part(body, at)
+        module, name, types = label.decode().split("\0")
+        kernels[key] = Shipped(module, name, types, made)
     return kernels
 
 
-def _kernels() -> dict[str, bytes]:
+def _part(body: bytes, at: int) -> tuple[bytes, int]:
+    end = at + 4 + int.from_bytes(body[at : at + 4], "little")
+    return body[at + 4 : end], end
+
+
+def _kernels() -> dict[str, Shipped]:
     global _found
     if _found is None:
         _found = unpack(FILE.read_bytes()) if FILE.is_file() else {}
     return _found
 
 
-_found: dict[str, bytes] | None = None
+_found: dict[str, Shipped] | None = None

@@ -7,6 +7,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from wardwatch.capture import open_capture
 from wardwatch.capture.reader import ENDLESS
 from wardwatch.capture.sniff import open_stream
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
     from wardwatch.capture.digest import Stamp
     from wardwatch.capture.reader import CaptureReader, Place
-    from wardwatch.capture.source import RawStream
+    from wardwatch.capture.source import CopiedStream, RawStream
     from wardwatch.decode.columns import PacketColumns
     from wardwatch.model.block import CaptureFile
     from wardwatch.observe.digests import Digests
@@ -53,7 +55,7 @@ class Observer:
         threads: int = 0,
         laters: Sequence[Later] = (),
         digests: Digests | None = None,
-        streams: Mapping[str, RawStream] | None = None,
+        streams: Mapping[str, RawStream | CopiedStream] | None = None,
     ) -> None:
         """``seats``: conversations that the kernel follows at once; 0 leaves all to Python.
 
@@ -140,11 +142,17 @@ class Observer:
         if file is None or len(stamps) > 1 or (self._now and packets != file.packets):
             raise Lost("a file changed while it was read")
         stamp = stamps.pop()
+        file = self._as_kept(path, file)
         # What others have read, too, or what stands behind damage.
         progress(stamp.size if self._digests and stamp else file.stored_bytes)
         self._account(file, tally, path, stamp)
         self._events.clear()
         self.sides.reassembly.events.clear()
+
+    def _as_kept(self, path: str, file: CaptureFile) -> CaptureFile:
+        """What is said of a file, where that is the copy of a stream and ended before the stream did."""
+        damage = getattr(self._streams.get(path), "copy_damage", None)
+        return file if damage is None else replace(file, damage=(*file.damage, damage))
 
     def _begins(self, number: int) -> list[tuple[int, Later | None]]:
         """Where in a capture parts begin, in their order: those of others, and ours (``None``)."""

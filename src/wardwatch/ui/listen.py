@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from wardwatch.watch import Audit
 
 _SPAN = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)(s|m|h|d)?")
+READING = ("wardwatch.capture", "wardwatch.decode")
+"""Where the kernels are that read packets: no packet should have to wait until they are compiled."""
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, None: 1}
 
 
@@ -44,6 +46,7 @@ def listened(
     :class:`~wardwatch.errors.WardwatchError`.
     """
     from wardwatch.capture.live import Port
+    from wardwatch.compiled.border import make_ahead
     from wardwatch.ui.progress import progress_bar
     from wardwatch.watch import audit
 
@@ -64,6 +67,7 @@ def listened(
             Port(interface, megabytes=megabytes, seconds=seconds, begun=begun)
         )
         give_up_root()
+        make_ahead(READING)
         if write is not None:
             port.copy_to(stack.enter_context(_new(write)))
         name = interface if write is None else str(write)
