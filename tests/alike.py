@@ -8,6 +8,7 @@ and with seats of any size, in threads, with idle times, in parts cut anywhere, 
 import itertools
 import random
 import shutil
+from collections import defaultdict
 from functools import cache
 from pathlib import Path
 
@@ -37,8 +38,8 @@ JUMPS_NS = (-2_000_000_000, -2_000_000, -100_000, 70_000_000_000)
 
 @cache
 def shared_frames():
-    """The frames of each shared capture of Ethernet, as (octets, length on the wire)."""
-    found = []
+    """The frames of each shared capture of one link, as (octets, length on the wire), by LINKTYPE_."""
+    found = defaultdict(list)
     files = sorted(CAPTURES.iterdir()) if CAPTURES.is_dir() else []
     for path in (file for file in files if file.is_file() and "__" in file.name):
         frames = []
@@ -49,12 +50,11 @@ def shared_frames():
                     where = zip(block.offset[: block.n], block.length[: block.n], strict=True)
                     pieces = [octets[at : at + size].tobytes() for at, size in where]
                     frames += zip(pieces, block.wire[: block.n].tolist(), strict=True)
-                if any(one.link != ETHERNET for one in opened.interfaces):
-                    continue
+                links = {one.link for one in opened.interfaces}
         except CaptureError:
             continue
-        if frames:
-            found.append(frames[:2_000])
+        if frames and len(links) == 1:
+            found[links.pop()].append(frames[:2_000])
     return found
 
 
@@ -66,11 +66,11 @@ def scripted(dice):
     return frames[at : at + size]
 
 
-def mixed(dice):
+def mixed(dice, link):
     """Packets of several shared captures side by side, some of them wounded, twice, late or missing."""
     lists = []
     for _ in range(dice.choice((2, 3, 6, 12))):
-        frames = dice.choice(shared_frames())
+        frames = dice.choice(shared_frames()[link])
         at = dice.randrange(max(1, len(frames) - 300))
         lists.append(frames[at : at + dice.choice((50, 300))])
     wounds, disorder = dice.random() < 0.6, dice.random() < 0.7
@@ -97,7 +97,12 @@ def mixed(dice):
 
 def written(dice, folder):
     """Captures of random packets: their paths."""
-    frames = mixed(dice) if shared_frames() and dice.random() < 0.5 else scripted(dice)
+    link, others = ETHERNET, sorted(shared_frames().keys() - {ETHERNET})
+    if others and dice.random() < 0.5:
+        link = dice.choice((ETHERNET, ETHERNET, dice.choice(others)))
+        frames = mixed(dice, link)
+    else:
+        frames = scripted(dice)
     stamps, now = [], 1_700_000_000_000_000_000
     for _ in frames:
         now += dice.choice(STEPS_NS) if dice.random() < 0.95 else dice.choice(JUMPS_NS)
@@ -108,7 +113,7 @@ def written(dice, folder):
         at = [len(frames) * n // count for n in (number, number + 1)]
         mine = range(number, len(frames), count) if side_by_side else range(*at)
         paths.append(folder / f"{number}.pcap")
-        with PcapWriter(paths[-1]) as file:
+        with PcapWriter(paths[-1], link) as file:
             for i in mine:
                 file.packet(stamps[i], *frames[i])
     return paths

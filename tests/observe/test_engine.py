@@ -1,5 +1,7 @@
 """Captures in, evidence out: whole runs over small files."""
 
+import gc
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -123,3 +125,26 @@ def test_the_accounting_sums_to_the_packets_whatever_they_hold(tmp_path, data):
     assert accounted(seen) == {name: count for name, count in outcomes.items() if count}
     (row,) = seen.tables.ask("SELECT sum(packets) AS n FROM segments")
     assert (row.n or 0) == len(packets)
+
+
+def test_what_read_a_capture_goes_without_a_collector(tmp_path):
+    """Who audits again and again in one process keeps the buffers of none."""
+    from wardwatch.observe.datagrams import Datagrams
+    from wardwatch.observe.fast_rows import FastRows
+    from wardwatch.observe.observer import Observer
+
+    def alive():
+        return [o for o in gc.get_objects() if isinstance(o, (Datagrams, FastRows, Observer))]
+
+    gc.collect()
+    before = len(alive())
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        seen = observe([f.pcap(tmp_path / "a.pcap", [(1, HELLO)])])
+        assert seen.packets == 1
+        del seen
+        assert len(alive()) == before
+    finally:
+        if collecting:
+            gc.enable()

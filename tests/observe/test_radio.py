@@ -50,6 +50,14 @@ def test_data_frames_are_counted_by_their_addresses(tmp_path):
     assert all(r.protected and r.receiver == AP for r in rows)
 
 
+def test_what_was_heard_first_is_told_first_whatever_its_octets(tmp_path):
+    flags = (0x49, 0x41, 0x51, 0x41, 0x49)  # a retry, and power management
+    data = [frame(2, 8, AP, f.PUMP, f.SERVER, one, bytes(80), n) for n, one in enumerate(flags)]
+    channels = (0, 2462, 2412, 2412, 2412)
+    (row,) = wifi(tmp_path, [radiotap(*one) for one in zip(data, channels, strict=True)], 127)
+    assert (row.first_packet, row.last_packet, row.packets, row.channel) == (1, 5, 5, 11)
+
+
 def in_capwap(raw):
     """A frame on its way between access point and controller, as Cisco's put it there."""
     turned = raw[1::-1] + raw[2:22] + raw[23:21:-1] + raw[24:]

@@ -67,21 +67,6 @@ class Datagrams:
             table: _Speakers(spool, table)
             for table in ("redundancy", "neighbors", "control", "snmp", "wifi")
         }
-        self._readers: dict[int, Callable[[bytes, Where, int], None]] = {
-            kinds.KIND_ARP: self._arp,
-            kinds.KIND_DHCP: self._dhcp,
-            kinds.KIND_DNS: self._dns,
-            kinds.KIND_ICMP: self._icmp,
-            kinds.KIND_ICMP6: self._icmpv6,
-            kinds.KIND_DHCPV6: self._dhcpv6,
-            kinds.KIND_REDUNDANCY: self._redundancy,
-            kinds.KIND_SNMP: self._snmp,
-            kinds.KIND_TFTP: self._tftp,
-            kinds.KIND_LLDP: self._lldp,
-            kinds.KIND_CDP: self._cdp,
-            kinds.KIND_CONTROL: self._control,
-            kinds.KIND_WIFI: self._wifi,
-        }
 
     def read(
         self,
@@ -96,14 +81,14 @@ class Datagrams:
 
         ``extension_headers`` says that IPv6 extension headers stood before it.
         """
-        reader = self._readers.get(kind)
+        reader = _READERS.get(kind)
         if reader is None:
             return
         self.parser_calls += 1
         if kind == kinds.KIND_ICMP6:
             self._icmpv6(payload, where, claimed, extension_headers)
         else:
-            reader(payload, where, claimed)
+            reader(self, payload, where, claimed)
 
     def dns_message(self, payload: bytes, where: Where, proto: str = "tcp") -> None:
         """Read one DNS message whose length prefix has been taken off."""
@@ -434,6 +419,24 @@ class Datagrams:
                     "stop": anomaly.span.stop,
                 },
             )
+
+
+_READERS: Mapping[int, Callable[[Datagrams, bytes, Where, int], None]] = {
+    kinds.KIND_ARP: Datagrams._arp,
+    kinds.KIND_DHCP: Datagrams._dhcp,
+    kinds.KIND_DNS: Datagrams._dns,
+    kinds.KIND_ICMP: Datagrams._icmp,
+    kinds.KIND_ICMP6: Datagrams._icmpv6,
+    kinds.KIND_DHCPV6: Datagrams._dhcpv6,
+    kinds.KIND_REDUNDANCY: Datagrams._redundancy,
+    kinds.KIND_SNMP: Datagrams._snmp,
+    kinds.KIND_TFTP: Datagrams._tftp,
+    kinds.KIND_LLDP: Datagrams._lldp,
+    kinds.KIND_CDP: Datagrams._cdp,
+    kinds.KIND_CONTROL: Datagrams._control,
+    kinds.KIND_WIFI: Datagrams._wifi,
+}
+"""What reads a message of a kind. Not bound: an instance that knew itself would wait for the collector."""
 
 
 KEYS = {

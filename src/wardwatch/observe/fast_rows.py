@@ -20,7 +20,7 @@ from wardwatch.observe.datagrams import DNS_PORTS
 from wardwatch.observe.spelled import ip4s, ips, macs, spelled
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pyarrow as pa
     from numpy.typing import NDArray
@@ -87,11 +87,6 @@ class FastRows:
             ),
             rows_place.Arp(_SHA_THA, self._arp.numbers, self._arp.used, self._arp.places),
         )
-        self._flushes = {
-            select.DNS: self._flush_dns,
-            select.DHCP: self._flush_dhcp,
-            select.ARP: self._flush_arp,
-        }
 
     def take(
         self,
@@ -133,7 +128,7 @@ class FastRows:
             )
             if full == rows_place.KINDS:
                 return
-            self._flushes[full]()
+            _FLUSHES[full](self)
 
     def finish(self) -> None:
         """Hand every buffered row to the spool."""
@@ -265,6 +260,14 @@ class FastRows:
             "dst": ips(net, place["dst_hi"][:n], place["dst_lo"][:n]),
             "dst_port": place["dst_port"][:n],
         }
+
+
+_FLUSHES: Mapping[int, Callable[[FastRows], None]] = {
+    select.DNS: FastRows._flush_dns,
+    select.DHCP: FastRows._flush_dhcp,
+    select.ARP: FastRows._flush_arp,
+}
+"""What makes room for more of a list. Not bound: these buffers should not wait for the collector."""
 
 
 class _Buffer:

@@ -50,22 +50,34 @@ class Radio:
             & (size >= HEADER)
             & (((flags & _PROTECTED) != 0) | (to_group == 0) | (size > 64))
         )
-        for i in rows[~alike].tolist():
+        # Each in its turn: what a row of the table tells first is what was heard first.
+        told = [(i, i, 0) for i in rows[~alike].tolist()] + self._equal(block, columns, rows[alike])
+        for i, last, count in sorted(told):
             frame, claimed = _frame(block, columns, i)
             channel = channel_of(int(columns.wlan_freq[i]))
-            self._datagrams.wifi(frame, where(i), channel, claimed=claimed)
-        equal = rows[alike]
-        if equal.size:
-            self._count(block, columns, equal, where)
+            if not count:
+                self._datagrams.wifi(frame, where(i), channel, claimed=claimed)
+                continue
+            message, _ = wifi.parse(frame, claimed)
+            if message is not None:
+                self._datagrams.wifi_count(
+                    message.subtype,
+                    message.transmitter,
+                    message.receiver,
+                    message.bssid,
+                    count,
+                    where(i),
+                    where(last),
+                    channel=channel,
+                    protected=message.protected,
+                )
 
-    def _count(
-        self,
-        block: PacketBlock,
-        columns: PacketColumns,
-        rows: np.ndarray[tuple[int], np.dtype[np.int64]],
-        where: Callable[[int], Where],
-    ) -> None:
-        """Count frames whose frame control and addresses are the same."""
+    def _equal(
+        self, block: PacketBlock, columns: PacketColumns, rows: NDArray[np.int64]
+    ) -> list[tuple[int, int, int]]:
+        """Frames whose frame control and addresses are the same: first row, last row, how many."""
+        if not rows.size:
+            return []
         start = columns.wlan_offset[rows]
         size = np.minimum(columns.wlan_end[rows] - start, HEADER)
         at = np.arange(HEADER)
@@ -82,21 +94,7 @@ class Radio:
         )
         last = np.zeros(len(first), np.int64)
         last[inverse.reshape(-1)] = np.arange(rows.size)  # the later row wins
-        for begin, end, count in zip(first.tolist(), last.tolist(), counts.tolist(), strict=True):
-            frame, claimed = _frame(block, columns, int(rows[begin]))
-            message, _ = wifi.parse(frame, claimed)
-            if message is not None:
-                self._datagrams.wifi_count(
-                    message.subtype,
-                    message.transmitter,
-                    message.receiver,
-                    message.bssid,
-                    count,
-                    where(int(rows[begin])),
-                    where(int(rows[end])),
-                    channel=channel_of(int(columns.wlan_freq[rows[begin]])),
-                    protected=message.protected,
-                )
+        return list(zip(rows[first].tolist(), rows[last].tolist(), counts.tolist(), strict=True))
 
 
 def _turned(
