@@ -565,7 +565,7 @@ def main(arguments: list[str] | None = None) -> int:
         if outcome.state in ("failed", "disputed"):
             print(
                 f"{outcome.state}: {outcome.file}: {outcome.path}: "
-                f"expected {_short(outcome.expected)}, got {_short(outcome.got)}{outcome.why}"
+                f"expected {short(outcome.expected)}, got {short(outcome.got)}{outcome.why}"
             )
     states = Counter(outcome.state for outcome in outcomes)
     print(f"{states['disputed']} disputed, {states['not compared']} not compared")
@@ -573,7 +573,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 1 if states["failed"] else 0
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
     text = ascii(value)
     return text if len(text) <= 600 else f"{text[:600]}…"
 
