@@ -8,7 +8,7 @@ from tests.decode.kernels.blocks import block_of, decoded
 from tests.decode.kernels.packets import arp, ether, ipv4, tag, tcp, udp, vxlan
 
 from wardwatch.decode.conversations import ConversationTable
-from wardwatch.decode.fragments import Fragments, reassembled
+from wardwatch.decode.fragments import Fragments, Reassembled
 from wardwatch.decode.kernels import conversations as k
 
 SYN, ACK, FIN, RST = 2, 16, 1, 4
@@ -294,7 +294,7 @@ def test_fragments_count_once_for_the_conversation_of_their_whole() -> None:
     assert columns.conversation[:2].tolist() == [0, -1]
     assert fragments.take(block, columns, 0) == (None, ())
     found, _ = fragments.take(block, columns, 1)
-    one, again = reassembled(found, block, columns, 1, events)
+    one, again = Reassembled().decode(found, block, columns, 1, events)
     assert table.touch(one, again, found) == 0
     rows = table.rows()
     assert (rows["orig_pkts"].tolist(), rows["orig_bytes"].tolist()) == ([2], [40])

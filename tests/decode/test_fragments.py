@@ -35,7 +35,7 @@ def test_a_captured_answer_in_two_fragments_is_whole() -> None:
         whole, anomalies = fragments.take(block, columns, i)
         assert anomalies == ()
         if whole:
-            one, again = f.reassembled(whole, block, columns, i, events)
+            one, again = f.Reassembled().decode(whole, block, columns, i, events)
             assert (again.kind[0], again.src_port[0]) == (3, 53)
             assert (one.first, whole.packets) == (block.first + i, 2)
             assert (again.has_mac[0], again.src_mac[0]) == (1, columns.src_mac[i])
@@ -171,7 +171,7 @@ def test_a_tunnel_in_fragments_is_read_to_its_innermost_packet(six: bool) -> Non
     assert found[:-1] == [None] * (block.n - 1)
     whole = found[-1]
     assert (whole.proto, whole.packets) == (17, block.n)
-    _, again = f.reassembled(whole, block, columns, block.n - 1, events)
+    _, again = f.Reassembled().decode(whole, block, columns, block.n - 1, events)
     assert REASONS[again.reason[0]] == "ipv4 udp"
     assert (TUNNELS[again.tunnel[0]], again.tunnel_id[0]) == ("vxlan", 42)
     assert (again.src_port[0], again.payload_len[0]) == (53, 500)

@@ -169,7 +169,7 @@ class ConversationTable:
     ) -> int:
         """Take a datagram put together from fragments: the number of its conversation, or -1.
 
-        ``block`` and ``columns`` hold it as their only row (``fragments.reassembled``). Its
+        ``block`` and ``columns`` hold it as their only row (``fragments.Reassembled``). Its
         packets and octets are those of its fragments; what :meth:`update` counted of them, the
         first one with its ports, is not counted again.
         """

@@ -390,38 +390,58 @@ class Fragments:
             self.expired += 1
 
 
-def reassembled(
-    whole: Whole, block: PacketBlock, columns: PacketColumns, i: int, events: Events
-) -> tuple[PacketBlock, PacketColumns]:
-    """A whole datagram decoded as a block of one packet, with the link of its last fragment.
+LONGEST_PACKET = 40 + 0xFFFF
+"""An IPv6 header, and as much as fragments can bring."""
 
-    Row ``i`` of ``block`` is that fragment; the packet keeps its number and time. What the
-    datagram carries (a tunnel, say) is read as deep as in any other packet.
+
+class Reassembled:
+    """One datagram at a time that was put together, decoded as a block of one packet.
+
+    Its arrays are always the same: kernels know them. They hold until the next is decoded.
     """
-    from wardwatch.decode.kernels.headers import decode_block
 
-    packet = np.frombuffer(whole.packet(int(columns.ttl[i])), np.uint8)
-    one = PacketBlock(
-        capture=block.capture,
-        first=block.first + i,
-        n=1,
-        arena=packet,
-        offset=np.zeros(1, np.int64),
-        length=np.array([len(packet)], np.int32),
-        wire=np.array([len(packet)], np.int64),
-        time=np.array([block.time[i]], np.int64),
-        link=np.array([101], np.int32),
-        interface=np.array([block.interface[i]], np.int32),
-    )
-    decoded = PacketColumns.of_size(1)
-    decode_block(one, decoded, events)
-    if not decoded.has_mac[0]:
-        for name in ("has_mac", "src_mac", "dst_mac", "vlan", "outer_tag"):
-            getattr(decoded, name)[0] = getattr(columns, name)[i]
-    if not decoded.tunnel[0]:
-        for name in ("tunnel", "tunnel_id", "wlan_subtype"):
-            getattr(decoded, name)[0] = getattr(columns, name)[i]
-    return one, decoded
+    def __init__(self) -> None:
+        self.columns = PacketColumns.of_size(1)
+        self._arena = np.zeros(LONGEST_PACKET, np.uint8)
+        self._octets = memoryview(self._arena)
+        self.block = PacketBlock(
+            capture=0,
+            first=0,
+            n=1,
+            arena=self._arena,
+            offset=np.zeros(1, np.int64),
+            length=np.zeros(1, np.int32),
+            wire=np.zeros(1, np.int64),
+            time=np.zeros(1, np.int64),
+            link=np.array([101], np.int32),
+            interface=np.zeros(1, np.int32),
+        )
+
+    def decode(
+        self, whole: Whole, block: PacketBlock, columns: PacketColumns, i: int, events: Events
+    ) -> tuple[PacketBlock, PacketColumns]:
+        """Decode a whole datagram, with the link of its last fragment.
+
+        Row ``i`` of ``block`` is that fragment; the packet keeps its number and time. What the
+        datagram carries (a tunnel, say) is read as deep as in any other packet.
+        """
+        from wardwatch.decode.kernels.headers import decode_block
+
+        one, decoded = self.block, self.columns
+        packet = whole.packet(int(columns.ttl[i]))
+        self._octets[: len(packet)] = packet
+        one.capture, one.first = block.capture, block.first + i
+        one.length[0] = one.wire[0] = len(packet)
+        one.time[0], one.interface[0] = block.time[i], block.interface[i]
+        decoded.conversation[0] = decoded.from_orig[0] = 0
+        decode_block(one, decoded, events)
+        if not decoded.has_mac[0]:
+            for name in ("has_mac", "src_mac", "dst_mac", "vlan", "outer_tag"):
+                getattr(decoded, name)[0] = getattr(columns, name)[i]
+        if not decoded.tunnel[0]:
+            for name in ("tunnel", "tunnel_id", "wlan_subtype"):
+                getattr(decoded, name)[0] = getattr(columns, name)[i]
+        return one, decoded
 
 
 def parse_transport(proto: int, payload: bytes) -> Transport | None:

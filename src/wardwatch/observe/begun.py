@@ -142,8 +142,8 @@ class Begun(Streams):
 
     def _fragment(self, block: PacketBlock, columns: PacketColumns, i: int, where: Where) -> None:
         """Of TCP in fragments it cannot be told whose conversation it is."""
-        _, inside, _ = self._reassembly.take(block, columns, i)
-        if self._is_ours(columns, i) or (inside is not None and self._is_ours(inside[1], 0)):
+        taken = self._reassembly.take(block, columns, i)
+        if self._is_ours(int(columns.proto[i])) or self._is_ours(taken.proto):
             raise Refused("TCP came in fragments")
 
     def _written(self) -> None:

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 
 from wardwatch.decode import columns as kinds
-from wardwatch.decode.columns import PacketColumns
 from wardwatch.decode.conversations import ConversationTable
-from wardwatch.decode.fragments import Fragments, Key, Whole, reassembled
+from wardwatch.decode.fragments import Fragments, Key, Reassembled, Whole
 from wardwatch.decode.kernels import headers
 from wardwatch.decode.kernels.conversations import TCP
 from wardwatch.decode.kernels.young import tell
+from wardwatch.model.evidence import Anomaly
 from wardwatch.observe.datagrams import Datagrams
 from wardwatch.observe.segments import segment_name
 from wardwatch.observe.told import cited
@@ -28,9 +29,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from wardwatch.decode.columns import PacketColumns
     from wardwatch.decode.conversations import Columns
+    from wardwatch.decode.kernels.headers import Events
     from wardwatch.model.block import PacketBlock
-    from wardwatch.model.evidence import Anomaly
     from wardwatch.observe.secrets import Secrets
     from wardwatch.observe.segments import Places
     from wardwatch.observe.tables import Spool
@@ -50,8 +52,20 @@ WRITE_ROWS = 8_192
 _TCP = 6
 _FRAGMENT = bytes([kinds.KIND_FRAGMENT])
 
-Inside = tuple["PacketBlock", PacketColumns]
-"""A datagram put together, decoded as a block of one packet."""
+
+class Taken(msgspec.Struct, eq=False):
+    """What came of one fragment."""
+
+    whole: Whole | None
+    """Its datagram, if that is whole now."""
+    anomalies: tuple[Anomaly, ...]
+    read: Whole | None
+    """What is read: the datagram, or as much as there ever will be of it."""
+    proto: int = -1
+    """IP protocol of what is read, the innermost."""
+    kind: int = kinds.KIND_NONE
+    conversation: int = 0
+    from_orig: int = 0
 
 
 class Reassembly:
@@ -61,13 +75,17 @@ class Reassembly:
         self.events = headers.Events()
         """Tags inside of datagrams put together."""
         self.fragments = Fragments()
-        self._known: dict[int, tuple[Whole | None, Inside | None, tuple[Anomaly, ...]]] = {}
+        self.of_tcp = np.zeros(0, np.uint8)
+        """(≥ n,) 1 for rows of this block, of those taken, that are TCP or bring a datagram of it."""
+        self._known: dict[int, Taken] = {}
         self._of: tuple[int, int] = (0, 0)
+        self._now = Reassembled()
+        self._now_of: Taken | None = None
+        self._counted = headers.Events()
+        """Those of datagrams that are decoded again."""
 
-    def take(
-        self, block: PacketBlock, columns: PacketColumns, i: int
-    ) -> tuple[Whole | None, Inside | None, tuple[Anomaly, ...]]:
-        """Take the fragment of row ``i`` ⇒ the datagram if it is whole, what it holds, and faults.
+    def take(self, block: PacketBlock, columns: PacketColumns, i: int) -> Taken:
+        """Take the fragment of row ``i``.
 
         What a first fragment holds that the capture has only a part of is read as far as it goes,
         as its datagram never will be whole.
@@ -75,16 +93,45 @@ class Reassembly:
         if self._of != (block.capture, block.first):
             self._of = (block.capture, block.first)
             self._known.clear()
+            self._now_of = None
+            if len(self.of_tcp) < block.n:
+                self.of_tcp = np.zeros(block.n, np.uint8)
         found = self._known.get(i)
-        if found is None:
-            whole, anomalies = self.fragments.take(block, columns, i)
-            inside = None
-            if whole is not None:
-                inside = reassembled(whole, block, columns, i, self.events)
-            elif _cut_at_its_beginning(columns, i):
-                inside = reassembled(_alone(block, columns, i), block, columns, i, self.events)
-            found = self._known[i] = whole, inside, anomalies
+        if found is not None:
+            return found
+        whole, anomalies = self.fragments.take(block, columns, i)
+        read = whole
+        if whole is None and _cut_at_its_beginning(columns, i):
+            read = _alone(block, columns, i)
+        found = self._known[i] = Taken(whole, anomalies, read)
+        if read is not None:
+            inner = self._decode(found, block, columns, i, self.events)
+            found.proto, found.kind = int(inner.proto[0]), int(inner.kind[0])
+        self.of_tcp[i] = _TCP in (int(columns.proto[i]), found.proto)
         return found
+
+    def inside(
+        self, taken: Taken, block: PacketBlock, columns: PacketColumns, i: int
+    ) -> tuple[PacketBlock, PacketColumns]:
+        """What is read of row ``i``, decoded as a block of one packet, until the next one is."""
+        if self._now_of is not taken:
+            self._decode(taken, block, columns, i, self._counted)
+        return self._now.block, self._now.columns
+
+    def _decode(
+        self, taken: Taken, block: PacketBlock, columns: PacketColumns, i: int, events: Events
+    ) -> PacketColumns:
+        assert taken.read is not None
+        inner, before = self._now.columns, self._now_of
+        if before is not None:  # what the tables said of it
+            before.conversation, before.from_orig = (
+                inner.conversation.item(),
+                inner.from_orig.item(),
+            )
+        self._now_of = taken
+        self._now.decode(taken.read, block, columns, i, events)
+        inner.conversation[0], inner.from_orig[0] = taken.conversation, taken.from_orig
+        return inner
 
 
 class Side:
@@ -107,6 +154,7 @@ class Side:
         self._places = places
         self._only = only
         self._reassembly = reassembly
+        self._there = np.zeros(1, np.int32)
         self._conversations = ConversationTable(MOST_CONVERSATIONS, idle_ns, only=only)
         self._datagrams = Datagrams(spool, secrets)
 
@@ -129,15 +177,13 @@ class Side:
 
         It was counted before (:meth:`_count`).
         """
-        _, inside, anomalies = self._reassembly.take(block, columns, i)
-        if anomalies and self._is_ours(columns, i):
-            self._datagrams.anomalies("ip", anomalies, where)
-        if inside is None:
+        taken = self._reassembly.take(block, columns, i)
+        if taken.anomalies and self._is_ours(int(columns.proto[i])):
+            self._datagrams.anomalies("ip", taken.anomalies, where)
+        if taken.read is None or not self._is_ours(taken.proto):
             return
-        one, inner = inside
-        if not self._is_ours(inner, 0):
-            return
-        if int(inner.kind[0]) not in (kinds.KIND_NONE, kinds.KIND_FRAGMENT, kinds.KIND_WIFI):
+        if taken.kind not in (kinds.KIND_NONE, kinds.KIND_FRAGMENT, kinds.KIND_WIFI):
+            one, inner = self._reassembly.inside(taken, block, columns, i)
             name = _segment_inside(columns, i, inner, where.segment)
             self._message(one, inner, 0, cited((name,), tell(one, inner, 0, 0)))
 
@@ -153,25 +199,25 @@ class Side:
             return
         fragments = (asked[: block.n] != 0) & (columns.kind[: block.n] == kinds.KIND_FRAGMENT)
         for i in np.flatnonzero(fragments).tolist():
-            _, inside, _ = self._reassembly.take(block, columns, i)
-            if inside is not None and self._is_ours(inside[1], 0):
+            taken = self._reassembly.take(block, columns, i)
+            if taken.read is not None and self._is_ours(taken.proto):
                 yield i
 
     def _count(self, block: PacketBlock, columns: PacketColumns, i: int) -> None:
         """Give one of those rows' datagrams to its conversation."""
-        whole, inside, _ = self._reassembly.take(block, columns, i)
-        assert inside is not None
-        one, inner = inside
-        there = self._places.segment[i : i + 1]
-        if whole is not None:
-            self._conversations.touch(one, inner, whole, there)
+        taken = self._reassembly.take(block, columns, i)
+        one, inner = self._reassembly.inside(taken, block, columns, i)
+        there = self._there
+        there[0] = self._places.segment[i]
+        if taken.whole is not None:
+            self._conversations.touch(one, inner, taken.whole, there)
         elif _tunnel(inner, 0) != _tunnel(columns, i):
             self._conversations.update(one, inner, there)
         else:
             inner.conversation[0] = columns.conversation[i]
 
-    def _is_ours(self, columns: PacketColumns, i: int) -> bool:
-        return (int(columns.proto[i]) == _TCP) == (self._only == TCP)
+    def _is_ours(self, proto: int) -> bool:
+        return (proto == _TCP) == (self._only == TCP)
 
     def _where(self, block: PacketBlock, columns: PacketColumns, i: int) -> Where:
         """The packet of row ``i`` as rows of tables will cite it."""

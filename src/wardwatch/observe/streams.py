@@ -140,6 +140,8 @@ class Streams(Side):
             while at < end:
                 start, at = at, table.advance(block, columns, at, end, segment)
                 self._updated(block, columns, start, at)
+                if any_asked:  # those before ``at`` are all taken
+                    asked[start:at] &= self._reassembly.of_tcp[start:at]
                 self.young.walk(block, columns, asked, segment, table, read, start, at)
         self._settle(SETTLE_ROWS)
         self._written()
@@ -297,8 +299,7 @@ class Streams(Side):
             self._segment(piece.told, piece.payload, where)
 
     def _fragment(self, block: PacketBlock, columns: PacketColumns, i: int, where: Where) -> None:
-        _, inside, _ = self._reassembly.take(block, columns, i)
-        if inside is not None and self._is_ours(inside[1], 0):
+        if self._is_ours(self._reassembly.take(block, columns, i).proto):
             self._count(block, columns, i)
         super()._fragment(block, columns, i, where)
 

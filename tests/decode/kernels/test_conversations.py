@@ -219,7 +219,7 @@ SELF = ("snmp__sv__SNMPv2c_get_requests", "snmp__zeek__snmpv1_set", "snmp__zeek_
 
 @needs_shared
 def test_the_shared_captures_have_the_conversations_that_tshark_counts() -> None:
-    from wardwatch.decode.fragments import Fragments, reassembled
+    from wardwatch.decode.fragments import Fragments, Reassembled
 
     wrong = []
     for expected in sorted((CAPTURES / "expect").glob("*.json")):
@@ -235,7 +235,7 @@ def test_the_shared_captures_have_the_conversations_that_tshark_counts() -> None
         for i in np.flatnonzero(columns.fragment[: block.n] >= 0).tolist():
             whole, _ = fragments.take(block, columns, i)
             if whole:
-                table.touch(*reassembled(whole, block, columns, i, events), whole)
+                table.touch(*Reassembled().decode(whole, block, columns, i, events), whole)
         rows = table.rows()
         names = ("proto", "orig_hi", "orig_lo", "orig_p", "resp_hi", "resp_lo", "resp_p")
         keys = {
