@@ -34,9 +34,11 @@ def ethernet(packet: bytes, macs: bytes = _MACS) -> bytes:
     return (macs + b"\x08\x00" + packet).ljust(60, b"\0")
 
 
-def ipv4(source: bytes, target: bytes, proto: int, body: bytes, ident: int = 1) -> bytes:
-    """An IPv4 packet with a true header checksum."""
-    head = struct.pack("!BBHHHBB", 0x45, 0, 20 + len(body), ident & 0xFFFF, 0, 64, proto)
+def ipv4(
+    source: bytes, target: bytes, proto: int, body: bytes, ident: int = 1, fragment: int = 0
+) -> bytes:
+    """An IPv4 packet with a true header checksum; ``fragment`` is the word of flags and offset."""
+    head = struct.pack("!BBHHHBB", 0x45, 0, 20 + len(body), ident & 0xFFFF, fragment, 64, proto)
     return head + struct.pack("!H", checksum(head + source + target)) + source + target + body
 
 
@@ -171,6 +173,27 @@ def single_bytes_apart(count: int, chance: random.Random) -> Iterator[bytes]:
     return _octets(count, 23, _TELNET, _TELNET, step=2)
 
 
+_MORE = 0x2000
+"""More fragments follow (RFC 791 §3.1)."""
+
+
+def fragments(count: int, chance: random.Random) -> Iterator[bytes]:
+    """Datagrams of no protocol in two fragments, each of another host."""
+    for n in range(count // 2):
+        source = client(n % 60_000)
+        body = udp(source, SERVER, 40_000, 40_001, b"reading 0042".ljust(64, b"."), n)[20:]
+        yield ethernet(ipv4(source, SERVER, 17, body[:48], n, _MORE))
+        yield ethernet(ipv4(source, SERVER, 17, body[48:], n, 48 // 8))
+
+
+def first_fragments(count: int, chance: random.Random) -> Iterator[bytes]:
+    """First fragments of datagrams whose others never come."""
+    for n in range(count):
+        source = client(n % 60_000)
+        body = udp(source, SERVER, 40_000, 40_001, bytes(64), n)[20:68]
+        yield ethernet(ipv4(source, SERVER, 17, body, n, _MORE))
+
+
 CASES: dict[str, Callable[[int, random.Random], Iterator[bytes]]] = {
     "all DHCP": all_dhcp,
     "all DNS": all_dns,
@@ -180,6 +203,8 @@ CASES: dict[str, Callable[[int, random.Random], Iterator[bytes]]] = {
     "one-byte segments": single_bytes,
     "one-byte segments of FTP": single_bytes_of_ftp,
     "one-byte segments, holes between": single_bytes_apart,
+    "datagrams in two fragments": fragments,
+    "first fragments alone": first_fragments,
 }
 
 

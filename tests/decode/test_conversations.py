@@ -292,10 +292,11 @@ def test_fragments_count_once_for_the_conversation_of_their_whole() -> None:
     table, fragments = ConversationTable(), Fragments()
     table.update(block, columns, np.array([4, 4]))
     assert columns.conversation[:2].tolist() == [0, -1]
-    assert fragments.take(block, columns, 0) == (None, ())
-    found, _ = fragments.take(block, columns, 1)
-    one, again = Reassembled().decode(found, block, columns, 1, events)
-    assert table.touch(one, again, found) == 0
+    nothing, (found, _) = fragments.take(block, columns, range(2))
+    assert nothing == (None, ())
+    inside = Reassembled()
+    inside.decode([(1, found)], block, columns, events)
+    assert table.touch(inside.block, inside.columns, found) == 0
     rows = table.rows()
     assert (rows["orig_pkts"].tolist(), rows["orig_bytes"].tolist()) == ([2], [40])
     assert rows["orig_ip_bytes"].tolist() == [48 + 40]

@@ -10,7 +10,7 @@ from tests.decode.kernels.packets import ether, fragment6, ipv4, ipv6, udp, vxla
 from tests.shared import CAPTURES, needs_shared
 
 from wardwatch.decode import fragments as f
-from wardwatch.decode.kernels.headers import REASONS, TUNNELS
+from wardwatch.decode.kernels.headers import REASONS, TUNNELS, Events
 
 KEY = f.Key(net=4, src=1, dst=2, ip_id=3, proto=17)
 
@@ -30,16 +30,18 @@ def feed(pieces, fragments=None, key=KEY, proto=17, ts=0):
 def test_a_captured_answer_in_two_fragments_is_whole() -> None:
     block = block_of_file(CAPTURES / "dns-fragmented__ndpi__dns_fragmented.pcap")
     columns, events = decoded(block)
-    fragments, sizes = f.Fragments(), []
-    for i in (columns.fragment[: block.n] >= 0).nonzero()[0].tolist():
-        whole, anomalies = fragments.take(block, columns, i)
-        assert anomalies == ()
-        if whole:
-            one, again = f.Reassembled().decode(whole, block, columns, i, events)
-            assert (again.kind[0], again.src_port[0]) == (3, 53)
-            assert (one.first, whole.packets) == (block.first + i, 2)
-            assert (again.has_mac[0], again.src_mac[0]) == (1, columns.src_mac[i])
-            sizes.append(int(again.payload_len[0]))
+    rows = (columns.fragment[: block.n] >= 0).nonzero()[0].tolist()
+    found = list(f.Fragments().take(block, columns, rows))
+    assert [anomalies for _, anomalies in found] == [()] * len(rows)
+    wholes = [(i, whole) for i, (whole, _) in zip(rows, found, strict=True) if whole]
+    inside, sizes = f.Reassembled(), []
+    inside.decode(wholes, block, columns, events)
+    for i, whole in wholes:
+        row, again = i - wholes[0][0], inside.columns
+        assert (again.kind[row], again.src_port[row]) == (3, 53)
+        assert (inside.block.first + row, whole.packets) == (block.first + i, 2)
+        assert (again.has_mac[row], again.src_mac[row]) == (1, columns.src_mac[i])
+        sizes.append(int(again.payload_len[row]))
     assert sizes == [1702, 1501, 1490, 1490, 1702, 1730, 1730]
 
 
@@ -166,15 +168,53 @@ def test_a_tunnel_in_fragments_is_read_to_its_innermost_packet(six: bool) -> Non
         packets = [ether(0x0800, ipv4(17, d, fragment=o // 8 | m << 13)) for o, m, d in pieces]
     block = block_of(packets)
     columns, events = decoded(block)
-    fragments = f.Fragments()
-    found = [fragments.take(block, columns, i)[0] for i in range(block.n)]
+    found = [whole for whole, _ in f.Fragments().take(block, columns, range(block.n))]
     assert found[:-1] == [None] * (block.n - 1)
     whole = found[-1]
     assert (whole.proto, whole.packets) == (17, block.n)
-    _, again = f.Reassembled().decode(whole, block, columns, block.n - 1, events)
+    inside = f.Reassembled()
+    inside.decode([(block.n - 1, whole)], block, columns, events)
+    again = inside.columns
     assert REASONS[again.reason[0]] == "ipv4 udp"
     assert (TUNNELS[again.tunnel[0]], again.tunnel_id[0]) == ("vxlan", 42)
     assert (again.src_port[0], again.payload_len[0]) == (53, 500)
+
+
+def test_datagrams_are_decoded_together_as_they_are_alone() -> None:
+    """Ordinary ones, tunnels with tags in them, and what no header is; in any place of a block."""
+    chance = random.Random(5)
+    tagged = ether(0x8100, b"\0\x78\x08\0" + ipv4(17, udp(4000, 53, bytes(300))))
+    tunnel = udp(1, 4789, vxlan(9, tagged))
+    insides = [udp(7, 53, bytes(200)), tunnel, b"\xff" * 90, udp(1, 2, bytes(40), claimed=7)]
+    packets = []
+    for number in range(40):
+        body = insides[number % 4]
+        for at in (0, 48):
+            piece = body[at : at + 48] if at == 0 else body[at:]
+            flags = at // 8 | (at == 0) << 13
+            packets.append(ether(0x0800, ipv4(17, piece, fragment=flags, ident=number)))
+        packets += [ether(0x0800, ipv4(17, udp(1, 2, b"between")))] * chance.randrange(3)
+    block = block_of(packets)
+    columns, _ = decoded(block)
+    rows = (columns.fragment[: block.n] >= 0).nonzero()[0].tolist()
+    came = zip(rows, f.Fragments().take(block, columns, rows), strict=True)
+    wholes = [(i, whole) for i, (whole, _) in came if whole]
+    assert len(wholes) == 40
+    together, alone, counted, apart = f.Reassembled(), f.Reassembled(), Events(), Events()
+    together.decode(wholes[:3], block, columns, Events())  # what stood there before is of no use
+    together.decode(wholes, block, columns, counted)
+    names = [n for n in columns.__struct_fields__ if n not in ("carrier", "payload", "wlan_offset")]
+    for i, whole in wholes:
+        alone.decode([(i, whole)], block, columns, apart)
+        row, at = i - wholes[0][0], together.block.offset[i - wholes[0][0]]
+        for name in names:
+            one, other = getattr(together.columns, name)[row], getattr(alone.columns, name)[0]
+            assert one == other, (name, i)
+        moved = together.columns.payload[row] - alone.columns.payload[0]
+        assert moved in (0, at)  # −1 where there is none
+        assert together.block.first + row == alone.block.first == block.first + i
+        assert together.block.time[row] == alone.block.time[0] == block.time[i]
+    assert counted.told().tolist() == apart.told().tolist() != []
 
 
 def test_transport_headers_of_wholes_are_read() -> None:

@@ -160,28 +160,40 @@ class ConversationTable:
                 self._evict()
                 self.row[:at] = self._rows_of(columns.conversation[:at])
 
+    def update_row(
+        self,
+        block: PacketBlock,
+        columns: PacketColumns,
+        segment: NDArray[np.integer[Any]] | None,
+        i: int,
+    ) -> None:
+        """Take row ``i`` of a block alone; the rest as :meth:`update`."""
+        at = i
+        while at <= i:
+            at = self.advance(block, columns, at, i + 1, segment)
+
     def touch(
         self,
         block: PacketBlock,
         columns: PacketColumns,
         whole: Whole,
         segment: NDArray[np.integer[Any]] | None = None,
+        i: int = 0,
     ) -> int:
         """Take a datagram put together from fragments: the number of its conversation, or -1.
 
-        ``block`` and ``columns`` hold it as their only row (``fragments.Reassembled``). Its
-        packets and octets are those of its fragments; what :meth:`update` counted of them, the
+        ``block`` and ``columns`` hold it in row ``i`` (``fragments.Reassembled``). Its packets and octets are those of its fragments; what :meth:`update` counted of them, the
         first one with its ports, is not counted again.
         """
-        self.update(block, columns, segment)
-        r = int(self.row[0])
+        self.update_row(block, columns, segment, i)
+        r = int(self.row[i])
         if r < 0:
             return -1
-        side = 0 if columns.from_orig[0] else 1
+        side = 0 if columns.from_orig[i] else 1
         self.table[r, k.ORIG_PKTS + side] += whole.packets - 1 - whole.counted
-        more = whole.ip_bytes - whole.counted_bytes - int(columns.ip_bytes[0])
+        more = whole.ip_bytes - whole.counted_bytes - int(columns.ip_bytes[i])
         self.table[r, k.ORIG_IP + side] += more
-        return int(columns.conversation[0])
+        return int(columns.conversation[i])
 
     def taken(self) -> NDArray[np.int64]:
         """(n, WIDTH) the rows of all conversations, for :meth:`absorb` of another table."""

@@ -19,7 +19,9 @@ from wardwatch.model.block import PacketBlock
 from wardwatch.model.evidence import Anomaly, ByteSpan, Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from numpy.typing import NDArray
 
     from wardwatch.decode.kernels.headers import Events
 
@@ -223,35 +225,44 @@ class Fragments:
         self._bytes += sum(partial.held for partial in under_way.values())
 
     def take(
-        self, block: PacketBlock, columns: PacketColumns, i: int
-    ) -> tuple[Whole | None, tuple[Anomaly, ...]]:
-        """Take the fragment in row ``i`` of a block that is decoded.
+        self, block: PacketBlock, columns: PacketColumns, rows: Sequence[int]
+    ) -> Iterator[tuple[Whole | None, tuple[Anomaly, ...]]]:
+        """Take the fragments in ``rows`` of a block that is decoded, one after the other.
 
         One that shows ports is counted by the conversation table. See :meth:`add`.
         """
-        net, proto = int(columns.net[i]), int(columns.proto[i])
-        start, size = int(columns.payload[i]), int(columns.payload_len[i])
-        key = Key(
-            net=net,
-            src=int(columns.src_hi[i]) << 64 | int(columns.src_lo[i]),
-            dst=int(columns.dst_hi[i]) << 64 | int(columns.dst_lo[i]),
-            ip_id=int(columns.ip_id[i]),
-            proto=proto if net == 4 else -1,
-            vlan=int(columns.vlan[i]),
-            outer_tag=int(columns.outer_tag[i]),
-        )
-        offset, more = divmod(int(columns.fragment[i]), 2)
-        return self.add(
-            key,
-            proto,
-            offset,
-            bool(more),
-            block.arena[start : start + size].tobytes(),
-            int(block.time[i]),
-            ip_bytes=int(columns.ip_bytes[i]),
-            whole=int(columns.payload_claimed[i]) <= size,
-            counted=bool(columns.src_port[i] >= 0),
-        )
+        at = np.asarray(rows, np.int64)
+        octets = block.arena.data
+        facts = [
+            getattr(columns, name)[at].tolist()
+            for name in (
+                "net", "src_hi", "src_lo", "dst_hi", "dst_lo", "ip_id", "proto", "vlan", "outer_tag",
+                "fragment", "payload", "payload_len", "payload_claimed", "ip_bytes", "src_port",
+            )
+        ]  # fmt: skip
+        for (
+            net, src_hi, src_lo, dst_hi, dst_lo, ip_id, proto, vlan, outer_tag,
+            fragment, start, size, claimed, ip_bytes, src_port, ts,
+        ) in zip(*facts, block.time[at].tolist(), strict=True):  # fmt: skip
+            yield self.add(
+                Key(
+                    net,
+                    src_hi << 64 | src_lo,
+                    dst_hi << 64 | dst_lo,
+                    ip_id,
+                    proto if net == 4 else -1,
+                    vlan,
+                    outer_tag,
+                ),
+                proto,
+                fragment >> 1,
+                bool(fragment & 1),
+                bytes(octets[start : start + size]),
+                ts,
+                ip_bytes=ip_bytes,
+                whole=claimed <= size,
+                counted=src_port >= 0,
+            )
 
     def add(
         self,
@@ -290,10 +301,10 @@ class Fragments:
             if counted:
                 partial.counted += 1
                 partial.counted_bytes += ip_bytes
-        anomalies = tuple(
-            Anomaly(fault, ByteSpan(offset, offset + len(data)), claimed, present)
-            for fault, claimed, present in faults
-        )
+        anomalies: tuple[Anomaly, ...] = ()
+        if faults:
+            span = ByteSpan(offset, offset + len(data))
+            anomalies = tuple(Anomaly(fault, span, *numbers) for fault, *numbers in faults)
         if partial.bad or partial.size != partial.end:
             return None, anomalies
         self._bytes -= partial.held
@@ -390,58 +401,86 @@ class Fragments:
             self.expired += 1
 
 
-LONGEST_PACKET = 40 + 0xFFFF
-"""An IPv6 header, and as much as fragments can bring."""
-
-
 class Reassembled:
-    """One datagram at a time that was put together, decoded as a block of one packet.
+    """Datagrams put together from fragments of one block, decoded as a block of their own.
 
-    Its arrays are always the same: kernels know them. They hold until the next is decoded.
+    Its arrays are used again and again: kernels know them. They hold until the next decoding.
     """
 
     def __init__(self) -> None:
-        self.columns = PacketColumns.of_size(1)
-        self._arena = np.zeros(LONGEST_PACKET, np.uint8)
-        self._octets = memoryview(self._arena)
-        self.block = PacketBlock(
-            capture=0,
-            first=0,
-            n=1,
-            arena=self._arena,
-            offset=np.zeros(1, np.int64),
-            length=np.zeros(1, np.int32),
-            wire=np.zeros(1, np.int64),
-            time=np.zeros(1, np.int64),
-            link=np.array([101], np.int32),
-            interface=np.zeros(1, np.int32),
-        )
+        self.columns = PacketColumns.of_size(0)
+        self.block = _empty(0, np.zeros(0, np.uint8))
 
     def decode(
-        self, whole: Whole, block: PacketBlock, columns: PacketColumns, i: int, events: Events
-    ) -> tuple[PacketBlock, PacketColumns]:
-        """Decode a whole datagram, with the link of its last fragment.
+        self,
+        wholes: Sequence[tuple[int, Whole]],
+        block: PacketBlock,
+        columns: PacketColumns,
+        events: Events,
+    ) -> None:
+        """Decode whole datagrams, each with the link of the last of its fragments.
 
-        Row ``i`` of ``block`` is that fragment; the packet keeps its number and time. What the
-        datagram carries (a tunnel, say) is read as deep as in any other packet.
+        ``wholes`` are rows of ``block``, ascending, with the datagram that each of these fragments
+        made whole. The first of them becomes row 0, and the others stand as far behind it as they
+        do in ``block``: so packets keep their numbers. Rows between are of no use. What a datagram
+        carries (a tunnel, say) is read as deep as in any other packet.
         """
         from wardwatch.decode.kernels.headers import decode_block
 
-        one, decoded = self.block, self.columns
-        packet = whole.packet(int(columns.ttl[i]))
-        self._octets[: len(packet)] = packet
-        one.capture, one.first = block.capture, block.first + i
-        one.length[0] = one.wire[0] = len(packet)
-        one.time[0], one.interface[0] = block.time[i], block.interface[i]
-        decoded.conversation[0] = decoded.from_orig[0] = 0
+        rows = np.array([i for i, _ in wholes])
+        first = int(rows[0])
+        there, n = rows - first, int(rows[-1]) - first + 1
+        ttls = columns.ttl[rows].tolist()
+        packets = [whole.packet(ttl) for (_, whole), ttl in zip(wholes, ttls, strict=True)]
+        sizes = np.array([len(packet) for packet in packets])
+        self._make_room(n, int(sizes.sum()))
+        one = self.block
+        one.capture, one.first, one.n = block.capture, block.first + first, n
+        one.arena[: sizes.sum()] = np.frombuffer(b"".join(packets), np.uint8)
+        one.length[:n] = one.wire[:n] = 0
+        one.offset[there] = np.cumsum(sizes) - sizes
+        one.length[there] = one.wire[there] = sizes
+        one.time[there], one.interface[there] = block.time[rows], block.interface[rows]
+        decoded = self.columns
+        decoded.conversation[:n] = decoded.from_orig[:n] = 0
         decode_block(one, decoded, events)
-        if not decoded.has_mac[0]:
-            for name in ("has_mac", "src_mac", "dst_mac", "vlan", "outer_tag"):
-                getattr(decoded, name)[0] = getattr(columns, name)[i]
-        if not decoded.tunnel[0]:
-            for name in ("tunnel", "tunnel_id", "wlan_subtype"):
-                getattr(decoded, name)[0] = getattr(columns, name)[i]
-        return one, decoded
+        for sign, names in LENT.items():
+            lacks = getattr(decoded, sign)[there] == 0
+            for name in names if lacks.any() else ():
+                getattr(decoded, name)[there[lacks]] = getattr(columns, name)[rows[lacks]]
+
+    def _make_room(self, rows: int, octets: int) -> None:
+        """Room for so many packets and octets."""
+        self.columns = self.columns.for_size(rows)
+        if len(self.block.arena) < octets:
+            self.block.arena = np.zeros(1 << (octets - 1).bit_length(), np.uint8)
+        if len(self.block.offset) < rows:
+            self.block = _empty(len(self.columns.kind), self.block.arena)
+
+
+def _empty(rows: int, arena: NDArray[np.uint8]) -> PacketBlock:
+    """A block with room for so many packets, none of which is there yet."""
+    return PacketBlock(
+        capture=0,
+        first=0,
+        n=0,
+        arena=arena,
+        offset=np.zeros(rows, np.int64),
+        length=np.zeros(rows, np.int32),
+        wire=np.zeros(rows, np.int64),
+        time=np.zeros(rows, np.int64),
+        link=np.full(rows, RAW_IP, np.int32),
+        interface=np.zeros(rows, np.int32),
+    )
+
+
+RAW_IP = 101
+"""LINKTYPE_RAW."""
+LENT = {
+    "has_mac": ("src_mac", "dst_mac", "vlan", "outer_tag", "has_mac"),
+    "tunnel": ("tunnel_id", "wlan_subtype", "tunnel"),
+}
+"""What a datagram has of its last fragment, where it shows no such sign of its own."""
 
 
 def parse_transport(proto: int, payload: bytes) -> Transport | None:

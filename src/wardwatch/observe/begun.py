@@ -142,7 +142,7 @@ class Begun(Streams):
 
     def _fragment(self, block: PacketBlock, columns: PacketColumns, i: int, where: Where) -> None:
         """Of TCP in fragments it cannot be told whose conversation it is."""
-        taken = self._reassembly.take(block, columns, i)
+        taken = self._reassembly.one(block, columns, i)
         if self._is_ours(int(columns.proto[i])) or self._is_ours(taken.proto):
             raise Refused("TCP came in fragments")
 

@@ -91,10 +91,11 @@ class Messages(Side):
         for told in self._told(block, columns, np.flatnonzero(chosen.asked[: block.n])):
             i, start = told[ROW], told[START]
             kind = int(columns.kind[i])
-            where = cited(places.names, told)
             if kind == kinds.KIND_FRAGMENT:
-                self._fragment(block, columns, i, where)
+                if self._tells(block, columns, i):
+                    self._fragment(block, columns, i, cited(places.names, told))
                 continue
+            where = cited(places.names, told)
             self._datagrams.read(
                 kind,
                 bytes(octets[start : start + told[LENGTH]]) if start >= 0 else b"",

@@ -25,13 +25,12 @@ from wardwatch.observe.segments import segment_name
 from wardwatch.observe.told import cited
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from wardwatch.decode.columns import PacketColumns
     from wardwatch.decode.conversations import Columns
-    from wardwatch.decode.kernels.headers import Events
     from wardwatch.model.block import PacketBlock
     from wardwatch.observe.secrets import Secrets
     from wardwatch.observe.segments import Places
@@ -59,13 +58,13 @@ class Taken(msgspec.Struct, eq=False):
     whole: Whole | None
     """Its datagram, if that is whole now."""
     anomalies: tuple[Anomaly, ...]
-    read: Whole | None
-    """What is read: the datagram, or as much as there ever will be of it."""
+    inside: Reassembled | None = None
+    """Where what it holds is decoded, if there is something to read."""
+    row: int = -1
+    """Of ``inside``."""
     proto: int = -1
-    """IP protocol of what is read, the innermost."""
+    """IP protocol of what it holds, the innermost."""
     kind: int = kinds.KIND_NONE
-    conversation: int = 0
-    from_orig: int = 0
 
 
 class Reassembly:
@@ -79,13 +78,11 @@ class Reassembly:
         """(≥ n,) 1 for rows of this block, of those taken, that are TCP or bring a datagram of it."""
         self._known: dict[int, Taken] = {}
         self._of: tuple[int, int] = (0, 0)
-        self._now = Reassembled()
-        self._now_of: Taken | None = None
-        self._counted = headers.Events()
-        """Those of datagrams that are decoded again."""
+        self._inside: list[Reassembled] = []
+        self._used = 0
 
-    def take(self, block: PacketBlock, columns: PacketColumns, i: int) -> Taken:
-        """Take the fragment of row ``i``.
+    def take(self, block: PacketBlock, columns: PacketColumns, rows: Sequence[int]) -> list[Taken]:
+        """Take the fragments of ``rows``, ascending, in one go ⇒ what came of each.
 
         What a first fragment holds that the capture has only a part of is read as far as it goes,
         as its datagram never will be whole.
@@ -93,45 +90,45 @@ class Reassembly:
         if self._of != (block.capture, block.first):
             self._of = (block.capture, block.first)
             self._known.clear()
-            self._now_of = None
+            self._used = 0
             if len(self.of_tcp) < block.n:
                 self.of_tcp = np.zeros(block.n, np.uint8)
-        found = self._known.get(i)
-        if found is not None:
-            return found
-        whole, anomalies = self.fragments.take(block, columns, i)
-        read = whole
-        if whole is None and _cut_at_its_beginning(columns, i):
-            read = _alone(block, columns, i)
-        found = self._known[i] = Taken(whole, anomalies, read)
-        if read is not None:
-            inner = self._decode(found, block, columns, i, self.events)
-            found.proto, found.kind = int(inner.proto[0]), int(inner.kind[0])
-        self.of_tcp[i] = _TCP in (int(columns.proto[i]), found.proto)
-        return found
+        known = self._known
+        fresh = [i for i in rows if i not in known]
+        if fresh:
+            self._read(block, columns, fresh)
+        return [known[i] for i in rows]
 
-    def inside(
-        self, taken: Taken, block: PacketBlock, columns: PacketColumns, i: int
-    ) -> tuple[PacketBlock, PacketColumns]:
-        """What is read of row ``i``, decoded as a block of one packet, until the next one is."""
-        if self._now_of is not taken:
-            self._decode(taken, block, columns, i, self._counted)
-        return self._now.block, self._now.columns
+    def one(self, block: PacketBlock, columns: PacketColumns, i: int) -> Taken:
+        """What came of the fragment of row ``i``; it is taken now, if it was not yet."""
+        found = self._known.get(i) if self._of == (block.capture, block.first) else None
+        return self.take(block, columns, (i,))[0] if found is None else found
 
-    def _decode(
-        self, taken: Taken, block: PacketBlock, columns: PacketColumns, i: int, events: Events
-    ) -> PacketColumns:
-        assert taken.read is not None
-        inner, before = self._now.columns, self._now_of
-        if before is not None:  # what the tables said of it
-            before.conversation, before.from_orig = (
-                inner.conversation.item(),
-                inner.from_orig.item(),
-            )
-        self._now_of = taken
-        self._now.decode(taken.read, block, columns, i, events)
-        inner.conversation[0], inner.from_orig[0] = taken.conversation, taken.from_orig
-        return inner
+    def _read(self, block: PacketBlock, columns: PacketColumns, rows: list[int]) -> None:
+        cut = _cut_at_their_beginning(columns, rows)
+        found = []
+        came = self.fragments.take(block, columns, rows)
+        for i, is_cut, (whole, anomalies) in zip(rows, cut, came, strict=True):
+            taken = self._known[i] = Taken(whole, anomalies)
+            if whole is not None:
+                found.append((i, taken, whole))
+            elif is_cut:
+                found.append((i, taken, _alone(block, columns, i)))
+        self.of_tcp[rows] = columns.proto[rows] == _TCP
+        if not found:
+            return
+        if self._used == len(self._inside):
+            self._inside.append(Reassembled())
+        inside = self._inside[self._used]
+        self._used += 1
+        inside.decode([(i, whole) for i, _, whole in found], block, columns, self.events)
+        first = found[0][0]
+        there = [i - first for i, *_ in found]
+        protos, kind = inside.columns.proto[there].tolist(), inside.columns.kind[there].tolist()
+        for (i, taken, _), row, proto, kind_ in zip(found, there, protos, kind, strict=True):
+            taken.inside, taken.row, taken.proto, taken.kind = inside, row, proto, kind_
+            if proto == _TCP:
+                self.of_tcp[i] = 1
 
 
 class Side:
@@ -154,7 +151,7 @@ class Side:
         self._places = places
         self._only = only
         self._reassembly = reassembly
-        self._there = np.zeros(1, np.int32)
+        self._from, self._segments = -1, np.zeros(0, np.int32)
         self._conversations = ConversationTable(MOST_CONVERSATIONS, idle_ns, only=only)
         self._datagrams = Datagrams(spool, secrets)
 
@@ -177,15 +174,21 @@ class Side:
 
         It was counted before (:meth:`_count`).
         """
-        taken = self._reassembly.take(block, columns, i)
+        taken = self._reassembly.one(block, columns, i)
         if taken.anomalies and self._is_ours(int(columns.proto[i])):
             self._datagrams.anomalies("ip", taken.anomalies, where)
-        if taken.read is None or not self._is_ours(taken.proto):
+        inside, row = taken.inside, taken.row
+        if inside is None or not self._is_ours(taken.proto):
             return
         if taken.kind not in (kinds.KIND_NONE, kinds.KIND_FRAGMENT, kinds.KIND_WIFI):
-            one, inner = self._reassembly.inside(taken, block, columns, i)
-            name = _segment_inside(columns, i, inner, where.segment)
-            self._message(one, inner, 0, cited((name,), tell(one, inner, 0, 0)))
+            one, inner = inside.block, inside.columns
+            name = _segment_inside(columns, i, inner, row, where.segment)
+            self._message(one, inner, row, cited((name,), tell(one, inner, row, 0)))
+
+    def _tells(self, block: PacketBlock, columns: PacketColumns, i: int) -> bool:
+        """Whether :meth:`_fragment` may have something to tell of a row: of most it has nothing."""
+        taken = self._reassembly.one(block, columns, i)
+        return bool(taken.anomalies) or taken.kind != kinds.KIND_NONE
 
     def _whole(
         self, block: PacketBlock, columns: PacketColumns, asked: NDArray[np.uint8]
@@ -198,23 +201,30 @@ class Side:
         if not has_fragments(columns, block.n):
             return
         fragments = (asked[: block.n] != 0) & (columns.kind[: block.n] == kinds.KIND_FRAGMENT)
-        for i in np.flatnonzero(fragments).tolist():
-            taken = self._reassembly.take(block, columns, i)
-            if taken.read is not None and self._is_ours(taken.proto):
+        rows = np.flatnonzero(fragments).tolist()
+        for i, taken in zip(rows, self._reassembly.take(block, columns, rows), strict=True):
+            if taken.inside is not None and self._is_ours(taken.proto):
                 yield i
 
     def _count(self, block: PacketBlock, columns: PacketColumns, i: int) -> None:
         """Give one of those rows' datagrams to its conversation."""
-        taken = self._reassembly.take(block, columns, i)
-        one, inner = self._reassembly.inside(taken, block, columns, i)
-        there = self._there
-        there[0] = self._places.segment[i]
+        taken = self._reassembly.one(block, columns, i)
+        assert taken.inside is not None
+        one, inner, row = taken.inside.block, taken.inside.columns, taken.row
+        segment = self._segments_from(i - row)
         if taken.whole is not None:
-            self._conversations.touch(one, inner, taken.whole, there)
-        elif _tunnel(inner, 0) != _tunnel(columns, i):
-            self._conversations.update(one, inner, there)
+            self._conversations.touch(one, inner, taken.whole, segment, row)
+        elif _tunnel(inner, row) != _tunnel(columns, i):
+            self._conversations.update_row(one, inner, segment, row)
         else:
-            inner.conversation[0] = columns.conversation[i]
+            inner.conversation[row] = columns.conversation[i]
+
+    def _segments_from(self, row: int) -> NDArray[np.int32]:
+        """Segments from a row on: the same array as long as may be, which kernels know then."""
+        segment = self._places.segment
+        if self._from != row or self._segments.base is not segment:
+            self._from, self._segments = row, segment[row:]
+        return self._segments
 
     def _is_ours(self, proto: int) -> bool:
         return (proto == _TCP) == (self._only == TCP)
@@ -228,26 +238,29 @@ def _tunnel(columns: PacketColumns, i: int) -> tuple[int, int]:
     return int(columns.tunnel[i]), int(columns.tunnel_id[i])
 
 
-def _segment_inside(outer: PacketColumns, i: int, inner: PacketColumns, segment: str) -> str:
+def _segment_inside(
+    outer: PacketColumns, i: int, inner: PacketColumns, row: int, segment: str
+) -> str:
     """The segment of a datagram put together: another one where a tunnel began inside of it."""
-    tunnel, tunnel_id = _tunnel(inner, 0)
+    tunnel, tunnel_id = _tunnel(inner, row)
     if (tunnel, tunnel_id) == _tunnel(outer, i):
         return segment
     _, at, name = segment.partition("@")
     return segment_name(
         air=False,
-        vlan=int(inner.vlan[0]),
-        outer_tag=int(inner.outer_tag[0]),
+        vlan=int(inner.vlan[row]),
+        outer_tag=int(inner.outer_tag[row]),
         tunnel=headers.TUNNELS[tunnel],
         tunnel_id=tunnel_id,
         suffix=at + name,
     )
 
 
-def _cut_at_its_beginning(columns: PacketColumns, i: int) -> bool:
-    """Whether row ``i`` is a first fragment of which the capture holds only a part."""
-    cut = int(columns.payload_len[i]) < int(columns.payload_claimed[i])
-    return cut and int(columns.fragment[i]) >> 1 == 0
+def _cut_at_their_beginning(columns: PacketColumns, rows: Sequence[int]) -> list[bool]:
+    """Which rows are first fragments of which the capture holds only a part."""
+    cut = columns.payload_len[rows] < columns.payload_claimed[rows]
+    told: list[bool] = (cut & (columns.fragment[rows] >> 1 == 0)).tolist()
+    return told
 
 
 def _alone(block: PacketBlock, columns: PacketColumns, i: int) -> Whole:

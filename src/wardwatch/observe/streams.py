@@ -299,7 +299,7 @@ class Streams(Side):
             self._segment(piece.told, piece.payload, where)
 
     def _fragment(self, block: PacketBlock, columns: PacketColumns, i: int, where: Where) -> None:
-        if self._is_ours(self._reassembly.take(block, columns, i).proto):
+        if self._is_ours(self._reassembly.one(block, columns, i).proto):
             self._count(block, columns, i)
         super()._fragment(block, columns, i, where)
 

@@ -232,10 +232,12 @@ def test_the_shared_captures_have_the_conversations_that_tshark_counts() -> None
         columns, events = decoded(block)
         table, fragments = ConversationTable(), Fragments()
         table.update(block, columns)
-        for i in np.flatnonzero(columns.fragment[: block.n] >= 0).tolist():
-            whole, _ = fragments.take(block, columns, i)
+        inside = Reassembled()
+        rows = np.flatnonzero(columns.fragment[: block.n] >= 0).tolist()
+        for i, (whole, _) in zip(rows, fragments.take(block, columns, rows), strict=True):
             if whole:
-                table.touch(*Reassembled().decode(whole, block, columns, i, events), whole)
+                inside.decode([(i, whole)], block, columns, events)
+                table.touch(inside.block, inside.columns, whole)
         rows = table.rows()
         names = ("proto", "orig_hi", "orig_lo", "orig_p", "resp_hi", "resp_lo", "resp_p")
         keys = {
