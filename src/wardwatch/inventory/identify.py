@@ -309,6 +309,10 @@ def _of_rules(ids: tuple[str, ...]) -> tuple[Weighed, bool]:
     return weigh(rules), any(rule.prefix for rule in rules)
 
 
+OTHERS = 3
+"""Other users of an address that a note names."""
+
+
 def _notes(found: Stations) -> dict[str, list[str]]:
     """What a person should know of an address, by station."""
     notes: dict[str, list[str]] = defaultdict(list)
@@ -319,13 +323,21 @@ def _notes(found: Stations) -> dict[str, list[str]]:
             if binding.ip in users:
                 users[binding.ip].append((mac, binding.first_ts))
     for ip, all_of in users.items():
+        # A flood gives one address to thousands: of the others only so many are named.
+        few: dict[str, int] = {}
+        for mac, ts in all_of:
+            few.setdefault(mac, ts)
+            if len(few) > OTHERS:
+                break
+        first = [(m, f"{m} (from {utc_text(ts)})") for m, ts in few.items()]
+        is_contested = any((m, ip) in found.contested for m, _ in all_of)
         for mac, _ in all_of:
-            others = [f"{m} (from {utc_text(ts)})" for m, ts in all_of if m != mac][:3]
+            others = [told for m, told in first if m != mac][:OTHERS]
             if (mac, ip) in found.contested:
                 notes[mac].append(
                     f"used {ip} while its holder {found.contested[mac, ip]} still spoke"
                 )
-            elif any((m, ip) in found.contested for m, _ in all_of):
+            elif is_contested:
                 notes[mac].append(f"its address {ip} was also used by {', '.join(others)}")
             else:
                 notes[mac].append(f"address {ip} was reused: also held by {', '.join(others)}")

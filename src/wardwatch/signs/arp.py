@@ -23,6 +23,9 @@ _CLAIM = f"""sender_ip NOT IN ('', '0.0.0.0')
 FEW = 200_000
 """Claims and bindings of which it is asked first whether any address was shared at all: mostly none
 was, in half the time. Of a flood some were."""
+MOST_HOLDERS = 32
+"""Holders of one address that claims of it are held against: those confirmed, then those with a lease, then
+those who used it longest. Thousands are a flood, each of whose claims is one against any of these."""
 _SHARED = """
     SELECT 1 FROM (
         SELECT segment, sender_ip AS ip, sender_mac AS mac, true AS said, false AS passed,
@@ -145,6 +148,11 @@ def claims(scene: Scene, still_s: float) -> tuple[str, list[Any]]:
             SELECT segment, ip FROM (
                 SELECT segment, ip, mac FROM said UNION SELECT segment, ip, mac FROM holders)
             GROUP BY segment, ip HAVING count(DISTINCT mac) > 1),
+        kept AS (
+            SELECT h.* FROM holders h JOIN contested USING (segment, ip)
+            QUALIFY row_number() OVER (PARTITION BY segment, ip ORDER BY
+                (h.ip, h.mac) IN (SELECT (ip, mac) FROM named) DESC, h.leased DESC,
+                h.last_ts::HUGEINT - h.first_ts DESC, h.first_ts, h.mac) <= {MOST_HOLDERS}),
         greed AS (
             SELECT segment, mac, count(DISTINCT ip) AS wants FROM said JOIN contested USING (segment, ip)
             GROUP BY segment, mac),
@@ -153,7 +161,7 @@ def claims(scene: Scene, still_s: float) -> tuple[str, list[Any]]:
                 coalesce(m.device, '') = coalesce(n.device, '-') AS one_device,
                 h.mac[:14] = s.mac[:14] AS neighbours
             FROM contested c
-            JOIN holders h USING (segment, ip)
+            JOIN kept h USING (segment, ip)
             JOIN spoken s ON s.segment = h.segment AND s.ip = h.ip AND s.mac <> h.mac
             LEFT JOIN greed a ON a.segment = h.segment AND a.mac = h.mac
             LEFT JOIN greed b ON b.segment = h.segment AND b.mac = s.mac
@@ -173,11 +181,15 @@ def claims(scene: Scene, still_s: float) -> tuple[str, list[Any]]:
             -- station's own address that moved is a move, not a path
             SELECT segment, ip, mac, first_ts, last_ts FROM bindings
             WHERE source = 'ip' AND (segment, ip) NOT IN (SELECT (segment, ip) FROM said)),
+        before AS (
+            SELECT * FROM passing
+            QUALIFY row_number() OVER (PARTITION BY segment, ip ORDER BY
+                last_ts::HUGEINT - first_ts DESC, first_ts, mac) <= {MOST_HOLDERS}),
         carriers AS (
             SELECT segment, mac, min(first_ts) AS since FROM passing GROUP BY segment, mac),
         moved AS (
             SELECT DISTINCT b.segment, b.mac, b.first_ts, a.mac AS before
-            FROM passing b JOIN passing a ON a.segment = b.segment AND a.ip = b.ip
+            FROM passing b JOIN before a ON a.segment = b.segment AND a.ip = b.ip
                 AND a.mac <> b.mac AND a.last_ts < b.first_ts
             WHERE NOT regexp_matches(a.mac, '{VIRTUAL}')
                 AND (a.mac, b.mac) NOT IN (
