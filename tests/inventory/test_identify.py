@@ -437,6 +437,17 @@ def test_a_name_used_in_turn_joins_a_pump_and_its_radio_only():
     assert len(named(PLAIN, first=200, last=300).device(PUMP).macs) == 1
 
 
+def test_of_many_users_of_an_address_three_others_are_named():
+    macs = [f"00:1b:21:00:00:{n:02x}" for n in range(1, 8)]
+    seen = Evidence()
+    for n, mac in enumerate(macs):
+        seen = seen.station(mac, IP, first=100 * n + 1, last=100 * n + 50)
+    for mac in macs:
+        (note,) = [note for note in seen.device(mac).notes if "reused" in note]
+        named = [other for other in macs if other in note]
+        assert named == [other for other in macs if other != mac][:3]
+
+
 def test_a_reused_address_is_told_on_both_sides():
     seen = Evidence().station(PUMP, IP, first=10, last=100).station(PLAIN, IP, first=500, last=900)
     for mac, other in ((PUMP, PLAIN), (PLAIN, PUMP)):

@@ -40,6 +40,25 @@ def test_the_one_dhcp_gave_it_to_holds_it() -> None:
     assert actors(ward) == {ROGUE}
 
 
+@pytest.mark.parametrize("count", [arp.MOST_HOLDERS - 1, arp.MOST_HOLDERS + 1, 300])
+def test_of_a_flood_every_claim_is_told_and_none_against_all_others(count: int) -> None:
+    macs = [f"02:00:00:00:{n >> 8:02x}:{n & 255:02x}" for n in range(count)]
+    ward = Ward().present(ROUTER, 0, 9000).bound(ROUTER, ROUTER_IP, start=1, end=9000)
+    ward.arp(ROUTER, ROUTER_IP, at=1)
+    for at, mac in enumerate(macs, 100):
+        ward.present(mac, 0, 9000).bound(mac, ROUTER_IP, start=at, end=8000)
+        ward.arp(mac, ROUTER_IP, at=at)
+    scene = ward.scene()
+    sql, parameters = claims(scene, 60.0)
+    rows = rows_of(scene, sql, parameters)
+    assert {row.actor_mac for row in rows} == {*macs}
+    # the router used it longest
+    assert {row.actor_mac for row in rows if row.target_mac == ROUTER} == {*macs}
+    is_flood = count >= arp.MOST_HOLDERS
+    pairs = sum(min(arp.OF_A_FLOOD, 1 + n) for n in range(count)) if is_flood else 0
+    assert len(rows) == (pairs or count * (count + 1) // 2)
+
+
 def test_a_forger_that_passes_packets_on_is_no_holder_of_their_addresses() -> None:
     ward = Ward().present(PUMP, 0, 9000).present(ROGUE, 0, 9000)
     ward.bound(ROGUE, PUMP_IP, "ip", start=1).bound(ROGUE, "10.120.0.66", "ip", start=1)

@@ -23,9 +23,9 @@ _CLAIM = f"""sender_ip NOT IN ('', '0.0.0.0')
 FEW = 200_000
 """Claims and bindings of which it is asked first whether any address was shared at all: mostly none
 was, in half the time. Of a flood some were."""
-MOST_HOLDERS = 32
-"""Holders of one address that claims of it are held against: those confirmed, then those with a lease, then
-those who used it longest. Thousands are a flood, each of whose claims is one against any of these."""
+MOST_HOLDERS, OF_A_FLOOD = 64, 4
+"""Holders of one address that claims of it are held against, and where it had more, how many of these: those
+confirmed, then those with a lease, then those who used it longest. Each claim of a flood is one against any."""
 _SHARED = """
     SELECT 1 FROM (
         SELECT segment, sender_ip AS ip, sender_mac AS mac, true AS said, false AS passed,
@@ -145,14 +145,15 @@ def claims(scene: Scene, still_s: float) -> tuple[str, list[Any]]:
             SELECT segment, ip, mac, min(ts) AS first_ts FROM said WHERE actor = mac
             GROUP BY segment, ip, mac),
         contested AS (
-            SELECT segment, ip FROM (
+            SELECT segment, ip, count(DISTINCT mac) AS macs FROM (
                 SELECT segment, ip, mac FROM said UNION SELECT segment, ip, mac FROM holders)
-            GROUP BY segment, ip HAVING count(DISTINCT mac) > 1),
+            GROUP BY segment, ip HAVING macs > 1),
         kept AS (
-            SELECT h.* FROM holders h JOIN contested USING (segment, ip)
+            SELECT h.*, c.macs FROM holders h JOIN contested c USING (segment, ip)
             QUALIFY row_number() OVER (PARTITION BY segment, ip ORDER BY
                 (h.ip, h.mac) IN (SELECT (ip, mac) FROM named) DESC, h.leased DESC,
-                h.last_ts::HUGEINT - h.first_ts DESC, h.first_ts, h.mac) <= {MOST_HOLDERS}),
+                h.last_ts::HUGEINT - h.first_ts DESC, h.first_ts, h.mac)
+                <= CASE WHEN macs > {MOST_HOLDERS} THEN {OF_A_FLOOD} ELSE {MOST_HOLDERS} END),
         greed AS (
             SELECT segment, mac, count(DISTINCT ip) AS wants FROM said JOIN contested USING (segment, ip)
             GROUP BY segment, mac),
