@@ -23,6 +23,16 @@ def test_a_question_counts_for_a_minute(late: float, number: int) -> None:
     assert len(signs(ward)) == number
 
 
+def test_of_a_flood_of_answers_to_one_question_each_is_told() -> None:
+    ward = Ward().ask(at=100)
+    for n in range(3 * dns.MOST_OF_ONE):
+        mac = ROGUE if n % 2 else ROUTER
+        ward.answer(mac=mac, at=100 + n / 1000, answers=[f"10.0.{n >> 8}.{n & 255}"])
+    rows = signs(ward)
+    assert len(rows) == 3 * dns.MOST_OF_ONE - 1  # all but the first, once each
+    assert {row.actor_mac for row in rows} == {ROGUE, ROUTER}
+
+
 def test_names_from_outside_are_quoted() -> None:
     (row,) = signs(Ward().ask().answer(ROGUE_IP, ROGUE, query="<script>.example"))
     assert row.detail == 'for "<script>.example"'

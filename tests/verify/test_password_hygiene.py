@@ -28,6 +28,11 @@ def test_a_secret_shared_by_two_devices_is_named_by_its_packet() -> None:
     first, second = shared.verdicts(MEASURE)
     assert f"same secret as packet {shared.last_packet} " in first.statement
     assert f"same secret as packet {shared.last_packet - 1} " in second.statement
+    again = [shared.last_packet - 1, shared.last_packet]
+    shared.login(at=3).login(at=4, server="10.30.0.9", server_mac="00:50:56:00:00:09")
+    first, second = shared.verdicts(MEASURE)  # the earliest of all others, and never its own
+    assert f"same secret as packet {again[1]} " in first.statement
+    assert f"same secret as packet {again[0]} " in second.statement
     apart = ward().pump(PUMP_2, PUMP_2_IP).login(at=1)
     apart.login(at=2, server=PUMP_2_IP, server_mac=PUMP_2, secret="cd" * 32)
     assert all("same secret" not in v.statement for v in apart.verdicts(MEASURE))

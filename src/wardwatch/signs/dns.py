@@ -78,11 +78,19 @@ _NOT_ASKED = f"""
             SELECT 1 FROM dns q WHERE NOT q.is_response AND q.kind = 'dns'
                 AND q.src = a.dst AND q.dst = a.src AND q.src_port = a.dst_port)
 """
+MOST_OF_ONE = 64
+"""Answers to one question that others are held against."""
 _SECOND = f"""
     SELECT DISTINCT b.capture, b.packet, b.ts, segment, b.src_mac AS actor_mac, src AS actor_ip,
         b.dst_mac AS target_mac, dst AS target_ip, 1 AS strength, 0 AS weight,
         'second answer' AS variant, 'for "' || query || '"' AS detail
-    FROM answers a JOIN answers b USING (segment, dst, dst_port, src, trans_id, query, qtype)
+    FROM (
+        -- the first only of a flood of answers to one question, each of which any later one contradicts
+        SELECT * FROM answers
+        QUALIFY row_number() OVER (
+            PARTITION BY segment, dst, dst_port, src, trans_id, query, qtype
+            ORDER BY ts, capture, packet) <= {MOST_OF_ONE}) a
+    JOIN answers b USING (segment, dst, dst_port, src, trans_id, query, qtype)
     WHERE b.ts BETWEEN a.ts AND a.ts + {ANSWER_S * NS}
         AND (a.capture, a.packet) <> (b.capture, b.packet)
         AND len(a.answers) > 0 AND len(b.answers) > 0

@@ -139,10 +139,17 @@ def _accepted(scene: Scene) -> dict[str, Any]:
                 first_packet
             FROM snmp LEFT JOIN owners ON src = address
             WHERE pdu = 162 AND version IN (0, 1) AND secret <> ''),
+        -- where a secret was taken first, and where else first: thousands may share one
+        two AS (
+            SELECT t.secret, t.at, min((t.ts, t.capture, t.packet)) AS first
+            FROM taken t GROUP BY t.secret, t.at
+            QUALIFY row_number() OVER (PARTITION BY t.secret ORDER BY first, t.at) <= 2),
         shared AS (
-            SELECT a.device, min((b.ts, b.capture, b.packet)) AS first
-            FROM taken a JOIN taken b ON a.secret = b.secret AND a.at <> b.at
-            WHERE a.device IS NOT NULL GROUP BY a.device)
+            SELECT a.device, min(b.first) AS first
+            FROM (SELECT DISTINCT t.device, t.at, t.secret FROM taken t
+                WHERE t.device IS NOT NULL) a
+            JOIN two b ON a.secret = b.secret AND a.at <> b.at
+            GROUP BY a.device)
         SELECT device, string_agg(DISTINCT protocol, ', ' ORDER BY protocol) AS protocols,
             coalesce(string_agg(DISTINCT known_default, ', ') FILTER (known_default <> ''), '')
                 AS defaults,
