@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bench import __main__ as bench
 from bench import mix, stages
+from bench import worst as worst_cases
 
 from wardwatch.capture import open_capture
 
@@ -29,7 +30,7 @@ def test_the_short_form_measures_everything_of_ours() -> None:
     assert len(ours) == 7 + 2  # processes, and two of them as they stream
     worst = page.partition(SECTIONS[-1])[2].splitlines()
     cases = [line for line in worst if line.startswith("| ")][2:]
-    assert len(cases) == 10
+    assert len(cases) == len(worst_cases.CASES) + 2  # and two crowds
     assert not any("ended with" in line for line in (*ours, *cases))
     assert "| TLS in rows |" in page
     went = page.partition(SECTIONS[2])[2].partition(SECTIONS[3])[0].splitlines()
