@@ -53,11 +53,27 @@ def test_what_came_is_what_the_source_says() -> None:
     assert json.loads(ran.stdout)["kernels"] > 15
 
 
-@here
-def test_a_first_run_needs_no_numba(tmp_path: Path) -> None:
+def first_run(folder: Path, code: str, *more: str) -> subprocess.CompletedProcess[str]:
+    """Python code in a process of its own, with a capture and no kernel that is kept."""
     from bench import mix
 
-    mix.write(tmp_path / "mix.pcap", 0.2, 1)
+    mix.write(folder / "mix.pcap", 0.2, 1)
+    (folder / "kernels").mkdir(mode=0o700)
+    return subprocess.run(
+        [sys.executable, "-c", code, str(folder / "mix.pcap"), *more],
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
+            "NUMBA_CACHE_DIR": str(folder / "kernels"),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@here
+def test_a_first_run_needs_no_numba(tmp_path: Path) -> None:
     code = """
 import sys
 sys.modules["numba"] = None
@@ -67,18 +83,7 @@ from wardwatch.compiled import border
 from wardwatch.decode.kernels.headers import headers
 print(len(headers._entries), headers._other)
 """
-    (tmp_path / "kernels").mkdir(mode=0o700)
-    ran = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "mix.pcap")],
-        env={
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
-            "NUMBA_CACHE_DIR": str(tmp_path / "kernels"),
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    ran = first_run(tmp_path, code)
     assert ran.stdout == "True\n1 None\n", ran.stderr
 
 
@@ -98,21 +103,7 @@ print(count > 15, observe([sys.argv[1]]).packets > 300)
 @here
 @pytest.mark.parametrize("where", ["kept", "nowhere"])
 def test_what_is_made_ahead_is_not_made_again(tmp_path: Path, where: str) -> None:
-    from bench import mix
-
-    mix.write(tmp_path / "mix.pcap", 0.2, 1)
-    (tmp_path / "kernels").mkdir(mode=0o700)
-    ran = subprocess.run(
-        [sys.executable, "-c", AHEAD, str(tmp_path / "mix.pcap"), where],
-        env={
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
-            "NUMBA_CACHE_DIR": str(tmp_path / "kernels"),
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    ran = first_run(tmp_path, AHEAD, where)
     assert ran.stdout == "True True\n", ran.stderr
     assert (where == "kept") == bool(list((tmp_path / "kernels").glob("*.code")))
 

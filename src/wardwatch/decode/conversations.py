@@ -182,8 +182,9 @@ class ConversationTable:
     ) -> int:
         """Take a datagram put together from fragments: the number of its conversation, or -1.
 
-        ``block`` and ``columns`` hold it in row ``i`` (``fragments.Reassembled``). Its packets and octets are those of its fragments; what :meth:`update` counted of them, the
-        first one with its ports, is not counted again.
+        ``block`` and ``columns`` hold it in row ``i`` (``fragments.Reassembled``). Its packets and
+        octets are those of its fragments; what :meth:`update` counted of them, the first one with
+        its ports, is not counted again.
         """
         self.update_row(block, columns, segment, i)
         r = int(self.row[i])

@@ -51,9 +51,11 @@ class Radio:
             & (((flags & _PROTECTED) != 0) | (to_group == 0) | (size > 64))
         )
         # Each in its turn: what a row of the table tells first is what was heard first.
-        told = [(i, i, 0) for i in rows[~alike].tolist()] + self._equal(block, columns, rows[alike])
+        told = [(i, i, 0) for i in rows[~alike].tolist()]
+        told += self._equal(block, columns, rows[alike], turned[alike])
+        exchanged = set(rows[turned].tolist())
         for i, last, count in sorted(told):
-            frame, claimed = _frame(block, columns, i)
+            frame, claimed = _frame(block, columns, i, turned=i in exchanged)
             channel = channel_of(int(columns.wlan_freq[i]))
             if not count:
                 self._datagrams.wifi(frame, where(i), channel, claimed=claimed)
@@ -73,7 +75,11 @@ class Radio:
                 )
 
     def _equal(
-        self, block: PacketBlock, columns: PacketColumns, rows: NDArray[np.int64]
+        self,
+        block: PacketBlock,
+        columns: PacketColumns,
+        rows: NDArray[np.int64],
+        turned: NDArray[np.bool_],
     ) -> list[tuple[int, int, int]]:
         """Frames whose frame control and addresses are the same: first row, last row, how many."""
         if not rows.size:
@@ -83,7 +89,6 @@ class Radio:
         at = np.arange(HEADER)
         there = at[None, :] < size[:, None]
         heads = np.where(there, block.arena[np.where(there, start[:, None] + at, 0)], 0)
-        turned = _turned(block, columns, rows)
         heads[turned, :2] = heads[turned, 1::-1]
         heads[:, 2:4] = 0  # duration
         heads[:, 22:] = 0  # sequence control
@@ -110,11 +115,13 @@ def _turned(
     return np.asarray(((first & 3) != 0) | (read != columns.wlan_subtype[rows]), np.bool_)
 
 
-def _frame(block: PacketBlock, columns: PacketColumns, i: int) -> tuple[bytes, int]:
+def _frame(
+    block: PacketBlock, columns: PacketColumns, i: int, *, turned: bool
+) -> tuple[bytes, int]:
     """The 802.11 frame of row ``i``, its octets in the standard's order, and how long it was."""
     start, end = int(columns.wlan_offset[i]), int(columns.wlan_end[i])
     frame = block.arena[start : max(end, start)].tobytes()
-    if _turned(block, columns, np.array([i]))[0]:
+    if turned:
         frame = frame[1::-1] + frame[2:22] + frame[23:21:-1] + frame[24:]
     missing = max(int(block.wire[i]) - int(block.length[i]), 0)
     return frame, len(frame) + missing
