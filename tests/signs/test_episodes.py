@@ -104,3 +104,40 @@ def test_few_signs_and_many_are_gathered_alike(seed: int, monkeypatch: pytest.Mo
     few = gathered(ward, hazard=hazard)
     monkeypatch.setattr(gathering, "FEW", 0)
     assert gathered(ward, hazard=hazard) == few
+
+
+def test_beyond_so_many_senders_the_others_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gathering, "FEW", 0)
+    told = gathering.MOST_ACTORS
+    ward = Ward().pump()
+    for n in range(told + 30):
+        sign(ward, ts=1_000 + n, mac=f"m{n:04d}", target=PUMP if n % 2 else "t", rank=1)
+    # those told apart are the surest, then those with most signs
+    sign(ward, ts=9_000, mac="sure")
+    for n in range(2):
+        sign(ward, ts=9_001 + n, mac="busy", rank=1)
+    found = {e.mac: e for e in gathered(ward)}
+    assert len(found) == told + 1
+    assert (found["sure"].rank, found["busy"].packets) == (0, 2)
+    others = found[""]
+    assert (others.actor, others.ip, others.packets) == ("32 other senders", "", 32)
+    assert (others.first_ts, others.last_ts) == (1_000 + told - 2, 1_000 + told + 29)
+    assert (others.pump, others.known, len(others.targets)) == (True, True, 2)
+    assert sum(e.packets for e in found.values()) == told + 33
+    assert all(e.senders == 1 for mac, e in found.items() if mac)
+
+
+def test_others_are_told_by_segment_and_parted_like_anybody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gathering, "FEW", 0)
+    ward = Ward()
+    for n in range(gathering.MOST_ACTORS):
+        sign(sign(ward, mac=f"m{n:04d}"), ts=1, mac=f"m{n:04d}")
+    for n in range(3):
+        sign(ward, mac=f"n{n}", ts=n * (DAY_NS + 2))
+        sign(ward, mac=f"o{n}", segment="vlan 9")
+    others = [e for e in gathered(ward) if e.senders > 1]
+    assert [(e.segment, e.packets, e.senders) for e in others] == [
+        ("vlan 120", 1, 3), ("vlan 9", 3, 3), ("vlan 120", 1, 3), ("vlan 120", 1, 3),
+    ]  # fmt: skip

@@ -8,7 +8,7 @@ from wardwatch.detect.finding import finding, some
 from wardwatch.model.values import NS
 from wardwatch.signs.arp import claims
 from wardwatch.signs.episodes import CONFIRMED, episodes
-from wardwatch.signs.who import actor_text, own_ips
+from wardwatch.signs.who import own_ips
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,7 @@ def detect(scene: Scene, thresholds: Thresholds) -> Iterator[Finding]:
     found = episodes(scene, sql, parameters, of=("arp",), silence_ns=int(thresholds.silence_s * NS))
     own = own_ips(scene, (episode.mac for episode in found))
     for episode in found:
-        actor = actor_text(episode.mac, own.get(episode.mac, ""))
+        actor = episode.named(own.get(episode.mac, ""))
         yield finding(
             scene,
             TECHNIQUE,

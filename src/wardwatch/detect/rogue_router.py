@@ -11,7 +11,7 @@ from wardwatch.detect.finding import finding
 from wardwatch.model.values import NS
 from wardwatch.signs.episodes import CONFIRMED, episodes
 from wardwatch.signs.routers import TABLES, wrong
-from wardwatch.signs.who import actor_text, own_ips
+from wardwatch.signs.who import own_ips
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,7 @@ def detect(scene: Scene, thresholds: Thresholds) -> Iterator[Finding]:
     found = episodes(scene, sql, parameters, of=TABLES, silence_ns=int(thresholds.silence_s * NS))
     own = own_ips(scene, (episode.mac for episode in found if not episode.ip))
     for episode in found:
-        actor = actor_text(episode.mac, episode.ip or own.get(episode.mac, ""))
+        actor = episode.named(own.get(episode.mac, ""))
         weak = {
             "redundancy": "It speaks for a listed address: it may be the group's other router.",
             "unlisted": "Its hop limit is not 255, so hosts drop it (RFC 4861 §6.1.2).",

@@ -33,6 +33,9 @@ FEW = 1_000
 MAX_EVIDENCE = 20
 MAX_TARGETS = 100
 """What a finding lists at most: enough for a person, bounded against a flood."""
+MOST_ACTORS = 2_000
+"""Senders of one kind of sign that are told apart: the surest, and of these those with most signs. A
+flood invents a sender for each packet; of each segment all others are one, and their number is told."""
 
 
 class Episode(msgspec.Struct, frozen=True):
@@ -51,11 +54,19 @@ class Episode(msgspec.Struct, frozen=True):
     targets: tuple[str, ...]
     pump: bool
     known: bool
+    senders: int = 1
+    """More than one where a flood has more senders than :data:`MOST_ACTORS`, for those beyond."""
 
     @property
     def actor(self) -> str:
         """Who it was, as findings name it."""
-        return actor_text(self.mac, self.ip)
+        return self.named()
+
+    def named(self, ip: str = "") -> str:
+        """Who it was, with an address that is known from elsewhere."""
+        if self.senders > 1:
+            return f"{self.senders:,} other senders"
+        return actor_text(self.mac, self.ip or ip)
 
 
 def settled(
@@ -151,14 +162,36 @@ def _parts(signs: list[Any], silence_ns: int) -> list[list[Any]]:
     return parts
 
 
+_CROWD = f"""actors AS (
+            SELECT actor_mac, actor_ip, segment, row_number() OVER (
+                ORDER BY min(rank), count(*) DESC, min(ts), actor_mac, actor_ip, segment) AS place
+            FROM ranked GROUP BY actor_mac, actor_ip, segment),
+        others AS (
+            SELECT segment, count(*) AS senders FROM actors WHERE place > {MOST_ACTORS}
+            GROUP BY segment),
+        named AS (
+            SELECT r.* REPLACE (
+                    CASE WHEN place IS NULL THEN '' ELSE r.actor_mac END AS actor_mac,
+                    CASE WHEN place IS NULL THEN '' ELSE r.actor_ip END AS actor_ip),
+                CASE WHEN place IS NULL THEN senders ELSE 1 END AS senders
+            FROM ranked r LEFT JOIN (FROM actors WHERE place <= {MOST_ACTORS}) a
+                USING (actor_mac, actor_ip, segment)
+            LEFT JOIN others USING (segment))"""
+"""SQL for a WITH clause: ``named``, which are ranked signs whose sender is nobody beyond the bound."""
+
+
 def _many(scene: Scene, name: str, hazard: bool, silence_ns: int) -> list[Episode]:
     who = Who.of(scene)
     laid = scene.once("targets laid", lambda: _laid(scene))
-    (span,) = scene.tables.ask(
-        f"SELECT max(ts)::HUGEINT - min(ts) AS ns FROM {name} WHERE ts <> {UNKNOWN_TIME}"
+    (all_of,) = scene.tables.ask(
+        f"""SELECT max(latest)::HUGEINT - min(earliest) AS ns, count(*) AS actors FROM (
+            SELECT max(ts) FILTER (ts <> {UNKNOWN_TIME}) AS latest,
+                min(ts) FILTER (ts <> {UNKNOWN_TIME}) AS earliest
+            FROM {name} GROUP BY actor_mac, actor_ip, segment)"""
     )
     # Mostly the signs lie closer together than the silence is long, and none of them begins anew.
-    parted = (span.ns or 0) > silence_ns
+    parted = (all_of.ns or 0) > silence_ns
+    crowd = all_of.actors > MOST_ACTORS
     rows = scene.tables.ask(
         f"""
         WITH judged AS (
@@ -171,19 +204,30 @@ def _many(scene: Scene, name: str, hazard: bool, silence_ns: int) -> list[Episod
         ranked AS (
             SELECT *, CASE WHEN {hazard} AND NOT pump THEN {NOTICE} ELSE strength END AS rank
             FROM judged),
-        {_parted(silence_ns) if parted else "told AS (SELECT *, 0 AS episode FROM ranked)"},
+        {_CROWD if crowd else "named AS (SELECT *, 1 AS senders FROM ranked)"},
+        {_parted(silence_ns) if parted else "told AS (SELECT *, 0 AS episode FROM named)"},
+        best AS (
+            SELECT actor_mac, actor_ip, segment, episode, max(senders) AS senders,
+                min((rank, -weight, ts, capture, packet, variant, detail), {MAX_EVIDENCE}) AS best
+            FROM told GROUP BY actor_mac, actor_ip, segment, episode),
         by_target AS (
-            SELECT actor_mac, actor_ip, segment, episode, target,
-                count(DISTINCT (capture, packet)) AS packets,
-                min(ts) AS first_ts, max(ts) AS last_ts,
-                min((rank, -weight, ts, capture, packet, variant, detail), {MAX_EVIDENCE}) AS best,
+            SELECT actor_mac, actor_ip, segment, episode, target, count(*) AS packets,
+                min(first_ts) AS first_ts, max(last_ts) AS last_ts,
                 bool_or(pump) AS pump, bool_or(known) AS known
-            FROM told GROUP BY ALL)
-        SELECT actor_mac, actor_ip, segment, episode, sum(packets) AS packets,
-            min(first_ts) AS first_ts, max(last_ts) AS last_ts,
-            list_sort(flatten(list(best)))[:{MAX_EVIDENCE}] AS best,
-            min(target, {MAX_TARGETS}) AS targets, bool_or(pump) AS pump, bool_or(known) AS known
-        FROM by_target GROUP BY ALL ORDER BY first_ts, segment, actor_mac, actor_ip
+            FROM (
+                -- a set that is counted stays in memory, a group need not
+                SELECT actor_mac, actor_ip, segment, episode, target, capture, packet,
+                    min(ts) AS first_ts, max(ts) AS last_ts,
+                    bool_or(pump) AS pump, bool_or(known) AS known
+                FROM told GROUP BY actor_mac, actor_ip, segment, episode, target, capture, packet)
+            GROUP BY actor_mac, actor_ip, segment, episode, target),
+        by_actor AS (
+            SELECT actor_mac, actor_ip, segment, episode, sum(packets) AS packets,
+                min(first_ts) AS first_ts, max(last_ts) AS last_ts,
+                min(target, {MAX_TARGETS}) AS targets, bool_or(pump) AS pump, bool_or(known) AS known
+            FROM by_target GROUP BY actor_mac, actor_ip, segment, episode)
+        FROM by_actor JOIN best USING (actor_mac, actor_ip, segment, episode)
+        ORDER BY first_ts, segment, actor_mac, actor_ip
         """
     )
     return [
@@ -194,6 +238,7 @@ def _many(scene: Scene, name: str, hazard: bool, silence_ns: int) -> list[Episod
             [values(cell) for cell in row.best],
             row.targets,
             (bool(row.pump), bool(row.known)),
+            row.senders,
         )
         for row in rows
     ]
@@ -206,6 +251,7 @@ def _episode(
     best: Sequence[tuple[Any, ...]],
     targets: Iterable[str],
     met: tuple[bool, bool],
+    senders: int = 1,
 ) -> Episode:
     """One episode: MAC, IP and segment; packets, first and last stamp; what the best signs say."""
     rank, _, _, _, _, variant, detail = best[0]
@@ -221,6 +267,7 @@ def _episode(
         targets=tuple(sorted({who.named(target) for target in targets if target})),
         pump=met[0],
         known=met[1],
+        senders=senders,
     )
 
 
@@ -229,7 +276,7 @@ def _parted(silence_ns: int) -> str:
     return f"""marked AS (
             SELECT *, coalesce(ts::HUGEINT - lag(ts) OVER following > {silence_ns:d}
                 AND lag(ts) OVER following <> {UNKNOWN_TIME}, false)::INTEGER AS fresh
-            FROM ranked WINDOW following AS (
+            FROM named WINDOW following AS (
                 PARTITION BY actor_mac, actor_ip, segment ORDER BY ts, capture, packet)),
         told AS (
             SELECT *, sum(fresh) OVER (
