@@ -69,14 +69,16 @@ _NOT_ASKED = f"""
     SELECT capture, packet, ts, segment, src_mac AS actor_mac, src AS actor_ip,
         dst_mac AS target_mac, dst AS target_ip, 1 AS strength, 1 AS weight,
         'not asked' AS variant, {_WORDS}
-    FROM answers a WHERE segment NOT IN (SELECT segment FROM listed)
-        AND EXISTS (
-            SELECT 1 FROM dns q WHERE NOT q.is_response AND q.kind = 'dns'
-                AND q.src = a.dst AND q.src_port = a.dst_port AND q.trans_id = a.trans_id
-                AND q.dst <> a.src AND q.ts BETWEEN a.ts - {ANSWER_S * NS} AND a.ts)
-        AND NOT EXISTS (
-            SELECT 1 FROM dns q WHERE NOT q.is_response AND q.kind = 'dns'
-                AND q.src = a.dst AND q.dst = a.src AND q.src_port = a.dst_port)
+    FROM (
+        SELECT * FROM answers a WHERE segment NOT IN (SELECT segment FROM listed)
+            AND NOT EXISTS (
+                SELECT 1 FROM dns q WHERE NOT q.is_response AND q.kind = 'dns'
+                    AND q.src = a.dst AND q.dst = a.src AND q.src_port = a.dst_port)) a
+    -- whatever was asked went to another, so the last question before it tells
+    ASOF JOIN (SELECT src AS client, src_port AS port, trans_id AS id, ts AS asked FROM dns
+        WHERE NOT is_response AND kind = 'dns')
+    ON client = dst AND port = dst_port AND id = trans_id AND asked <= ts
+    WHERE ts::HUGEINT - asked <= {ANSWER_S * NS}
 """
 MOST_OF_ONE = 64
 """Answers to one question that others are held against."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from wardwatch.model.values import NS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
     from wardwatch.model.site import Confirmed, Site, TrustedServer, Zone
 
@@ -62,17 +64,29 @@ def vlan_of(segment: str) -> int:
 
 def in_subnets(ip: str, subnets: Iterable[str]) -> bool:
     """Whether an address lies in one of some CIDR texts; what cannot be read matches nothing."""
-    try:
-        address = ip_address(ip)
-    except ValueError:
+    address = _address(ip)
+    if address is None:
         return False
-    for text in subnets:
-        try:
-            if address in ip_network(text, strict=False):
-                return True
-        except ValueError:
-            continue
-    return False
+    networks = (_network(text) for text in subnets)
+    return any(network is not None and address in network for network in networks)
+
+
+@lru_cache(maxsize=1024)
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    """An address, read once: one is held against one zone after the other."""
+    try:
+        return ip_address(text)
+    except ValueError:
+        return None
+
+
+@lru_cache(maxsize=1024)
+def _network(text: str) -> IPv4Network | IPv6Network | None:
+    """A CIDR text as a network, read once: the same few are asked of many addresses."""
+    try:
+        return ip_network(text, strict=False)
+    except ValueError:
+        return None
 
 
 def zone_of(site: Site, segment: str, ips: Sequence[str] = ()) -> Zone | None:

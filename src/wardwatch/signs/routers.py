@@ -6,6 +6,9 @@ while that router goes on advertising, somebody else sent it.
 
 from __future__ import annotations
 
+from collections import defaultdict
+from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from wardwatch.model.values import NS, is_group
@@ -54,9 +57,12 @@ _FORGED = f"""
                     AND a.src_mac = z.src_mac)
             AND EXISTS (SELECT 1 FROM alive a WHERE a.segment = z.segment AND a.src = z.src
                 AND a.src_mac <> '') AS foreign_mac,
-            EXISTS (SELECT 1 FROM alive a WHERE a.segment = z.segment AND a.src = z.src
-                AND a.ts > z.ts AND a.ts <= z.ts + {ADVERT_S * NS}) AS goes_on
-        FROM router_adverts z WHERE kind = 'ra' AND lifetime_s = 0 AND hop_limit = 255)
+            coalesce(following - ts::HUGEINT <= {ADVERT_S * NS}, false) AS goes_on
+        FROM (
+            -- the next one after it: a flood of both has a pair for each two of them
+            SELECT r.*, a.ts AS following FROM (
+                FROM router_adverts WHERE kind = 'ra' AND lifetime_s = 0 AND hop_limit = 255) r
+            ASOF LEFT JOIN alive a ON a.segment = r.segment AND a.src = r.src AND a.ts > r.ts) z)
     WHERE foreign_mac OR goes_on
 """
 _DHCPV6 = """
@@ -124,7 +130,7 @@ def wrong(scene: Scene) -> tuple[str, list[Any]]:
         listed += [(segment, s.ip) for s in servers + permitted(scene.site, "dhcpv6", segment)]
         if any("." in s.ip for s in servers):
             legacy.append(segment)
-    strays = _strays(scene)
+    strays = scene.once("routers.strays", lambda: _strays(scene))
     adverts = "router_adverts" in filled
     questions = (
         (_ADVERT, adverts and listed),
@@ -189,22 +195,27 @@ def _strays(scene: Scene) -> list[tuple[str, str, str, str]]:
         [[mac for device in scene.medical for mac in device.macs]],
         of=("dns",),
     )
+    if not rows:
+        return []
+    spoken: defaultdict[str, set[str]] = defaultdict(set)
+    for row in scene.tables.ask(
+        "SELECT DISTINCT segment, src_mac FROM redundancy", of=("redundancy",)
+    ):
+        spoken[row.segment].add(row.src_mac)
     found = []
-    for row in rows:
-        routers = permitted(scene.site, "router", row.segment)
-        zone = zone_of(scene.site, row.segment, [row.src])
+    by_source = sorted(rows, key=attrgetter("segment", "src"))
+    for (segment, src), questions in groupby(by_source, attrgetter("segment", "src")):
+        routers = permitted(scene.site, "router", segment)
+        zone = zone_of(scene.site, segment, [src])
         if not routers or not all(router.macs for router in routers):
             continue
-        if zone is None or not in_subnets(row.src, zone.subnets):
+        if zone is None or not in_subnets(src, zone.subnets):
             continue
-        known = macs_of(routers) | {
-            r.src_mac
-            for r in scene.tables.ask(
-                "SELECT DISTINCT src_mac FROM redundancy WHERE segment = ?", [row.segment]
-            )
-        }
-        if not in_subnets(row.dst, zone.subnets) and not (
-            row.dst_mac in known or is_virtual(row.dst_mac) or is_group(row.dst_mac)
-        ):
-            found.append((row.segment, row.src_mac, row.dst_mac, row.dst))
+        known = macs_of(routers) | spoken[segment]
+        found += [
+            (segment, row.src_mac, row.dst_mac, row.dst)
+            for row in questions
+            if not (row.dst_mac in known or is_virtual(row.dst_mac) or is_group(row.dst_mac))
+            and not in_subnets(row.dst, zone.subnets)
+        ]
     return found

@@ -23,12 +23,12 @@ OVERREAD = f"""
             WHEN pointer_loop THEN 'has a name whose pointers never end'
             ELSE 'has a name or length that runs past its end' END AS detail
     FROM (
-        SELECT *, EXISTS (
-            SELECT 1 FROM dns q WHERE NOT q.is_response AND q.kind = 'dns' AND q.src = a.dst
-                AND q.src_port = a.dst_port AND q.trans_id = a.trans_id
-                AND q.ts BETWEEN a.ts - {ANSWER_S * NS} AND a.ts) AS matched
-        FROM dns a
-        WHERE {OVERREADS})
+        -- one question, the last before it: a flood of both has a pair for each two of them
+        SELECT a.*, coalesce(a.ts::HUGEINT - q.ts <= {ANSWER_S * NS}, false) AS matched
+        FROM (SELECT * FROM dns WHERE {OVERREADS}) a
+        ASOF LEFT JOIN (SELECT src, src_port, trans_id, ts FROM dns
+            WHERE NOT is_response AND kind = 'dns') q
+        ON q.src = a.dst AND q.src_port = a.dst_port AND q.trans_id = a.trans_id AND q.ts <= a.ts)
 """
 """DNS answers of CVE-2017-12722's shape; "matched" to a question by address, port and id."""
 

@@ -62,11 +62,14 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
                 JOIN owners ON address = CASE WHEN is_response THEN dst ELSE src END
                 WHERE kind = 'dns'),
             paired AS (
-                SELECT q.device, count(*) AS pairs, min((a.ts, a.capture, a.packet), 20) AS packets
-                FROM said q JOIN said a ON a.device = q.device AND a.dst = q.src AND a.src = q.dst
-                    AND a.dst_port = q.src_port AND a.trans_id = q.trans_id
-                    AND a.ts BETWEEN q.ts AND q.ts + {ANSWER_S}000000000
-                WHERE a.is_response AND NOT q.is_response GROUP BY q.device),
+                -- each answer with the last question before it: a flood of both has too many pairs
+                SELECT a.device, count(DISTINCT (q.capture, q.packet)) AS pairs,
+                    min((a.ts, a.capture, a.packet), 20) AS packets
+                FROM (FROM said WHERE is_response) a
+                ASOF JOIN (FROM said WHERE NOT is_response) q
+                ON q.device = a.device AND q.src = a.dst AND q.dst = a.src
+                    AND q.src_port = a.dst_port AND q.trans_id = a.trans_id AND q.ts <= a.ts
+                WHERE a.ts::HUGEINT - q.ts <= {ANSWER_S}000000000 GROUP BY a.device),
             counted AS (
                 SELECT device, count(*) FILTER (NOT is_response) AS questions,
                     count(*) FILTER (is_response) AS answers, count(*) FILTER (NOT whole) AS cut
