@@ -39,8 +39,8 @@ def detect(scene: Scene, thresholds: Thresholds) -> Iterator[Finding]:
     if not fired:
         return
     stations = sorted({*who.known_macs, *who.pump_macs})
-    addresses = [(ip, mac) for d in scene.devices for ip in d.ips for mac in d.macs[:1]]
-    columns = [list(column) for column in zip(*addresses, strict=True)] or [[], []]
+    # where an address was reused the first device keeps it
+    addresses = {ip: mac for d in reversed(scene.devices) for ip in d.ips for mac in d.macs[:1]}
     grace = int(thresholds.grace_s * NS)
     quiet, late = int(thresholds.quiet_s * NS), int(thresholds.restart_s * NS)
     found = f"""
@@ -72,27 +72,36 @@ def detect(scene: Scene, thresholds: Thresholds) -> Iterator[Finding]:
             UNION ALL
             SELECT resp_l2_addr, first_ts, last_ts FROM conversations
             WHERE proto = 'tcp' AND contains(history, 'F') AND contains(history, 'f')),
+        -- what a sign is held against is the next or the last one alone: a flood of signs and of
+        -- words has a pair for each two of them
+        spoken AS (
+            SELECT mac AS said_by, ts AS said, min((ts, capture, packet)) AS word FROM words
+            GROUP BY mac, ts),
+        -- what came at once may have been on its way already
+        aimed AS (SELECT *, ts::HUGEINT + {grace} AS after FROM hit),
         answered AS (
-            -- what came at once may have been on its way already
-            SELECT h.*, (SELECT min((w.ts, w.capture, w.packet)) FROM words w
-                WHERE w.mac = h.station AND w.ts > h.ts + {grace}) AS word
-            FROM hit h),
+            SELECT h.*, word[1] AS back, word FROM aimed h
+            ASOF JOIN spoken ON said_by = station AND said > after),
+        -- its own frames went on through the quiet time, so it was not silent
+        seen AS (SELECT mac AS seen_mac, first_ts AS seen_ts FROM presence),
+        -- a restart forgets its connections: one that lived on and closed in order shows that
+        -- there was none
+        lasted AS (
+            SELECT mac AS lasting, first_ts AS began, max(last_ts) OVER (
+                PARTITION BY mac ORDER BY first_ts) AS ended
+            FROM lived WHERE mac IN (SELECT station FROM hit)),
         silent AS (
-            SELECT n.*, n.word[1] AS back FROM answered n
-            WHERE n.word IS NOT NULL AND n.word[1] BETWEEN n.ts + {quiet} AND n.ts + {late}
-                AND NOT EXISTS (
-                    -- its own frames went on through the quiet time, so it was not silent
-                    SELECT 1 FROM presence p WHERE p.mac = n.station AND p.first_ts > n.ts + {grace}
-                        AND p.first_ts < n.word[1])
-                AND NOT EXISTS (
-                    -- a restart forgets its connections: one that lived on and closed in order
-                    -- shows that there was none
-                    SELECT 1 FROM lived c WHERE c.mac = n.station AND c.first_ts < n.ts
-                        AND c.last_ts > n.word[1])),
-        started AS (
-            SELECT s.*, (SELECT count(DISTINCT w.kind) + 2 * count(*) FILTER (w.up) FROM words w
-                WHERE w.mac = s.station AND w.ts BETWEEN s.back AND s.back + {10 * NS}) AS signs
-            FROM silent s)
+            SELECT n.* FROM answered n
+            ASOF LEFT JOIN seen ON seen_mac = n.station AND seen_ts > n.after
+            ASOF LEFT JOIN lasted ON lasting = n.station AND began < n.ts
+            WHERE n.back BETWEEN n.ts::HUGEINT + {quiet} AND n.ts::HUGEINT + {late}
+                AND NOT coalesce(seen_ts < n.back, false) AND NOT coalesce(ended > n.back, false)),
+        weighed AS (
+            SELECT station, back, count(DISTINCT w.kind) + 2 * count(*) FILTER (w.up) AS signs
+            FROM (SELECT DISTINCT station, back FROM silent) s
+            JOIN words w ON w.mac = s.station AND w.ts BETWEEN s.back AND s.back + {10 * NS}
+            GROUP BY station, back),
+        started AS (SELECT * FROM silent JOIN weighed USING (station, back))
         SELECT capture, packet, ts, segment, actor_mac, actor_ip, station AS target_mac, target_ip,
             strength, 0 AS weight, 'restart' AS variant,
             'silent for ' || round((back - ts) / {NS}, 0)::INTEGER
@@ -106,7 +115,7 @@ def detect(scene: Scene, thresholds: Thresholds) -> Iterator[Finding]:
     for episode in episodes(
         scene,
         found,
-        [stations, *columns],
+        [stations, [*addresses], [*addresses.values()]],
         hazard=True,
         silence_ns=int(thresholds.silence_s * NS),
     ):
