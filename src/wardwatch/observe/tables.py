@@ -115,6 +115,8 @@ def quiet_connection() -> duckdb.DuckDBPyConnection:
             "autoload_known_extensions": "false",
             "threads": 1,
             "async_threads": 0,
+            # an estimate of few rows must not make a loop of a join by time: of a flood it is one over pairs
+            "asof_loop_join_threshold": 0,
             "memory_limit": MEMORY,
             "temp_directory": str(spill.path),
         },

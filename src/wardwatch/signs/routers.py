@@ -37,7 +37,7 @@ _ADVERT = """
     FROM adverts
     WHERE kind = 'ra' AND NOT known AND segment IN (SELECT segment FROM judged)
         AND (lifetime_s > 0 OR len(prefixes) + len(rdnss) + len(routes) > 0)
-        AND NOT (lifetime_s = 0 AND (segment, src) IN (SELECT (segment, src) FROM alive))
+        AND NOT (lifetime_s = 0 AND (segment, src) IN (SELECT (segment, src) FROM speakers))
 """
 _REDIRECT = """
     SELECT capture, packet, ts, segment, src_mac, src, dst_mac, dst, 0, 1,
@@ -52,11 +52,10 @@ _FORGED = f"""
         CASE WHEN foreign_mac THEN ' from a MAC that is not that router''s'
             ELSE ' while that router went on advertising' END
     FROM (
-        SELECT *, src_mac <> '' AND NOT EXISTS (
-                SELECT 1 FROM alive a WHERE a.segment = z.segment AND a.src = z.src
-                    AND a.src_mac = z.src_mac)
-            AND EXISTS (SELECT 1 FROM alive a WHERE a.segment = z.segment AND a.src = z.src
-                AND a.src_mac <> '') AS foreign_mac,
+        SELECT *, src_mac <> ''
+                AND (segment, src) IN (SELECT (segment, src) FROM speakers WHERE src_mac <> '')
+                AND (segment, src, src_mac) NOT IN (SELECT (segment, src, src_mac) FROM speakers)
+                AS foreign_mac,
             coalesce(following - ts::HUGEINT <= {ADVERT_S * NS}, false) AS goes_on
         FROM (
             -- the next one after it: a flood of both has a pair for each two of them
@@ -156,6 +155,7 @@ def wrong(scene: Scene) -> tuple[str, list[Any]]:
         judged AS (SELECT DISTINCT segment FROM listed),
         alive AS (SELECT segment, src, src_mac, ts FROM router_adverts
             WHERE kind = 'ra' AND lifetime_s > 0 AND hop_limit = 255),
+        speakers AS (SELECT DISTINCT segment, src, src_mac FROM alive),
         adverts AS (
             -- a listed address stands for itself unless its line names MACs and this is none of them:
             -- whoever writes another's address must send from a MAC of his own

@@ -85,9 +85,12 @@ def overflow(
                     THEN 'option 66 in pieces of ' || opt66_sum || ' bytes together (RFC 3396)'
                 ELSE 'option 67 in pieces of ' || opt67_sum || ' bytes together (RFC 3396)'
             END AS detail
-        FROM bad b
-        WHERE NOT (relayed AND dst_port <> 68 AND EXISTS (
-            FROM delivered d WHERE d.xid = b.xid AND d.chaddr = b.chaddr
-                AND abs(d.ts::HUGEINT - b.ts) <= {int(same_s * NS)}))
+        FROM (
+            -- the last and the next delivered: of a flood each is near many
+            SELECT b.*, least(b.ts::HUGEINT - l.ts, n.ts::HUGEINT - b.ts) AS apart FROM bad b
+            ASOF LEFT JOIN delivered l ON l.xid = b.xid AND l.chaddr = b.chaddr AND l.ts <= b.ts
+            ASOF LEFT JOIN delivered n ON n.xid = b.xid AND n.chaddr = b.chaddr AND n.ts >= b.ts)
+        WHERE NOT (relayed AND dst_port <> 68
+            AND coalesce(apart <= {int(same_s * NS)}, false))
     """
     return sql, [list(column) for column in zip(*servers, strict=True)] or [[], []]

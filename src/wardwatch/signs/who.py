@@ -103,8 +103,8 @@ def own_ips(scene: Scene, macs: Iterable[str]) -> dict[str, str]:
         return {}
     rows = scene.tables.ask(
         """SELECT mac, arg_min(ip, (contains(ip, ':'), source <> 'arp', first_ts)) AS ip
-        FROM bindings b WHERE mac IN (SELECT unnest(?::VARCHAR[])) AND NOT EXISTS (
-            SELECT 1 FROM bindings o WHERE o.ip = b.ip AND o.segment = b.segment AND o.mac <> b.mac)
+        FROM bindings WHERE mac IN (SELECT unnest(?::VARCHAR[])) AND (segment, ip) NOT IN (
+            SELECT (segment, ip) FROM bindings GROUP BY segment, ip HAVING min(mac) <> max(mac))
         GROUP BY mac""",
         [asked],
         of=("bindings",),
