@@ -142,7 +142,7 @@ def test_a_live_port_is_answered_as_its_file_is(
     live = json.loads(ran.stdout)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     file = audit(["kept.pcapng"])
-    assert json.loads(report_json(build(file))) == live
+    assert json.loads(b"".join(report_json(build(file)))) == live
     assert int(status) == file.exit_status
     (told,) = live["captures"]
     assert told["sha256"] == hashlib.sha256((tmp_path / "kept.pcapng").read_bytes()).hexdigest()

@@ -21,11 +21,24 @@ CHROMIUM = shutil.which("chromium")
 
 
 def test_the_json_keeps_its_published_schema() -> None:
-    value = json.loads(render.report_json(build(audits.make())))
+    value = json.loads(b"".join(render.report_json(build(audits.make()))))
     jsonschema.validate(value, schema())
     del value["answer"]
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(value, schema())
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3, 1_000])
+def test_pieces_are_the_whole_as_it_would_be_laid_out(
+    at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = build(audits.make())
+    report = msgspec.structs.replace(report, site="two\nlines", devices=report.devices * 5)
+    monkeypatch.setattr(render, "AT_ONCE", at_once)
+    pieces = [*render.report_json(report)]
+    assert len(pieces) > len(report.devices) // at_once
+    whole = msgspec.json.format(msgspec.json.encode(report), indent=1)
+    assert b"".join(pieces) == whole + b"\n"
 
 
 def test_text_from_outside_stays_text_in_the_page() -> None:
@@ -122,13 +135,13 @@ def test_names_and_macs_are_not_broken_in_two(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_reports_are_written_whole(tmp_path: Path) -> None:
-    render.write_report(tmp_path, b"{}", "<p>é</p>")
+    render.write_report(tmp_path, [b"{", b"}"], "<p>é</p>")
     assert (tmp_path / "report.json").read_bytes() == b"{}"
     assert (tmp_path / "report.html").read_bytes() == "<p>é</p>".encode()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["report.html", "report.json"]
     (tmp_path / "file").write_text("x")
     with pytest.raises(OutputError, match="cannot be written"):
-        render.write_report(tmp_path / "file", b"{}", "")
+        render.write_report(tmp_path / "file", [b"{}"], "")
 
 
 def test_secrets_are_not_shown_in_tables(capsys: pytest.CaptureFixture[str]) -> None:
@@ -145,7 +158,7 @@ def test_secrets_are_not_shown_in_tables(capsys: pytest.CaptureFixture[str]) -> 
 def test_a_planted_script_stays_text_in_a_real_browser(tmp_path: Path) -> None:
     from playwright.sync_api import sync_playwright
 
-    render.write_report(tmp_path, b"{}", render.page(build(audits.make())))
+    render.write_report(tmp_path, [b"{}"], render.page(build(audits.make())))
     flags = [
         "--no-sandbox",
         "--disable-gpu",

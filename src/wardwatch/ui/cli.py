@@ -302,10 +302,13 @@ def _answer(result: Audit, out: Path | None, *, as_json: bool) -> int:
     from wardwatch.ui.report import build
 
     report = build(result)
-    told = report_json(report) if as_json or out is not None else b""
     if out is not None:
-        write_report(out, told, page(report))
-    say(told if as_json else summary_text(report, out))
+        write_report(out, report_json(report), page(report))
+    if not as_json:
+        say(summary_text(report, out))
+    else:
+        for piece in report_json(report):
+            say(piece)
     return result.exit_status
 
 

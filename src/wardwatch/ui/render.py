@@ -21,7 +21,7 @@ from wardwatch.ui.advised import device_name
 from wardwatch.ui.report import certainty_order, packets_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from rich.console import Console
@@ -42,17 +42,42 @@ CELL = 160
 """Characters of one cell on the terminal."""
 
 
-def report_json(report: Report) -> bytes:
-    """``report.json``: the report as its published schema has it, UTF-8 (RFC 8259 §8.1)."""
-    return msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n"
+AT_ONCE = 1_000
+"""Entries of a list that are made text at once: of a flood of devices the whole text is larger than they are."""
 
 
-def write_report(out: Path, told: bytes, html: str) -> None:
-    """Write report.json (``told``) and report.html, each whole or not at all."""
-    for name, content in (("report.json", told), ("report.html", html.encode())):
+def report_json(report: Report) -> Iterator[bytes]:
+    """``report.json`` in pieces: the report as its published schema has it, UTF-8 (RFC 8259 §8.1)."""
+    told = bytearray(b"{")
+    for number, field in enumerate(msgspec.structs.fields(report)):
+        value = getattr(report, field.name)
+        told += b",\n " if number else b"\n "
+        told += msgspec.json.encode(field.encode_name) + b": "
+        if not isinstance(value, list | tuple) or len(value) <= AT_ONCE:
+            told += _indented(value)
+            continue
+        for begin in range(0, len(value), AT_ONCE):
+            # without the brackets, which are the whole list's
+            told += b",\n" if begin else b"[\n"
+            told += _indented(value[begin : begin + AT_ONCE])[2:-3]
+            yield bytes(told)
+            told.clear()
+        told += b"\n ]"
+    yield bytes(told + b"\n}\n")
+
+
+def _indented(value: Any) -> bytes:
+    """JSON as it stands below a key of the outermost object; no text holds a line's end as it is."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=1).replace(b"\n", b"\n ")
+
+
+def write_report(out: Path, told: Iterable[bytes], html: str) -> None:
+    """Write report.json (``told``, in pieces) and report.html, each whole or not at all."""
+    for name, content in (("report.json", told), ("report.html", (html.encode(),))):
         target, partial = out / name, out / f".{name}.partial"
         try:
-            partial.write_bytes(content)
+            with partial.open("wb") as file:
+                file.writelines(content)
             partial.replace(target)
         except OSError as error:
             raise OutputError(f"{target}: cannot be written ({error.strerror})") from error
