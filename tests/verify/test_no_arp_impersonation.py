@@ -58,6 +58,45 @@ def test_the_holder_must_be_heard_near_the_claim_on_both_sides(before, after, br
     assert (claims(ward, at=at).state(MEASURE) == "broken") is broken
 
 
+def away(before=300, after=120, **more) -> Ward:
+    """The router unheard for minutes, while another claims its address once."""
+    ward = (
+        Ward().hears().device(PUMP, PUMP_IP).present(PUMP, 0, 25 * HOUR).server("router", ROUTER_IP)
+    )
+    ward.bound(PUMP, PUMP_IP).bound(ROUTER, ROUTER_IP).arp(PUMP, PUMP_IP).arp(
+        ROUTER, ROUTER_IP, op=2
+    )
+    ward.present(ROUTER, 0, 5000 - before).present(ROUTER, 5000 + after, 25 * HOUR)
+    return claims(ward, at=5000, **more)
+
+
+def test_a_claim_between_two_uses_is_suspect_and_nothing_holds() -> None:
+    ward = away()
+    verdict = ward.verdict(MEASURE)
+    assert sees(verdict) == ("not observable", "CONTESTED")
+    assert f"{ROGUE} said that {ROUTER_IP} is at {ROGUE}, which {ROUTER} used" in verdict.statement
+    (found,) = ward.findings("arp_impersonation")
+    assert (found.certainty.value, found.variant) == ("suspect", "back again")
+    assert "moved" in found.speaks_against
+
+
+def test_an_address_that_dhcp_gave_in_between_was_lent() -> None:
+    ward = away().bound(ROGUE, ROUTER_IP, "dhcp", start=4990, end=4990)
+    assert ward.findings("arp_impersonation") == []
+    assert ward.state(MEASURE) == "holds"
+
+
+def test_an_address_that_is_not_used_again_has_moved() -> None:
+    ward = day()
+    ward.bound("02:00:00:00:00:09", "10.120.0.9", start=50, end=60).present(
+        "02:00:00:00:00:09", 50, 60
+    )
+    ward.arp("02:00:00:00:00:09", "10.120.0.9")
+    claims(ward, ip="10.120.0.9")
+    assert ward.findings("arp_impersonation") == []
+    assert ward.state(MEASURE) == "holds"
+
+
 @pytest.mark.parametrize("mac", ["00:00:5e:00:01:07", "00:00:0c:07:ac:01", "00:07:b4:00:01:01"])
 def test_virtual_macs_of_router_groups_are_ordinary(mac: str) -> None:
     assert claims(day(), mac).state(MEASURE) == "holds"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 TECHNIQUE = "arp_impersonation"
 AGAINST = {
     "neighbouring MACs": "The MACs differ in the last byte alone: bonded ports of one machine do this.",
+    "back again": "A machine that moved to another port or radio and back looks the same.",
     "traffic moved": "A standby gateway that took over looks the same.",
 }
 

@@ -34,6 +34,7 @@ class Reason(Enum):
     NO_POLICY = "nobody has confirmed what is permitted"
     ENCRYPTED = "it is encrypted"
     UNSEEN = "the device was not seen"
+    CONTESTED = "what was seen may speak against it, and may be ordinary"
     NEVER_FROM_PACKETS = "packets cannot show it; a dated statement of a named role can"
 
 

@@ -37,23 +37,28 @@ _SHARED = """
         bool_or(said) OR min(last_ts) FILTER (passed) < max(first_ts) FILTER (passed))
     LIMIT 1"""
 _STILL_THERE = """
-    SELECT s.capture, s.packet, s.ts, s.segment, s.actor AS actor_mac, '' AS actor_ip,
-        p.holder AS target_mac, s.ip AS target_ip,
-        CASE WHEN p.neighbours THEN 1 ELSE 0 END AS strength, 0 AS weight,
-        CASE WHEN p.neighbours THEN 'neighbouring MACs' ELSE 'still there' END AS variant,
-        'said that ' || s.ip || ' is at ' || s.mac || ', while ' || p.holder
-            || ' went on using it' AS detail
-    FROM said s JOIN pairs p ON p.segment = s.segment AND p.ip = s.ip AND p.claimer = s.mac
-    WHERE NOT p.one_device AND p.last_ts > s.ts
-        AND (EXISTS (
-            SELECT 1 FROM presence t WHERE t.segment = s.segment AND t.mac = p.holder
-                AND t.first_ts <= s.ts AND t.last_ts > s.ts)
-        OR (EXISTS (
-            SELECT 1 FROM presence t WHERE t.segment = s.segment AND t.mac = p.holder
-                AND t.first_ts <= s.ts AND t.last_ts >= s.ts - {still})
-            AND EXISTS (
-            SELECT 1 FROM presence t WHERE t.segment = s.segment AND t.mac = p.holder
-                AND t.first_ts <= s.ts + {still} AND t.last_ts > s.ts)))
+    SELECT capture, packet, ts, segment, actor AS actor_mac, '' AS actor_ip,
+        holder AS target_mac, ip AS target_ip,
+        CASE WHEN neighbours OR NOT near THEN 1 ELSE 0 END AS strength, 0 AS weight,
+        CASE WHEN neighbours THEN 'neighbouring MACs' WHEN near THEN 'still there'
+            ELSE 'back again' END AS variant,
+        'said that ' || ip || ' is at ' || mac || CASE WHEN near THEN ', while ' || holder
+            || ' went on using it' ELSE ', which ' || holder || ' used before and after' END AS detail
+    FROM (
+        -- the holder's last spell before the claim and the next one: of a flood of claims each
+        -- would be held against every spell
+        SELECT s.*, p.holder, p.neighbours, p.leased, p.first_ts,
+            coalesce(l.until > s.ts OR (l.until::HUGEINT >= s.ts::HUGEINT - {still}
+                AND n.first_ts::HUGEINT - s.ts <= {still}), false) AS near
+        FROM said s JOIN pairs p ON p.segment = s.segment AND p.ip = s.ip AND p.claimer = s.mac
+        ASOF LEFT JOIN (
+            SELECT segment, mac, first_ts, max(last_ts) OVER (
+                PARTITION BY segment, mac ORDER BY first_ts) AS until FROM presence) l
+            ON l.segment = s.segment AND l.mac = p.holder AND l.first_ts <= s.ts
+        ASOF LEFT JOIN presence n
+            ON n.segment = s.segment AND n.mac = p.holder AND n.first_ts > s.ts
+        WHERE NOT p.one_device AND p.last_ts > s.ts)
+    WHERE near OR (first_ts < ts AND NOT leased AND NOT neighbours)
 """
 _MOVED = """
     -- the traffic moves: what another MAC carried before the claim, this one carries after it
@@ -99,8 +104,10 @@ def claims(scene: Scene, still_s: float) -> tuple[str, list[Any]]:
     """The question for contested claims; for ``episodes``. Its actor is the sender's MAC.
 
     Of two MACs with one address the holder is the confirmed one, else the one DHCP gave it to,
-    else the one that claims fewer contested addresses, else the earlier. It must be heard with
-    that address both up to ``still_s`` before a claim and after it: then it did not move.
+    else the one that claims fewer contested addresses, else the earlier. It must be heard both up
+    to ``still_s`` before a claim and after it: then it did not move. One that used the address
+    longer before and again later may have moved away and back, so that is suspect, and nothing
+    where DHCP gave the address to the claimer.
     "" where nothing that was seen could be one: the plain case, and asked first.
     """
     still = int(still_s * NS)
@@ -158,7 +165,8 @@ def claims(scene: Scene, still_s: float) -> tuple[str, list[Any]]:
             SELECT segment, mac, count(DISTINCT ip) AS wants FROM said JOIN contested USING (segment, ip)
             GROUP BY segment, mac),
         pairs AS (
-            SELECT h.segment, h.ip, h.mac AS holder, s.mac AS claimer, h.last_ts,
+            SELECT h.segment, h.ip, h.mac AS holder, s.mac AS claimer, h.first_ts, h.last_ts,
+                coalesce(k.leased, false) AS leased,
                 coalesce(m.device, '') = coalesce(n.device, '-') AS one_device,
                 h.mac[:14] = s.mac[:14] AS neighbours
             FROM contested c

@@ -135,6 +135,7 @@ WOULD_CHANGE: dict[Reason, str] = {
     Reason.NO_POLICY: "A site.toml whose lines a person has confirmed; `wardwatch learn` proposes one.",
     Reason.ENCRYPTED: "The same question asked where it is not encrypted, or at the server.",
     Reason.UNSEEN: "A capture at a place and time where the device speaks.",
+    Reason.CONTESTED: "The finding that tells of it settled, or a confirmed line that explains it.",
     Reason.NEVER_FROM_PACKETS: "A dated statement of a named role in site.toml.",
 }
 

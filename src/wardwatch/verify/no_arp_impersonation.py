@@ -29,17 +29,16 @@ RULE = (
     " router MACs, probes, announcements, proxy ARP of confirmed routers and moves do not count."
     " To hold:"
 )
+DOUBTFUL = ("back again", "traffic moved")
+"""Signs that are suspect alone and yet keep a segment from holding: its addresses did not stay."""
 
 
 def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
     """One verdict for each segment that holds devices."""
     heard = vantages(scene, minimums.bridge_s)
     sql, parameters = claims(scene, minimums.arp_still_s)
-    found = [
-        e
-        for e in episodes(scene, sql, parameters, of=("arp",))
-        if e.rank == CONFIRMED and not _is_nac(scene, e)
-    ]
+    told = [e for e in episodes(scene, sql, parameters, of=("arp",)) if not _is_nac(scene, e)]
+    found = [e for e in told if e.rank == CONFIRMED]
     confirmed = _confirmed(scene, minimums.arp_confirmations)
     for name in device_segments(scene, heard):
         place = heard[name]
@@ -60,7 +59,15 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
         doors = {mac for mac, ip in twice if any(ip == r.ip for r in routers)}
         received = _receiving(scene).get(name, set()) if devices or doors else set()
         deaf = [d for d in devices if not received.intersection(d.macs)]
+        # bonded ports are ordinary; what else is suspect may have been an attack
+        open_to_doubt = [e for e in told if e.segment == name and e.variant in DOUBTFUL]
         needs = (
+            Need(
+                "no claim of an address that another used before and after, or whose traffic moved",
+                not open_to_doubt,
+                Reason.CONTESTED,
+                "; ".join(f"{e.actor} {e.detail}" for e in open_to_doubt[:3]),
+            ),
             Need(
                 "unicast to every device and to the gateway is mirrored",
                 bool(devices) and not deaf and (not doors or bool(doors & received)),
