@@ -196,6 +196,24 @@ class ConversationTable:
         self.table[r, k.ORIG_IP + side] += more
         return int(columns.conversation[i])
 
+    def amend(
+        self,
+        columns: PacketColumns,
+        rows: NDArray[np.int64],
+        packets: NDArray[np.int64],
+        octets: NDArray[np.int64],
+    ) -> None:
+        """Add packets and octets to the conversations of rows of a block that were just taken.
+
+        All (n,); what datagrams put together from fragments brought beside what was counted, and a
+        row that has no conversation is passed over. See :meth:`touch`.
+        """
+        r = self.row[rows]
+        of = r >= 0
+        r, back = r[of], columns.from_orig[rows[of]] == 0
+        np.add.at(self.table, (r, k.ORIG_PKTS + back), packets[of])
+        np.add.at(self.table, (r, k.ORIG_IP + back), octets[of])
+
     def taken(self) -> NDArray[np.int64]:
         """(n, WIDTH) the rows of all conversations, for :meth:`absorb` of another table."""
         return self.table[: len(self)]

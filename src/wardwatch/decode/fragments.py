@@ -288,7 +288,8 @@ class Fragments:
         partial = self._under_way.get(key)
         if partial is None:
             partial = self._under_way[key] = _Partial(ts)
-            self._bound()
+            if len(self._under_way) > self._max_datagrams or self._bytes > self._max_bytes:
+                self._bound()
         if partial.bad:
             return None, ()
         faults = self._place(partial, proto, offset, more, data, whole)
@@ -311,11 +312,12 @@ class Fragments:
         del self._under_way[key]
         if partial.cut:
             return None, anomalies
+        pieces = partial.pieces
         return (
             Whole(
                 key=key,
                 proto=partial.proto,
-                payload=b"".join(partial.pieces[at] for at in partial.starts),
+                payload=b"".join([pieces[at] for at in partial.starts]),
                 packets=partial.packets,
                 first_ts=partial.first_ts,
                 last_ts=partial.last_ts,
@@ -328,50 +330,55 @@ class Fragments:
 
     def _place(
         self, partial: _Partial, proto: int, offset: int, more: bool, data: bytes, whole: bool
-    ) -> list[tuple[Fault, int, int]]:
+    ) -> Sequence[tuple[Fault, int, int]]:
         """Put a piece where it belongs; faults as (fault, claimed, present)."""
-        stop = offset + len(data)
+        size = len(data)
+        stop = offset + size
         if stop > 0xFFFF:
             partial.bad = True
-            return [(TOO_LONG, stop, 0xFFFF)]
-        if more and whole and len(data) % 8:
+            return ((TOO_LONG, stop, 0xFFFF),)
+        if more and whole and size % 8:
             partial.bad = True
-            return [(UNALIGNED, len(data), len(data) // 8 * 8)]
-        if partial.pieces.get(offset) == data and (not more) == (stop == partial.end):
-            return []  # the same fragment again
-        place = bisect_left(partial.starts, offset)
-        before = partial.starts[place - 1] if place else -1
-        reached = before + len(partial.pieces[before]) if place else 0
-        follows = partial.starts[place] if place < len(partial.starts) else stop
-        if reached > offset or follows < stop:
-            partial.bad = True
-            return [(OVERLAP, stop, offset)]
-        faults = []
+            return ((UNALIGNED, size, size // 8 * 8),)
+        starts, pieces = partial.starts, partial.pieces
+        place, last = 0, stop
+        if starts:
+            if pieces.get(offset) == data and (not more) == (stop == partial.end):
+                return ()  # the same fragment again
+            place = bisect_left(starts, offset)
+            before = starts[place - 1] if place else -1
+            reached = before + len(pieces[before]) if place else 0
+            follows = starts[place] if place < len(starts) else stop
+            if reached > offset or follows < stop:
+                partial.bad = True
+                return ((OVERLAP, stop, offset),)
+            last = max(starts[-1] + 1, stop)
         if not more:
             if partial.end >= 0 and partial.end != stop:
                 partial.bad = True
-                return [(TWO_ENDS, stop, partial.end)]
+                return ((TWO_ENDS, stop, partial.end),)
             partial.end = stop
-        last = max(partial.starts[-1] + 1 if partial.starts else 0, stop)
         if partial.end >= 0 and last > partial.end:
             partial.bad = True
-            return [(TWO_ENDS, last, partial.end)]
+            return ((TWO_ENDS, last, partial.end),)
         if not data:
-            return []
+            return ()
+        faults: Sequence[tuple[Fault, int, int]] = ()
         if offset == 0:
             partial.proto = proto
             needed = HEADER_SIZES.get(proto, 0)
-            if more and len(data) < needed:
-                faults.append((TINY, needed, len(data)))
-        if len(partial.pieces) >= MAX_PIECES:
+            if more and size < needed:
+                faults = ((TINY, needed, size),)
+        if len(pieces) >= MAX_PIECES:
             partial.bad = True
-            return []
+            return ()
         partial.cut = partial.cut or not whole
-        partial.pieces[offset] = data
-        partial.starts.insert(place, offset)
-        partial.size += len(data)
-        self._bytes += len(data) + PIECE_COST
-        self._bound()
+        pieces[offset] = data
+        starts.insert(place, offset)
+        partial.size += size
+        self._bytes += size + PIECE_COST
+        if self._bytes > self._max_bytes:
+            self._bound()
         return faults
 
     def _drop(self, partial: _Partial) -> None:

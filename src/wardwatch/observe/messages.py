@@ -22,6 +22,7 @@ from wardwatch.observe import discovery
 from wardwatch.observe.bindings import Bindings
 from wardwatch.observe.conversations import write_conversations
 from wardwatch.observe.fast_rows import FastRows
+from wardwatch.observe.lent import Inside, Lent, may_lend
 from wardwatch.observe.radio import Radio
 from wardwatch.observe.side import DEVICE_PREFIXES, WRITE_ROWS, Reassembly, Side, payload_of
 from wardwatch.observe.told import cited
@@ -115,13 +116,32 @@ class Messages(Side):
         self, block: PacketBlock, columns: PacketColumns, asked: NDArray[np.uint8]
     ) -> None:
         """Tell each packet's conversation, that of a datagram in fragments where it is whole."""
-        table, segment, at = self._conversations, self._places.segment, 0
+        among, apart = [], []
         for i in self._whole(block, columns, asked):
-            while at <= i:
-                at = table.advance(block, columns, at, i + 1, segment)
+            taken = self._reassembly.one(block, columns, i)
+            if taken.whole is not None and taken.inside is not None and may_lend(columns, i):
+                among.append(Inside(i, taken.row, taken.inside.columns, taken.whole))
+            else:
+                apart.append(i)
+        lent = Lent(columns, among) if among else None
+        at = 0
+        for i in apart:
+            at = self._advance(block, columns, lent, at, i + 1)
             self._count(block, columns, i)
-        while at < block.n:
-            at = table.advance(block, columns, at, block.n, segment)
+        self._advance(block, columns, lent, at, block.n)
+        if lent is not None:
+            lent.give_back()
+
+    def _advance(
+        self, block: PacketBlock, columns: PacketColumns, lent: Lent | None, at: int, stop: int
+    ) -> int:
+        """Tell the conversations of the rows from ``at`` to ``stop`` ⇒ ``stop``."""
+        table, segment = self._conversations, self._places.segment
+        while at < stop:
+            start, at = at, table.advance(block, columns, at, stop, segment)
+            if lent is not None:
+                lent.taken(table, start, at)
+        return at
 
     def finish(self) -> None:
         """Write what stays open to the end of all files."""

@@ -66,7 +66,7 @@ def report_json(report: Report) -> Iterator[bytes]:
     yield bytes(told + b"\n}\n")
 
 
-def _indented(value: Any) -> bytes:
+def _indented(value: object) -> bytes:
     """JSON as it stands below a key of the outermost object; no text holds a line's end as it is."""
     return msgspec.json.format(msgspec.json.encode(value), indent=1).replace(b"\n", b"\n ")
 
