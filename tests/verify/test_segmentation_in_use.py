@@ -86,7 +86,7 @@ def test_a_peer_on_the_internet_breaks_even_without_a_list() -> None:
         lambda w: w.server("dns", "10.30.0.6").tcp(PUMP_IP, "10.30.0.6", 53, proto="udp"),
         lambda w: w.server("router", ROUTER_IP).tcp(ROUTER_IP, PUMP_IP, 13, proto="icmp"),
         # seen outside only: it did not reach the device's side
-        lambda w: w.tcp("10.30.0.24", PUMP_IP, 80, segment=LAN),
+        lambda w: w.tcp("10.30.0.24", PUMP_IP, 80, segment=LAN, resp_mac=ROUTER),
         lambda w: w.tcp("10.120.0.66", PUMP_IP, 68, proto="udp"),
     ],
 )

@@ -50,6 +50,7 @@ class Contact(msgspec.Struct, frozen=True):
     port: int
     answered: bool
     device_mac_seen: bool
+    """Frames of it bore the device's own MAC: they were on its side of every router."""
     first_ts: int
     last_ts: int
     packets: int
@@ -105,9 +106,9 @@ def _contacts(scene: Scene, devices: Sequence[Device]) -> Iterator[Contact]:
     ) in rows:  # fmt: skip
         ways = []
         if orig is not None:
-            ways.append((orig, True, orig_l2))
+            ways.append((orig, True, known.get(orig_l2) == orig))
         if resp is not None:
-            ways.append((resp, False, resp_l2))
+            ways.append((resp, False, resp in (known.get(resp_l2), silent)))
         # At an address that nobody is known to hold, but to the device's own MAC: the end that
         # never spoke is the device, since what is for one behind a router bears the router's.
         if (
@@ -115,8 +116,8 @@ def _contacts(scene: Scene, devices: Sequence[Device]) -> Iterator[Contact]:
             and silent not in forwards
             and (orig_h if answered else resp_h) not in known
         ):
-            ways.append((silent, answered, ""))
-        for device, begins, l2 in ways:
+            ways.append((silent, answered, True))
+        for device, begins, own_mac in ways:
             own, peer = (orig_h, resp_h) if begins else (resp_h, orig_h)
             if proto == "icmp6" and peer.startswith("fe80:"):
                 continue
@@ -128,7 +129,7 @@ def _contacts(scene: Scene, devices: Sequence[Device]) -> Iterator[Contact]:
             if proto == "udp" and port in (67, 68):
                 continue
             key = (device, segment, own, peer, begins == reversed_, proto, port)
-            seen = (reversed_ or answered, l2 in known, first_ts, last_ts, packets, values(first))
+            seen = (reversed_ or answered, own_mac, first_ts, last_ts, packets, values(first))
             before = found.get(key)
             found[key] = seen if before is None else _both(before, seen)
     for key, (answered, own_mac, first_ts, last_ts, packets, first) in sorted(

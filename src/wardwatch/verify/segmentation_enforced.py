@@ -48,13 +48,16 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
         device = by_id[contact.device]
         places = standing.get(contact.device, [])
         policy = policy_of(scene, places[0] if places else contact.segment, device.ips)
-        if contact.segment in places and contact.answered:
+        # A tap hands on each direction by a port of its own: what was sent to the device is then not
+        # heard where it speaks, and yet bears its MAC.
+        near = contact.segment in places or contact.device_mac_seen
+        if near and contact.answered:
             hears.add(contact.device)
-        if contact.segment in places:
+        if near:
             through.add((contact.device, contact.peer, contact.proto, contact.port))
         if not policy.stated or is_permitted(scene, policy, contact):
             continue
-        if contact.segment in places:
+        if near:
             if contact.inbound or contact.answered:
                 inside.setdefault(contact.device, []).append(contact)
         elif contact.inbound:
