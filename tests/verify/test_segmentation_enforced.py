@@ -56,6 +56,27 @@ def test_an_attempt_that_arrives_breaks() -> None:
     assert tries(tries(day()), "vlan 120").state(MEASURE) == "broken"
 
 
+def test_what_bears_the_devices_mac_arrived_whichever_port_of_a_tap_heard_it() -> None:
+    # of a tap with a port for each direction: what is sent to the device is another interface's
+    ward = day()
+    row = {"resp_mac": "", "history": "S", "resp_pkts": 0, "segment": "vlan 120@1"}
+    assert ward.tcp(INTRUDER, PUMP_IP, 80, silent_l2_addr=PUMP, **row).state(MEASURE) == "broken"
+    ward = day().tcp(INTRUDER, PUMP_IP, 80, segment="vlan 120@1", resp_mac=PUMP)
+    assert ward.state(MEASURE) == "broken"
+
+
+@pytest.mark.parametrize("segment", ["vlan 120@1", "vxlan 5 vlan 120"])
+def test_with_one_tag_on_both_sides_it_cannot_be_told_whether_an_attempt_arrived(
+    segment: str,
+) -> None:
+    ward = tries(day(), segment)
+    verdict = ward.verdict(MEASURE)
+    assert sees(verdict) == ("not observable", "VANTAGE")
+    assert "got 1 with the same" in verdict.statement
+    assert refuses(ward).state(MEASURE) == "holds"
+    assert tries(tries(day(), segment), LAN).state(MEASURE) == "holds"
+
+
 def test_a_forbidden_way_out_breaks_only_where_it_was_answered() -> None:
     out = day().tcp(PUMP_IP, "10.99.0.1", 80, orig_mac=PUMP, resp_pkts=0, history="S")
     assert out.state(MEASURE) == "not observable"

@@ -62,6 +62,11 @@ def vlan_of(segment: str) -> int:
     return int(found[-1]) if found else -1
 
 
+def tags_of(segment: str) -> tuple[str, ...]:
+    """The VLAN tags in a segment's name: where they are the same, conversations are one."""
+    return tuple(re.findall(r"(?:s-)?vlan \d+", base(segment)))
+
+
 def in_subnets(ip: str, subnets: Iterable[str]) -> bool:
     """Whether an address lies in one of some CIDR texts; what cannot be read matches nothing."""
     address = _address(ip)

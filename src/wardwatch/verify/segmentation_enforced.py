@@ -11,7 +11,7 @@ from wardwatch.model.evidence import Evidence
 from wardwatch.model.judgement import Reason
 from wardwatch.signs.owners import about, homes
 from wardwatch.signs.peers import Contact, contacts, is_permitted, policy_of
-from wardwatch.signs.policy import said_by
+from wardwatch.signs.policy import said_by, tags_of
 from wardwatch.signs.vantage import vantages
 from wardwatch.verify.answer import Need, Subject, count_need, unseen
 
@@ -83,9 +83,13 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
                 "The rule closed, and an attempt that stays outside.",
             )
             continue
+        # A conversation seen with the same tags on both sides is one: whether it arrived is not told.
+        tagged = {tags_of(segment) for segment in places}
+        apart = [c for c in outside.get(device.id, []) if tags_of(c.segment) not in tagged]
+        mixed = len(outside.get(device.id, [])) - len(apart)
         stopped = [
             contact.evidence
-            for contact in outside.get(device.id, [])
+            for contact in apart
             if (device.id, contact.peer, contact.proto, contact.port) not in through
             and place is not None
             and any(
@@ -99,6 +103,12 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
             if policy.stated and not is_permitted(scene, policy, row)
         ]
         needs = (
+            Need(
+                "an attempt outside whose VLAN tag is not that of the device's side",
+                not mixed or bool(stopped),
+                Reason.VANTAGE,
+                f"{mixed} with the same",
+            ),
             count_need("attempts stopped", len(stopped), minimums.attempts, Reason.NO_STIMULUS),
             Need(
                 "what is handed to the device on its own side is heard",
