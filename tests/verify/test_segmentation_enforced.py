@@ -65,6 +65,15 @@ def test_what_bears_the_devices_mac_arrived_whichever_port_of_a_tap_heard_it() -
     assert ward.state(MEASURE) == "broken"
 
 
+def test_what_bears_the_routers_mac_did_not_arrive_though_a_mirror_without_tags_shows_it_there() -> (
+    None
+):
+    row = {"segment": "vlan 120", "resp_mac": "", "history": "S", "resp_pkts": 0}
+    ward = day().tcp(INTRUDER, PUMP_IP, 80, silent_l2_addr=ROUTER, **row)
+    assert sees(ward.verdict(MEASURE)) == ("not observable", "VANTAGE")
+    assert ward.tcp(INTRUDER, PUMP_IP, 81, silent_l2_addr=PUMP, **row).state(MEASURE) == "broken"
+
+
 @pytest.mark.parametrize("segment", ["vlan 120@1", "vxlan 5 vlan 120"])
 def test_with_one_tag_on_both_sides_it_cannot_be_told_whether_an_attempt_arrived(
     segment: str,

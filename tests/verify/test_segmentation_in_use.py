@@ -87,6 +87,8 @@ def test_a_peer_on_the_internet_breaks_even_without_a_list() -> None:
         lambda w: w.server("router", ROUTER_IP).tcp(ROUTER_IP, PUMP_IP, 13, proto="icmp"),
         # seen outside only: it did not reach the device's side
         lambda w: w.tcp("10.30.0.24", PUMP_IP, 80, segment=LAN, resp_mac=ROUTER),
+        # both sides in one segment, of a mirror without tags: it bears the router's MAC
+        lambda w: w.tcp("10.30.0.24", PUMP_IP, 80, resp_mac=ROUTER),
         lambda w: w.tcp("10.120.0.66", PUMP_IP, 68, proto="udp"),
     ],
 )

@@ -51,10 +51,21 @@ class Contact(msgspec.Struct, frozen=True):
     answered: bool
     device_mac_seen: bool
     """Frames of it bore the device's own MAC: they were on its side of every router."""
+    other_mac_seen: bool
+    """Frames of it bore another MAC for the device: a router's, mostly."""
     first_ts: int
     last_ts: int
     packets: int
     evidence: Evidence
+
+    def is_near(self, places: Sequence[str]) -> bool:
+        """Whether it was on the device's side of every router; ``places`` are where the device speaks.
+
+        A tap hands on each direction by a port of its own: what was sent to the device is then not
+        heard where it speaks, and yet bears its MAC. A mirror without tags shows both sides of a
+        router as one segment: what bears the router's MAC was not on the device's.
+        """
+        return self.device_mac_seen or (self.segment in places and not self.other_mac_seen)
 
     @property
     def text(self) -> str:
@@ -82,7 +93,8 @@ def _contacts(scene: Scene, devices: Sequence[Device]) -> Iterator[Contact]:
             -- picked up in the middle, the answer may have been seen first: the service is then
             -- at the port of the one who seems to have begun
             SELECT o.device AS orig, r.device AS resp, s.device AS silent, segment, orig_h, resp_h,
-                orig_l2_addr, resp_l2_addr, proto, orig_p, resp_p, resp_pkts > 0 AS answered,
+                orig_l2_addr, CASE WHEN resp_pkts > 0 THEN resp_l2_addr ELSE silent_l2_addr END AS resp_mac,
+                proto, orig_p, resp_p, resp_pkts > 0 AS answered,
                 (proto = 'udp' AND orig_p BETWEEN 0 AND 1023 AND resp_p > 1023)
                     OR (proto = 'tcp' AND NOT contains(history, 'S') AND orig_p < resp_p) AS reversed,
                 first_ts, last_ts, orig_pkts + resp_pkts AS packets, capture, first_packet
@@ -91,7 +103,7 @@ def _contacts(scene: Scene, devices: Sequence[Device]) -> Iterator[Contact]:
             LEFT JOIN owners s ON s.address = silent_l2_addr
             WHERE coalesce(o.device, r.device, s.device) IS NOT NULL
                 AND NOT (proto = 'icmp6' AND orig_p BETWEEN {ND_TYPES.start} AND {ND_TYPES.stop - 1}))
-        SELECT orig, resp, silent, segment, orig_h, resp_h, orig_l2_addr, resp_l2_addr, proto,
+        SELECT orig, resp, silent, segment, orig_h, resp_h, orig_l2_addr, resp_mac, proto,
             CASE WHEN reversed THEN orig_p ELSE resp_p END AS port, answered, reversed,
             min(first_ts) AS first_ts, max(last_ts) AS last_ts, sum(packets)::BIGINT AS packets,
             min((first_ts, capture, first_packet)) AS first
@@ -101,14 +113,14 @@ def _contacts(scene: Scene, devices: Sequence[Device]) -> Iterator[Contact]:
     forwards = {device.id for device in devices if _forwards(device)}
     found: dict[_Key, _Seen] = {}
     for (
-        orig, resp, silent, segment, orig_h, resp_h, orig_l2, resp_l2, proto, port, answered,
+        orig, resp, silent, segment, orig_h, resp_h, orig_mac, resp_mac, proto, port, answered,
         reversed_, first_ts, last_ts, packets, first,
     ) in rows:  # fmt: skip
         ways = []
         if orig is not None:
-            ways.append((orig, True, known.get(orig_l2) == orig))
+            ways.append((orig, True, orig_mac))
         if resp is not None:
-            ways.append((resp, False, resp in (known.get(resp_l2), silent)))
+            ways.append((resp, False, resp_mac))
         # At an address that nobody is known to hold, but to the device's own MAC: the end that
         # never spoke is the device, since what is for one behind a router bears the router's.
         if (
@@ -116,8 +128,8 @@ def _contacts(scene: Scene, devices: Sequence[Device]) -> Iterator[Contact]:
             and silent not in forwards
             and (orig_h if answered else resp_h) not in known
         ):
-            ways.append((silent, answered, True))
-        for device, begins, own_mac in ways:
+            ways.append((silent, answered, orig_mac if answered else resp_mac))
+        for device, begins, mac in ways:
             own, peer = (orig_h, resp_h) if begins else (resp_h, orig_h)
             if proto == "icmp6" and peer.startswith("fe80:"):
                 continue
@@ -129,16 +141,21 @@ def _contacts(scene: Scene, devices: Sequence[Device]) -> Iterator[Contact]:
             if proto == "udp" and port in (67, 68):
                 continue
             key = (device, segment, own, peer, begins == reversed_, proto, port)
-            seen = (reversed_ or answered, own_mac, first_ts, last_ts, packets, values(first))
+            own_mac = known.get(mac) == device
+            other_mac = bool(mac) and not own_mac
+            seen = (
+                reversed_ or answered, own_mac, other_mac, first_ts, last_ts, packets, values(first)
+            )  # fmt: skip
             before = found.get(key)
             found[key] = seen if before is None else _both(before, seen)
-    for key, (answered, own_mac, first_ts, last_ts, packets, first) in sorted(
+    for key, (answered, own_mac, other_mac, first_ts, last_ts, packets, first) in sorted(
         found.items(), key=_in_order
     ):
         yield Contact(
             *key,
             answered=answered,
             device_mac_seen=own_mac,
+            other_mac_seen=other_mac,
             first_ts=first_ts,
             last_ts=last_ts,
             packets=packets,
@@ -148,9 +165,9 @@ def _contacts(scene: Scene, devices: Sequence[Device]) -> Iterator[Contact]:
 
 _Key = tuple[str, str, str, str, bool, str, int]
 """What makes a contact one: device, segment, its address, the peer's, inbound, protocol, port."""
-_Seen = tuple[bool, bool, int, int, int, tuple[int, int, int]]
-"""Whether it was answered, whether the device's own MAC was seen; first and last stamp, packets,
-the first of them."""
+_Seen = tuple[bool, bool, bool, int, int, int, tuple[int, int, int]]
+"""Whether it was answered, whether the device's own MAC was seen, and another in its place; first
+and last stamp, packets, the first of them."""
 
 
 def _both(one: _Seen, other: _Seen) -> _Seen:
@@ -158,15 +175,16 @@ def _both(one: _Seen, other: _Seen) -> _Seen:
     return (
         one[0] or other[0],
         one[1] or other[1],
-        min(one[2], other[2]),
-        max(one[3], other[3]),
-        one[4] + other[4],
-        min(one[5], other[5]),
+        one[2] or other[2],
+        min(one[3], other[3]),
+        max(one[4], other[4]),
+        one[5] + other[5],
+        min(one[6], other[6]),
     )
 
 
 def _in_order(contact: tuple[_Key, _Seen]) -> tuple[str, int, str, tuple[int, int, int]]:
-    (device, _, _, peer, *_), (_, _, first_ts, _, _, first) = contact
+    (device, _, _, peer, *_), (_, _, _, first_ts, _, _, first) = contact
     return device, first_ts, peer, first
 
 

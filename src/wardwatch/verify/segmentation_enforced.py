@@ -48,9 +48,7 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
         device = by_id[contact.device]
         places = standing.get(contact.device, [])
         policy = policy_of(scene, places[0] if places else contact.segment, device.ips)
-        # A tap hands on each direction by a port of its own: what was sent to the device is then not
-        # heard where it speaks, and yet bears its MAC.
-        near = contact.segment in places or contact.device_mac_seen
+        near = contact.is_near(places)
         if near and contact.answered:
             hears.add(contact.device)
         if near:
@@ -158,6 +156,7 @@ def _refused(scene: Scene, devices: list[Device]) -> dict[str, list[Contact]]:
                 port=row.port,
                 answered=False,
                 device_mac_seen=False,
+                other_mac_seen=False,
                 first_ts=row.ts,
                 last_ts=row.ts,
                 packets=1,

@@ -40,7 +40,7 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
     good: dict[str, int] = {}
     for contact in contacts(scene, devices):
         places = standing.get(contact.device, ())
-        if contact.segment not in places and not contact.device_mac_seen:
+        if not contact.is_near(places):
             continue
         policy = policy_of(scene, contact.segment, ips[contact.device])
         if is_permitted(scene, policy, contact):
