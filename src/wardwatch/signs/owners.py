@@ -75,6 +75,14 @@ def homes(scene: Scene, devices: Sequence[Device]) -> dict[str, list[str]]:
     return scene.once(("homes", *(device.id for device in devices)), count)
 
 
+def standing_segments(scene: Scene, heard: Iterable[str]) -> set[str]:
+    """Segments in which a medical device's own MAC transmits; all of them where none is seen."""
+    devices = [device for device in scene.medical if device.seen]
+    if not devices:
+        return set(heard)
+    return {segment for places in homes(scene, devices).values() for segment in places}
+
+
 def spoke(scene: Scene) -> dict[str, list[tuple[str, str, int, bool, int, int]]]:
     """Stations by segment: segment, MAC, packets, whether unicast to it was heard, its first packet.
 

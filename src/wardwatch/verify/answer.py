@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from wardwatch.model.device import Device
     from wardwatch.model.evidence import Evidence
+    from wardwatch.signs.vantage import Vantage
 
 MAX_EVIDENCE = 20
 
@@ -160,3 +161,22 @@ def span_need(says: str, seconds: float, minimum: float) -> Need:
 def count_need(says: str, got: int, minimum: int, reason: Reason) -> Need:
     """At least ``minimum`` of something."""
     return Need(f"at least {minimum} {says}", got >= minimum, reason, str(got))
+
+
+def loss_need(place: Vantage | None, share: float) -> Need:
+    """Few TCP connections of a segment with gaps: else what was not seen may have been lost.
+
+    Of packets cut by a snap length that is not told: what was cut counts as a gap, too.
+    """
+    gaps, every = (place.tcp_gaps, place.tcp_both + place.tcp_one_way) if place else (0, 0)
+    return Need(
+        "little of it lost on the way to this place",
+        gaps <= every * share or bool(place and place.cut_packets),
+        Reason.DAMAGED,
+        f"{gaps} of {every} TCP connections with gaps",
+    )
+
+
+def standing_need(stands: bool) -> Need:
+    """Frames of the device's own MAC: from behind a router nobody sees what happens on its side."""
+    return Need("its own frames are heard, not those a router made of them", stands, Reason.VANTAGE)

@@ -10,6 +10,9 @@ class Minimums(msgspec.Struct, frozen=True, kw_only=True):
 
     bridge_s: float = 60.0
     """Captures of one segment that follow each other this soon are one span (a ring buffer changing files)."""
+    lost_share: float = 0.25
+    """What nobody saw proves nothing where the capture misses octets of more of a segment's TCP connections:
+    so many have gaps where some packets in a hundred were lost."""
     unbroken_gap_s: float = 3600.0
     """A device silent longer than this may have been elsewhere: its span is broken there."""
     lease_span_s: float = 96 * 3600.0

@@ -13,7 +13,7 @@ from wardwatch.signs.episodes import CONFIRMED, episodes
 from wardwatch.signs.owners import owners, spoke
 from wardwatch.signs.policy import is_scanner, permitted, said_by
 from wardwatch.signs.vantage import device_segments, vantages
-from wardwatch.verify.answer import Need, Subject, span_need
+from wardwatch.verify.answer import Need, Subject, loss_need, span_need
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,6 +68,7 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
                 Reason.CONTESTED,
                 "; ".join(f"{e.actor} {e.detail}" for e in open_to_doubt[:3]),
             ),
+            loss_need(place, minimums.lost_share),
             Need(
                 "unicast to every device and to the gateway is mirrored",
                 bool(devices) and not deaf and (not doors or bool(doors & received)),

@@ -12,9 +12,17 @@ from wardwatch.model.judgement import Reason
 from wardwatch.signs.cited import cited
 from wardwatch.signs.dhcp import Told, contests, segments, told, unlisted
 from wardwatch.signs.episodes import CONFIRMED, episodes
+from wardwatch.signs.owners import standing_segments
 from wardwatch.signs.policy import permitted, said_by
 from wardwatch.signs.vantage import device_segments, vantages
-from wardwatch.verify.answer import Need, Subject, count_need, span_need
+from wardwatch.verify.answer import (
+    Need,
+    Subject,
+    count_need,
+    loss_need,
+    span_need,
+    standing_need,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +47,7 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
     rivals = {contest.segment: contest for contest in contests(scene)}
     messages = {place.segment: place for place in told(scene)}
     replies = _permitted_replies(scene)
+    stand = standing_segments(scene, heard)
     for name in device_segments(scene, heard):
         place = heard[name]
         subject = Subject(MEASURE, name, "segment", RULE, name, place.longest)
@@ -66,6 +75,8 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
         shown = replies.get(name, ())
         inside = place.dhcp_client_messages > 0 and place.broadcasts > 0
         needs = (
+            standing_need(name in stand),
+            loss_need(place, minimums.lost_share),
             Need(
                 "client broadcasts are heard, not only a relay's uplink",
                 inside or not place.dhcp_relayed,

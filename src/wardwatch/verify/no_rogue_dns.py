@@ -14,7 +14,15 @@ from wardwatch.signs.episodes import settled
 from wardwatch.signs.owners import about, homes
 from wardwatch.signs.policy import permitted, said_by
 from wardwatch.signs.vantage import vantages
-from wardwatch.verify.answer import Need, Subject, count_need, span_need, unseen
+from wardwatch.verify.answer import (
+    Need,
+    Subject,
+    count_need,
+    loss_need,
+    span_need,
+    standing_need,
+    unseen,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,6 +109,8 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
         questions, answers = (row.questions, row.answers) if row else (0, 0)
         servers = permitted(scene.site, "dns", home)
         needs = (
+            standing_need(device.id in standing),
+            loss_need(place, minimums.lost_share),
             count_need("questions of its own", questions, minimums.dns_pairs, Reason.NO_STIMULUS),
             Need("both directions are heard", answers > 0, Reason.VANTAGE, f"{answers} answers"),
             Need("every DNS message of it is whole", not (row and row.cut), Reason.DAMAGED),

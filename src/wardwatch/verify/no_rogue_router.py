@@ -13,10 +13,17 @@ from wardwatch.model.judgement import Reason
 from wardwatch.signs.cited import FIRST, cited
 from wardwatch.signs.dhcp import friends
 from wardwatch.signs.episodes import CONFIRMED, episodes
+from wardwatch.signs.owners import standing_segments
 from wardwatch.signs.policy import permitted, said_by
 from wardwatch.signs.routers import TABLES, wrong
 from wardwatch.signs.vantage import device_segments, vantages
-from wardwatch.verify.answer import Need, Subject, span_need
+from wardwatch.verify.answer import (
+    Need,
+    Subject,
+    loss_need,
+    span_need,
+    standing_need,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,6 +47,7 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
     sql, parameters = wrong(scene)
     rogues = [e for e in episodes(scene, sql, parameters, of=TABLES) if e.rank == CONFIRMED]
     seen = _seen(scene, list(heard))
+    stand = standing_segments(scene, heard)
     for name in device_segments(scene, heard):
         place = heard[name]
         subject = Subject(MEASURE, name, "segment", RULE, name, place.longest)
@@ -54,6 +62,8 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
         routers = permitted(scene.site, "router", name)
         shown = seen.get(name, ())
         needs = (
+            standing_need(name in stand),
+            loss_need(place, minimums.lost_share),
             Need(
                 "multicast of the segment reaches this place",
                 place.multicasts > 0,

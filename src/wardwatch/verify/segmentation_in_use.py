@@ -13,7 +13,7 @@ from wardwatch.signs.owners import homes
 from wardwatch.signs.peers import contacts, is_internet, is_permitted, policy_of
 from wardwatch.signs.policy import said_by
 from wardwatch.signs.vantage import vantages
-from wardwatch.verify.answer import Need, Subject, span_need, unseen
+from wardwatch.verify.answer import Need, Subject, loss_need, span_need, standing_need, unseen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,6 +71,8 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
         policy = policy_of(scene, home, device.ips)
         both, one_way = (place.tcp_both, place.tcp_one_way) if place else (0, 0)
         needs = (
+            standing_need(device.id in standing),
+            loss_need(place, minimums.lost_share),
             Need(
                 "both directions of its segment are heard",
                 both > 0 and one_way <= both * minimums.one_way_share,

@@ -16,7 +16,7 @@ from wardwatch.signs.dhcp import told
 from wardwatch.signs.owners import about, homes
 from wardwatch.signs.policy import said_by, zone_of
 from wardwatch.signs.vantage import merged, vantages
-from wardwatch.verify.answer import Need, Subject, unseen
+from wardwatch.verify.answer import Need, Subject, loss_need, standing_need, unseen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,6 +92,8 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
         zone = next(filter(None, (zone_of(scene.site, s, device.ips) for s in places)), None)
         started = startups.get(device.id, ())
         needs = (
+            standing_need(device.id in standing),
+            loss_need(heard.get(places[0]) if places else None, minimums.lost_share),
             Need(
                 "client broadcasts of its segment reach this place",
                 any(heard[s].broadcasts > 0 for s in places if s in heard),

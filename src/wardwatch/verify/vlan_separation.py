@@ -17,11 +17,17 @@ from wardwatch.inventory.stations import evidence
 from wardwatch.model.device import LEFT_OUT, Confidence
 from wardwatch.model.evidence import Evidence
 from wardwatch.model.judgement import Reason
-from wardwatch.signs.owners import spoke
+from wardwatch.signs.owners import spoke, standing_segments
 from wardwatch.signs.policy import base, names_of, outer_vlan, said_by, vlan_of, zone_of
 from wardwatch.signs.vantage import device_segments, vantages
 from wardwatch.signs.who import Who
-from wardwatch.verify.answer import Need, Subject, span_need
+from wardwatch.verify.answer import (
+    Need,
+    Subject,
+    loss_need,
+    span_need,
+    standing_need,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,6 +54,7 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
     """One verdict for each segment that holds devices."""
     heard = vantages(scene, minimums.bridge_s)
     left_out = sum(device.packets for device in scene.devices if device.id == LEFT_OUT)
+    stand = standing_segments(scene, heard)
     for name in device_segments(scene, heard):
         place = heard[name]
         subject = Subject(MEASURE, name, "segment", RULE, name, place.longest)
@@ -91,6 +98,8 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
             )
             continue
         needs = (
+            standing_need(name in stand),
+            loss_need(place, minimums.lost_share),
             Need("broadcasts reach this place", place.broadcasts > 0, Reason.VANTAGE),
             Need(
                 "every station in it identified",
