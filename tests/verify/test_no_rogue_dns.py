@@ -28,6 +28,30 @@ def test_the_span(hours: float, state: str) -> None:
     assert day(hours).state(MEASURE) == state
 
 
+def test_from_behind_a_router_nobody_sees_who_else_answers_it() -> None:
+    ward = Ward().hears().device("00:1a:01:00:00:41", PUMP_IP).server("dns", DNS_IP)
+    assert sees(ward.ask().answer().verdict(MEASURE)) == ("not observable", "VANTAGE")
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        ({"tcp_gaps": 10}, ("holds", "")),
+        ({"tcp_gaps": 11}, ("not observable", "DAMAGED")),
+        # what a snap length cut away counts as a gap, too
+        ({"tcp_gaps": 40, "cut_packets": 5}, ("holds", "")),
+    ],
+)
+def test_where_much_was_lost_the_rest_is_no_proof(counts, expected) -> None:
+    assert sees(day(**counts).verdict(MEASURE)) == expected
+
+
+def test_a_question_asked_again_and_answered_again_is_one_pair() -> None:
+    ward = day().ask(at=100.01).ask(at=100.02).answer(at=100.2)
+    assert ward.state(MEASURE, dns_pairs=2) == "not observable"
+    assert ward.ask(at=200).answer(at=200.1).state(MEASURE, dns_pairs=2) == "holds"
+
+
 @pytest.mark.parametrize(("pairs", "state"), [(1, "holds"), (2, "not observable")])
 def test_the_pairs(pairs: int, state: str) -> None:
     assert day().state(MEASURE, dns_pairs=pairs) == state

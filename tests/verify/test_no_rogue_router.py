@@ -91,3 +91,10 @@ def test_who_sends_frames_is_named_with_its_own_address() -> None:
     assert found.actor == f"{ROGUE} {ROGUE_IP}"
     assert PUMP not in found.actor
     assert PUMP_IP not in found.actor
+
+
+def test_without_a_device_two_stations_show_that_more_than_the_router_is_heard() -> None:
+    ward = Ward().hears().server("router", ROUTER_IP).bound(ROUTER, ROUTER_IP)
+    ward.present(ROUTER, 0, 3600)
+    assert sees(ward.verdict(MEASURE)) == ("not observable", "VANTAGE")
+    assert ward.present("00:50:56:30:00:77", 0, 3600).state(MEASURE) == "holds"

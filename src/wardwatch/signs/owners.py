@@ -75,11 +75,15 @@ def homes(scene: Scene, devices: Sequence[Device]) -> dict[str, list[str]]:
     return scene.once(("homes", *(device.id for device in devices)), count)
 
 
-def standing_segments(scene: Scene, heard: Iterable[str]) -> set[str]:
-    """Segments in which a medical device's own MAC transmits; all of them where none is seen."""
+def standing_segments(scene: Scene) -> set[str]:
+    """Segments in which a medical device's own MAC transmits.
+
+    Where none is seen, those in which more than one station does: a tap of one direction of a
+    router's cable hears the router alone.
+    """
     devices = [device for device in scene.medical if device.seen]
     if not devices:
-        return set(heard)
+        return {segment for segment, stations in spoke(scene).items() if len(stations) > 1}
     return {segment for places in homes(scene, devices).values() for segment in places}
 
 

@@ -178,5 +178,7 @@ def loss_need(place: Vantage | None, share: float) -> Need:
 
 
 def standing_need(stands: bool) -> Need:
-    """Frames of the device's own MAC: from behind a router nobody sees what happens on its side."""
-    return Need("its own frames are heard, not those a router made of them", stands, Reason.VANTAGE)
+    """Frames of a device's own MAC: from behind a router nobody sees what happens on its side."""
+    return Need(
+        "a device's own frames are heard, not only what a router handed on", stands, Reason.VANTAGE
+    )

@@ -47,7 +47,7 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
     rivals = {contest.segment: contest for contest in contests(scene)}
     messages = {place.segment: place for place in told(scene)}
     replies = _permitted_replies(scene)
-    stand = standing_segments(scene, heard)
+    stand = standing_segments(scene)
     for name in device_segments(scene, heard):
         place = heard[name]
         subject = Subject(MEASURE, name, "segment", RULE, name, place.longest)

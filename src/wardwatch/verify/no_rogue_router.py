@@ -47,7 +47,7 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
     sql, parameters = wrong(scene)
     rogues = [e for e in episodes(scene, sql, parameters, of=TABLES) if e.rank == CONFIRMED]
     seen = _seen(scene, list(heard))
-    stand = standing_segments(scene, heard)
+    stand = standing_segments(scene)
     for name in device_segments(scene, heard):
         place = heard[name]
         subject = Subject(MEASURE, name, "segment", RULE, name, place.longest)

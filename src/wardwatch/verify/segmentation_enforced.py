@@ -13,7 +13,7 @@ from wardwatch.signs.owners import about, homes
 from wardwatch.signs.peers import Contact, contacts, is_permitted, policy_of
 from wardwatch.signs.policy import said_by, tags_of
 from wardwatch.signs.vantage import vantages
-from wardwatch.verify.answer import Need, Subject, count_need, unseen
+from wardwatch.verify.answer import Need, Subject, count_need, loss_need, unseen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,6 +101,7 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
             if policy.stated and not is_permitted(scene, policy, row)
         ]
         needs = (
+            loss_need(place, minimums.lost_share),
             Need(
                 "an attempt outside whose VLAN tag is not that of the device's side",
                 not mixed or bool(stopped),

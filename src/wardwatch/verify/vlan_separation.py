@@ -54,7 +54,7 @@ def check(scene: Scene, minimums: Minimums) -> Iterator[Verdict]:
     """One verdict for each segment that holds devices."""
     heard = vantages(scene, minimums.bridge_s)
     left_out = sum(device.packets for device in scene.devices if device.id == LEFT_OUT)
-    stand = standing_segments(scene, heard)
+    stand = standing_segments(scene)
     for name in device_segments(scene, heard):
         place = heard[name]
         subject = Subject(MEASURE, name, "segment", RULE, name, place.longest)
