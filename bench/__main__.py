@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from bench import peers, port, stages
+from bench import floods, peers, port, stages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,6 +45,9 @@ BUDGET = 15_000
 WORST_PACKETS = 100_000
 QUICK_MEGABYTES, QUICK_WORST = 5.0, 20_000
 """Of the short form: what only shows that everything works need not be long enough to be timed."""
+FLOOD_PACKETS, QUICK_FLOODS = 40_000, 2_000
+GROWTH = 1.5
+"""What a packet of a flood may cost more than one of a quarter of it."""
 PART_PACKETS = 400_000
 """Of the beginning of the mix: what the whole costs more than that is streaming alone."""
 PATIENCE_S = 180.0
@@ -359,6 +362,23 @@ def worst_cases(folder: Path, each: int, crowd: float) -> list[Case]:
     ]
 
 
+def flood_cases(folder: Path, each: int) -> list[Case]:
+    """Audits of floods that are judged, each one with ``each`` packets and one with a part of them."""
+    made = measure((sys.executable, "-m", "bench.floods", str(folder), str(each)))
+    return [
+        Case(
+            name,
+            (*held(), *audit(folder / f"{name}, {part}.pcap", folder)),
+            "",
+            packets,
+            1,
+            shared=True,
+        )
+        for name, both in json.loads(made.output).items()
+        for part, packets in zip((1, floods.PART), both, strict=True)
+    ]
+
+
 def rounds(cases: list[Case], count: int, tell: bool) -> list[Figure]:
     """Measure all cases in turn, ``count`` times, so that a busy minute hits them all."""
     figures = [Figure(case, []) for case in cases]
@@ -512,6 +532,22 @@ def _worst(figures: list[Figure]) -> list[str]:
         lines.append(
             f"| {f.case.name}{f.failed} | {cost * 1e6:.1f} | 1/{cost / usual:.1f}{slow} "
             f"| {f.peak:,.0f} |"
+        )
+    return lines
+
+
+def _floods(figures: list[Figure], start: float) -> list[str]:
+    """Time a packet of each flood, and how much more that is than of a part of it."""
+    lines = [
+        "| every packet is of | CPU µs a packet | of a quarter of them | times | peak MB |",
+        "|---|---|---|---|---|",
+    ]
+    for whole, part in zip(figures[::2], figures[1::2], strict=True):
+        cost, less = (max(f.cpu - start, 0.001) / f.case.packets for f in (whole, part))
+        grows = " **grows**" if cost > less * GROWTH else ""
+        lines.append(
+            f"| {whole.case.name}{whole.failed} | {cost * 1e6:.0f} | {less * 1e6:.0f} "
+            f"| {cost / less:.2f}{grows} | {whole.peak:,.0f} |"
         )
     return lines
 
@@ -701,6 +737,7 @@ def _growth(
 def page(
     figures: list[Figure],
     bad: list[Figure],
+    flooded: list[Figure],
     profile: list[Figure],
     mix: dict[str, float],
     missing: list[str],
@@ -765,6 +802,15 @@ def page(
         "No case may fall under a tenth of the mix's rate.",
         "",
         *_worst(bad),
+        "",
+        "## Floods that are judged",
+        "",
+        f"Audits of {flooded[0].case.packets:,} packets each (`bench/floods.py`), and of a quarter of "
+        "them, once, start-up subtracted. Each message is read by Python, and may be a sign that rules "
+        f"compare with others: what one costs may not grow with their number (beyond {GROWTH} times, "
+        "for the shorter is all the sooner moved by a busy second).",
+        "",
+        *_floods(flooded, bad[1].cpu),
         *further,
     ]
     return "\n".join(lines) + "\n"
@@ -824,11 +870,14 @@ def main() -> None:
         start = {f.case.name: f.cpu for f in begun if not f.failed}
         dear = worst_cases(folder, *worst)
         bad = rounds([*usual_cases(folder, packets), *dear], min(count, 3), tell=True)
+        flooded = rounds(
+            flood_cases(folder, QUICK_FLOODS if asked.quick else FLOOD_PACKETS), 1, tell=True
+        )
         further = [] if asked.quick else _further(asked, folder, capture, small, packets, count)
         sized = profile_cases(capture, folder / "part.pcap", packets)
         profile = rounds(sized, min(count, 3), tell=True)
         mix |= {"seed": asked.seed, "bytes": capture.stat().st_size, "small": few}
-    text = page(figures, bad, profile, mix, missing, count, further, start, worst)
+    text = page(figures, bad, flooded, profile, mix, missing, count, further, start, worst)
     if not asked.quick:
         asked.out.write_text(text, encoding="utf-8")
     print(text)

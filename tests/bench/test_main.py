@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from bench import __main__ as bench
-from bench import mix, stages
+from bench import floods, mix, stages
 from bench import worst as worst_cases
 
 from wardwatch.capture import open_capture
@@ -16,7 +16,10 @@ from wardwatch.capture import open_capture
 if TYPE_CHECKING:
     from pathlib import Path
 
-SECTIONS = ("## Streaming", "## Against the floors", "## Where the time goes", "## Worst cases")
+SECTIONS = (
+    "## Streaming", "## Against the floors", "## Where the time goes", "## Worst cases",
+    "## Floods that are judged",
+)  # fmt: skip
 
 
 def test_the_short_form_measures_everything_of_ours() -> None:
@@ -28,10 +31,12 @@ def test_the_short_form_measures_everything_of_ours() -> None:
     assert [section for section in SECTIONS if section not in page] == []
     ours = [line for line in page.splitlines() if line.startswith("| wardwatch")]
     assert len(ours) == 7 + 2  # processes, and two of them as they stream
-    worst = page.partition(SECTIONS[-1])[2].splitlines()
-    cases = [line for line in worst if line.startswith("| ")][2:]
+    worst, _, judged = page.partition(SECTIONS[3])[2].partition(SECTIONS[4])
+    cases = [line for line in worst.splitlines() if line.startswith("| ")][2:]
     assert len(cases) == len(worst_cases.CASES) + 2  # and two crowds
-    assert not any("ended with" in line for line in (*ours, *cases))
+    lines = [line for line in judged.splitlines() if line.startswith("| ")][1:]
+    assert len(lines) == len(floods.FLOODS)
+    assert not any("ended with" in line for line in (*ours, *cases, *lines))
     assert "| TLS in rows |" in page
     went = page.partition(SECTIONS[2])[2].partition(SECTIONS[3])[0].splitlines()
     stages = [line.strip("| ").split(" | ") for line in went if line.startswith("| ")][1:]
