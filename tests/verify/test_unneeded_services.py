@@ -55,6 +55,12 @@ def test_silence_needs_three_syns(syns: int, state: str) -> None:
     assert ward.state(MEASURE) == state
 
 
+@pytest.mark.parametrize(("mac", "state"), [(PUMP, "holds"), (ROUTER, "not observable")])
+def test_what_bears_a_routers_mac_may_have_been_stopped_there(mac: str, state: str) -> None:
+    silent = {"history": "S", "resp_pkts": 0, "orig_pkts": 3, "resp_mac": ""}
+    assert tried(**silent, silent_l2_addr=mac).state(MEASURE) == state
+
+
 @pytest.mark.parametrize(("away", "state"), [(60, "holds"), (61, "not observable")])
 def test_silence_needs_the_device_alive_nearby(away: int, state: str) -> None:
     ward = Ward().hears().zone().device(PUMP, PUMP_IP).present(PUMP, 0, 300 - away)

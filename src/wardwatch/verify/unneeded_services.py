@@ -81,7 +81,8 @@ def _tries(scene: Scene, devices: list[Device]) -> str:
         return ""
     name, rows = scene.tables.settle(
         f"""WITH {owners(scene, devices)}
-        SELECT device, segment, resp_p AS port, resp_l2_addr, history, orig_pkts, resp_pkts,
+        SELECT device, segment, resp_p AS port, resp_l2_addr, silent_l2_addr, history, orig_pkts,
+            resp_pkts,
             first_ts, last_ts, capture, first_packet
         FROM conversations JOIN owners ON resp_h = address
         WHERE proto = 'tcp' AND resp_p IN {PORTS}"""
@@ -131,7 +132,12 @@ def _closed(
         silent AS (
             SELECT device, port, first_ts AS ts, capture, first_packet AS packet, orig_pkts
             FROM {tries} t
-            WHERE resp_pkts = 0 AND contains(history, 'S') AND EXISTS (
+            WHERE resp_pkts = 0 AND contains(history, 'S')
+                -- what bears a router's MAC may have been stopped there: a mirror without tags shows
+                -- both sides of it as one segment
+                AND (silent_l2_addr = '' OR (silent_l2_addr, device) IN (
+                    SELECT (address, device) FROM owners))
+                AND EXISTS (
                 SELECT 1 FROM presence p JOIN owners o ON p.mac = o.address
                 WHERE o.device = t.device AND p.segment = t.segment
                     AND p.first_ts <= t.last_ts + {near} AND p.last_ts >= t.first_ts - {near})),
