@@ -126,3 +126,19 @@ def test_spans_are_told_as_people_say_them():
     row = judged("no_rogue_dns", segments=[segment(last_ts=3600 * NS)], dns=[QUESTION, REPLY])
     assert "60 min covered" in row.why
     assert "at least 24 h" in row.how
+
+
+@pytest.mark.parametrize(("gaps", "cut", "good"), [(10, 0, True), (11, 0, False), (11, 1, True)])
+def test_where_much_was_lost_nothing_holds(gaps: int, cut: int, good: bool) -> None:
+    from wardwatch.verify import Minimums
+
+    assert Minimums().lost_share == p.LOST_SHARE
+    row = judged(
+        "no_rogue_dns",
+        dns=[QUESTION, REPLY],
+        segments=[segment(last_ts=DAY, tcp_both=40, tcp_one_way=0, tcp_gaps=gaps)],
+        captures=[{"capture": 1, "packets": 1000, "cut_packets": cut}],
+    )
+    assert row.good is good
+    assert ("lost on the way (11 of 40" in row.why) is not good
+    assert ("larger buffer" in row.how) is not good

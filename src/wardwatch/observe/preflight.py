@@ -28,6 +28,8 @@ ROUTER_SPAN = 1800 * NS
 """RFC 4861 §6.2.1: MaxRtrAdvInterval is 1,800 s at most."""
 DISCOVERS, CLIENTS = 10, 3
 """Stimuli that a rogue DHCP server would have answered."""
+LOST_SHARE = 0.25
+"""TCP connections with gaps beyond which what nobody saw proves nothing."""
 UNANSWERED_SYNS = 3
 """SYNs without an answer that show a closed port."""
 
@@ -241,6 +243,19 @@ def _whole(answer: _Answer, f: _Facts) -> None:
         how.append("capture whole packets: tcpdump -s 0")
 
 
+def _lost(answer: _Answer, f: _Facts) -> None:
+    """Add whether much was lost on the way here; what a snap length cut away counts as a gap, too."""
+    _, missing, how = answer
+    every = f.both + f.one_way
+    if not f.cut and f.gaps > every * LOST_SHARE:
+        missing.append(
+            f"what was lost on the way ({f.gaps:,} of {every:,} TCP connections have gaps)"
+        )
+        how.append(
+            "mirror less onto one port, or give the capture a larger buffer (tcpdump -B 65536)"
+        )
+
+
 def _static_address(f: _Facts) -> _Answer:
     # A start-up of the pump itself shortens this; which station is a pump is not known here.
     answer: _Answer = ([], [], [])
@@ -249,6 +264,7 @@ def _static_address(f: _Facts) -> _Answer:
     if answer[2]:
         answer[2].append("or restart a pump that is not in use while you capture")
     _whole(answer, f)
+    _lost(answer, f)
     return answer
 
 
@@ -262,6 +278,7 @@ def _no_rogue_dhcp(f: _Facts) -> _Answer:
         answer[2].append(_CLIENT_VLAN)
     _span(answer, f.dhcp_span if f.discovers else f.span, DAY)
     _whole(answer, f)
+    _lost(answer, f)
     return answer
 
 
@@ -270,6 +287,7 @@ def _no_rogue_dns(f: _Facts) -> _Answer:
     _need(answer, f.dns_pairs, 1, "DNS questions with their answers", _PUMP_PORT)
     _span(answer, f.span, DAY)
     _whole(answer, f)
+    _lost(answer, f)
     return answer
 
 
@@ -278,6 +296,7 @@ def _no_rogue_router(f: _Facts) -> _Answer:
     _need(answer, f.multicasts, 1, "multicast frames", _CLIENT_VLAN)
     _need(answer, f.routers, 1, "messages that name a router", _CLIENT_VLAN)
     _span(answer, f.span, ROUTER_SPAN)
+    _lost(answer, f)
     return answer
 
 
@@ -286,6 +305,7 @@ def _no_arp_impersonation(f: _Facts) -> _Answer:
     _need(answer, f.pairs, 2, "pairs of stations speaking unicast", _PUMP_PORT)
     _both(answer, f)
     _span(answer, f.span, DAY)
+    _lost(answer, f)
     return answer
 
 
@@ -293,6 +313,7 @@ def _segmentation_in_use(f: _Facts) -> _Answer:
     answer: _Answer = ([], [], [])
     _both(answer, f)
     _span(answer, f.span, WEEK)
+    _lost(answer, f)
     return answer
 
 
@@ -306,6 +327,7 @@ def _segmentation_enforced(f: _Facts) -> _Answer:
         "have an authorised scanner try a forbidden connection while you capture on both sides "
         "of the filter",
     )
+    _lost(answer, f)
     return answer
 
 
@@ -314,6 +336,7 @@ def _vlan_separation(f: _Facts) -> _Answer:
     _need(answer, f.tagged, 1, "tagged segments", _TRUNK)
     _need(answer, f.broadcasters, 1, "stations whose broadcasts are visible", _CLIENT_VLAN)
     _span(answer, f.span, DAY)
+    _lost(answer, f)
     return answer
 
 
