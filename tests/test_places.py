@@ -65,6 +65,16 @@ def in_erspan(packets: Iterable[Packet]) -> Iterator[Packet]:
         yield interface, ts, _in_ip(47, head + frame)
 
 
+def in_gre(packets: Iterable[Packet]) -> Iterator[Packet]:
+    for interface, ts, frame in packets:
+        yield interface, ts, _in_ip(47, struct.pack(">HH", 0, 0x6558) + frame)
+
+
+def in_a_providers_tag(packets: Iterable[Packet]) -> Iterator[Packet]:
+    for interface, ts, frame in packets:
+        yield interface, ts, frame[:12] + b"\x88\xa8\0\7" + frame[12:]
+
+
 def padded(packets: Iterable[Packet]) -> Iterator[Packet]:
     for interface, ts, frame in packets:
         yield interface, ts, frame.ljust(60, b"\0") + b"\xaa" * 7
@@ -120,7 +130,8 @@ def a_fifth_of_it_lost(packets: Iterable[Packet]) -> Iterator[Packet]:
 
 
 KEEP_ALL: tuple[Change, ...] = (
-    doubled, two_mirrors, in_vxlan, in_erspan, padded, an_interface_for_each_vlan,
+    doubled, two_mirrors, in_vxlan, in_erspan, in_gre, in_a_providers_tag, padded,
+    an_interface_for_each_vlan,
 )  # fmt: skip
 LOSE_SOME: tuple[Change, ...] = (
     a_tap, a_tap_the_other_way, from_the_router, to_the_router, behind_the_router, without_tags,

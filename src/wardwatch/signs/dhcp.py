@@ -233,7 +233,12 @@ def _contests(scene: Scene) -> list[Contest]:
         f"""WITH replies AS (
             SELECT *, giaddr NOT IN ('', '0.0.0.0') AS relayed,
                 {_ID} AS id, CASE WHEN relayed THEN '' ELSE src_mac END AS mac
-            FROM dhcp WHERE {_REPLY} AND {_DIRECT})
+            FROM dhcp WHERE {_REPLY} AND {_DIRECT}),
+        busiest AS (
+            -- whose replies are looked at is asked first: of a flood each has a server of its own
+            SELECT segment, id, mac, relayed FROM replies GROUP BY segment, id, mac, relayed
+            QUALIFY row_number() OVER (PARTITION BY segment ORDER BY count(*) DESC, id)
+                <= {MAX_SERVERS})
         SELECT segment, id, mac, relayed,
             bool_or(server_override) AS override, min(ts) AS first_ts, max(ts) AS last_ts,
             count(*) AS packets, {FIRST} AS evidence,
@@ -241,9 +246,8 @@ def _contests(scene: Scene) -> list[Contest]:
             max(CASE WHEN len(routers) + len(dns_servers) > 0
                 THEN 'router ' || array_to_string(routers, ', ')
                     || ' resolvers ' || array_to_string(dns_servers, ', ') ELSE '' END) AS gives
-        FROM replies
+        FROM replies SEMI JOIN busiest USING (segment, id, mac, relayed)
         GROUP BY segment, id, mac, relayed
-        QUALIFY row_number() OVER (PARTITION BY segment ORDER BY count(*) DESC, id) <= {MAX_SERVERS}
         ORDER BY segment, first_ts, id"""
     )
     by_segment: dict[str, list[Server]] = {}
