@@ -14,10 +14,9 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.mix import ACK, PSH, START_NS, checksum
+from bench.mix import ACK, PSH, checksum
 from bench.scripts import dhcp, dns
-from bench.worst import SERVER, STEP_NS, client, ethernet, tcp, udp
-from wardwatch.capture.write import PcapWriter
+from bench.worst import SERVER, client, ethernet, put, tcp, udp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -115,10 +114,7 @@ FLOODS: dict[str, Callable[[int], Iterator[bytes]]] = {
 
 def write(flood: str, target: Path, count: int) -> int:
     """Write ``count`` packets of a flood ⇒ how many."""
-    with PcapWriter(target, nanosecond=False) as writer:
-        for n, frame in enumerate(itertools.islice(FLOODS[flood](count), count)):
-            writer.packet(START_NS + n * STEP_NS, frame)
-        return writer.packets
+    return put(target, itertools.islice(FLOODS[flood](count), count))
 
 
 def main() -> None:

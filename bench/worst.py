@@ -19,7 +19,7 @@ from bench.scripts import dhcp, dns
 from wardwatch.capture.write import PcapWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 STEP_NS = 20_000
 SERVER = bytes([10, 0, 0, 53])
@@ -210,9 +210,13 @@ CASES: dict[str, Callable[[int, random.Random], Iterator[bytes]]] = {
 
 def write(case: str, target: Path, count: int, seed: int = 1) -> int:
     """Write ``count`` packets of a case ⇒ how many."""
+    return put(target, itertools.islice(CASES[case](count, random.Random(seed)), count))
+
+
+def put(target: Path, frames: Iterable[bytes]) -> int:
+    """Write frames, one step of time after the other ⇒ how many."""
     with PcapWriter(target, nanosecond=False) as writer:
-        frames = CASES[case](count, random.Random(seed))
-        for n, frame in enumerate(itertools.islice(frames, count)):
+        for n, frame in enumerate(frames):
             writer.packet(START_NS + n * STEP_NS, frame)
         return writer.packets
 

@@ -195,8 +195,7 @@ class Side:
     ) -> Iterator[int]:
         """The rows with which a datagram of ours is whole, or never can be: it counts from there on.
 
-        ``asked`` (≥ n,): 1 for fragments, and maybe others. Each is given before the next is looked
-        for: what was just put together is told to kernels soonest.
+        ``asked`` (≥ n,): 1 for fragments, and maybe others.
         """
         if not has_fragments(columns, block.n):
             return
