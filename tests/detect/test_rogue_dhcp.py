@@ -64,3 +64,16 @@ def test_a_declared_window_labels_it_and_deletes_nothing() -> None:
 def test_an_authorised_scanner_is_labelled() -> None:
     ward = Ward().server("dhcp", DHCP_IP).scanner(ROGUE_IP).reply(ROGUE_IP, ROGUE, DESK)
     assert ward.findings(TECHNIQUE)[0].label == "an authorised scanner"
+
+
+def test_of_more_servers_than_are_compared_it_is_said_that_there_are() -> None:
+    def of(servers: int) -> str:
+        ward = Ward()
+        for n in range(servers):
+            ward.reply(f"10.9.{n // 250}.{n % 250}", f"02:00:00:00:00:{n:02x}", at=60 + n)
+        (found,) = ward.findings("rogue_dhcp")
+        return found.statement
+
+    assert of(99).startswith("99 DHCP servers answered")
+    assert of(100).startswith("At least 100 DHCP servers answered")
+    assert of(120).startswith("At least 100 DHCP servers answered")

@@ -120,7 +120,7 @@ def test_beyond_so_many_senders_the_others_are_one(monkeypatch: pytest.MonkeyPat
     assert len(found) == told + 1
     assert (found["sure"].rank, found["busy"].packets) == (0, 2)
     others = found[""]
-    assert (others.actor, others.ip, others.packets) == ("32 other senders", "", 32)
+    assert (others.actor, others.ip, others.packets) == ("32 other senders (told of one)", "", 32)
     assert (others.first_ts, others.last_ts) == (1_000 + told - 2, 1_000 + told + 29)
     assert (others.pump, others.known, len(others.targets)) == (True, True, 2)
     assert sum(e.packets for e in found.values()) == told + 33

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from wardwatch.detect.finding import finding, some
 from wardwatch.model.values import NS
-from wardwatch.signs.dhcp import contests, unlisted
+from wardwatch.signs.dhcp import MAX_SERVERS, contests, unlisted
 from wardwatch.signs.episodes import MAX_EVIDENCE, MAX_TARGETS, SUSPECT, Episode, episodes
 from wardwatch.signs.who import Who, actor_text
 
@@ -48,11 +48,12 @@ def detect(scene: Scene, thresholds: Thresholds) -> Iterator[Finding]:
         )
     for contest in contests(scene):
         episode = _as_episode(contest, who)
+        many = "At least " if len(contest.servers) >= MAX_SERVERS else ""
         yield finding(
             scene,
             TECHNIQUE,
             episode,
-            f"{len(contest.servers)} DHCP servers answered clients of {contest.segment}: "
+            f"{many}{len(contest.servers)} DHCP servers answered clients of {contest.segment}: "
             + " and ".join(s.text for s in contest.servers[:5])
             + ". Nobody has confirmed which is permitted.",
             actor=" and ".join(actor_text(s.mac, s.id) for s in contest.servers[:5]),

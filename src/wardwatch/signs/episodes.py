@@ -65,7 +65,8 @@ class Episode(msgspec.Struct, frozen=True):
     def named(self, ip: str = "") -> str:
         """Who it was, with an address that is known from elsewhere."""
         if self.senders > 1:
-            return f"{self.senders:,} other senders"
+            # the words that follow are the surest one's
+            return f"{self.senders:,} other senders (told of one)"
         return actor_text(self.mac, self.ip or ip)
 
 
